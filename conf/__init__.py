@@ -1,0 +1,1 @@
+"""The Hydra configs, shipped inside the package as `vosmem.conf` and read as `pkg://vosmem.conf`."""

@@ -1,0 +1,63 @@
+"""`vosmem COMMAND ...`. Commands are imported when they are called, so that help comes at once."""
+
+import importlib
+import os
+import sys
+from importlib.metadata import version
+
+COMMANDS = {
+    "train": "train a network; takes Hydra overrides (vosmem train experiment=pretrain_embedded)",
+    "evaluate": "segment a data set and score it; takes Hydra overrides (vosmem evaluate checkpoint=FILE dataset=davis16)",
+    "score": "score a folder of masks against ground truth (vosmem score GT_DIR PRED_DIR --output FILE)",
+}
+
+
+def main() -> None:
+    """Entry of the console script; exits with 2 for a user's mistake, in one line."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("-h", "--help", "help"):
+        print(_help())
+    elif name == "--version":
+        print(f"vosmem {version('vosmem')}")
+    elif name in COMMANDS:
+        _run(name)
+    else:
+        sys.exit(_complain(f"unknown command {name!r}: use one of {', '.join(COMMANDS)}"))
+
+
+def _run(name: str) -> None:
+    # After the imports above, so that `--help` does not wait for torch.
+    from vosmem.errors import InputError
+
+    try:
+        importlib.import_module(f"vosmem.cli.{name}").run(sys.argv[2:])
+    except InputError as error:
+        if os.environ.get("VOSMEM_TRACEBACK"):
+            raise
+        sys.exit(_complain(str(error)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _complain(message: str) -> int:
+    print(f"vosmem: {message}", file=sys.stderr)
+    return 2
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join([
+        "usage: vosmem COMMAND ...",
+        "",
+        "Semi-supervised video object segmentation with memory networks.",
+        "",
+        *lines,
+        "",
+        "vosmem COMMAND --help tells more; vosmem --version the version.",
+        "VOSMEM_TRACEBACK=1 shows the whole stack trace of an error.",
+    ])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""`vosmem evaluate`."""
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from vosmem.cli.hydra_app import run_hydra
+
+
+def run(arguments: list[str]) -> None:
+    """Segment a data set and score it."""
+    run_hydra("evaluate", _evaluate, arguments)
+
+
+def _evaluate(config: DictConfig) -> None:
+    from vosmem.build import evaluate
+    from vosmem.evaluation.report import results_table
+    from vosmem.evaluation.run import SequenceRun
+
+    console = Console(soft_wrap=True, highlight=False)
+
+    def progress(name: str, run: SequenceRun) -> None:
+        rate = len(run.seconds) / max(sum(run.seconds), 1e-9)
+        console.print(f"{name}: {run.num_frames} frames, {rate:.1f} frames/s, masks used: {', '.join(run.masks_used)}")
+
+    outcome, files = evaluate(config, progress)
+    console.print(results_table(outcome, "percent"))
+    for name, path in files.items():
+        console.print(f"  {name:<10} {path}")

@@ -1,0 +1,69 @@
+"""Running a task under Hydra as a subcommand, safe for Lightning's re-execution of the command line."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from vosmem.errors import InputError
+
+
+def run_hydra(command: str, task: Callable[[DictConfig], None], arguments: list[str]) -> None:
+    """Compose the primary config of a command and run the task, once or as a multirun.
+
+    Args:
+        command: name of the subcommand and of its primary config.
+        task: takes the composed config.
+        arguments: what stands behind the subcommand on the command line.
+
+    Raises:
+        InputError: the command line names an unknown group, choice or key, or a value is missing.
+    """
+    flags = get_args_parser().parse_args(arguments)
+
+    failures: list[Exception] = []
+
+    def job(config: DictConfig) -> None:
+        _pin_command_line(command, flags.config_dir)
+        try:
+            task(config)
+        except (InputError, HydraException, OmegaConfBaseException) as error:
+            failures.append(error)  # Hydra would print it itself; the other jobs of a sweep go on
+
+    original = sys.argv
+    sys.argv = [f"{original[0]} {command}", *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed by Hydra
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://vosmem.conf", config_name=command)(job)()
+        if failures:
+            raise failures[0]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(f"{_one_line(error)}; see `vosmem {command} --cfg job` and `vosmem {command} --help`") from error
+    finally:
+        sys.argv = original
+
+
+def _pin_command_line(command: str, config_dir: str | None) -> None:
+    """Make the command line say this job alone.
+
+    Lightning starts its further processes by running `sys.argv` again with `hydra.run.dir` appended. Left as typed,
+    that would lose the subcommand's folder, and inside a multirun start the whole sweep again.
+    """
+    hydra_config = HydraConfig.get()
+    flags = ["--config-dir", config_dir] if config_dir else []
+    program = sys.argv[0].removesuffix(f" {command}")
+    sys.argv = [program, command, *flags, *hydra_config.overrides.task]
+    with read_write(hydra_config):
+        hydra_config.run.dir = hydra_config.runtime.output_dir
+
+
+def _one_line(error: BaseException) -> str:
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
+    text = str(error) if cause is None else f"{error} ({cause})"
+    return " ".join(text.split())

@@ -1,0 +1,28 @@
+"""What to run again when a run is resumed."""
+
+from pathlib import Path
+
+import yaml
+
+from vosmem.errors import InputError
+
+
+def resumed_arguments(arguments: list[str]) -> list[str]:
+    """Replace `resume=RUN_DIR` by the overrides that the run was started with, in its own folder.
+
+    Overrides given now come last and win. Without `resume` the arguments come back as they are.
+
+    Raises:
+        InputError: the folder is no run's folder.
+    """
+    key = "resume="
+    given = [argument for argument in arguments if argument.startswith(key) and argument not in (key, "resume=null")]
+    if not given:
+        return arguments
+    run_dir = Path(given[-1].removeprefix(key)).absolute()
+    saved = run_dir / ".hydra" / "overrides.yaml"
+    if not saved.is_file():
+        raise InputError(f"cannot resume {str(run_dir)!r}: it is not the folder of a run (no .hydra/overrides.yaml)")
+    before = [override for override in yaml.safe_load(saved.read_text()) or [] if not override.startswith(key)]
+    now = [argument for argument in arguments if argument not in given]
+    return [*before, *now, f"resume='{run_dir}'", f"hydra.run.dir='{run_dir}'"]

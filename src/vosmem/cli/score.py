@@ -1,0 +1,31 @@
+"""`vosmem score`."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+
+def run(arguments: list[str]) -> None:
+    """Score a folder of masks against a folder of ground truth, without a network."""
+    parser = argparse.ArgumentParser(
+        prog="vosmem score",
+        description="J and F of predicted masks, exactly as DAVIS scores them (first and last frame left out).",
+        epilog="example: vosmem score DAVIS/Annotations/480p outputs/evaluate/RUN/masks --output scores.json",
+    )
+    parser.add_argument("truth", type=Path, metavar="GT_DIR", help="ground truth: one sub-folder of masks a sequence")
+    parser.add_argument("predictions", type=Path, metavar="PRED_DIR", help="predictions: the same folders and names")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write results as JSON, and a CSV beside it")
+    parser.add_argument("--merge-objects", action="store_true", help="all ids count as one object (DAVIS-2016)")
+    options = parser.parse_args(arguments)
+
+    from vosmem.evaluation.report import results_table, score_results, write_results
+    from vosmem.evaluation.scorers import score_folders
+
+    scores = score_folders(options.truth, options.predictions, options.merge_objects)
+    outcome = score_results(scores, {"truth": str(options.truth), "predictions": str(options.predictions)})
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(results_table(outcome, "percent"))
+    if options.output is not None:
+        table = write_results(outcome, options.output)
+        console.print(f"  results    {options.output}\n  table      {table}")

@@ -1,0 +1,29 @@
+"""`vosmem train`."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from vosmem.cli.hydra_app import run_hydra
+from vosmem.cli.resume import resumed_arguments
+
+
+def run(arguments: list[str]) -> None:
+    """Train as the overrides say; `resume=RUN_DIR` goes on with that run, in its folder."""
+    run_hydra("train", _train, resumed_arguments(arguments))
+
+
+def _train(config: DictConfig) -> None:
+    from vosmem.build import train
+
+    report = train(config)
+    if not report.files:
+        return  # a further process of a distributed run
+    console = Console(soft_wrap=True, highlight=False)
+    console.print("\nJ&F on the validation sequences, percent:")
+    for name, value in report.scores.items():
+        console.print(f"  {name:<20} {100 * value:5.1f}")
+    console.print()
+    for name, path in report.files.items():
+        console.print(f"  {name:<20} {Path(path)}")

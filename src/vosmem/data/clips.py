@@ -1,0 +1,145 @@
+"""Clips from stills: one photograph seen under several random affine maps is a short video with exact masks."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would look for a newer version on the network
+
+import albumentations as A
+import cv2
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch.utils.data import Dataset
+
+from vosmem.data.sampling import SampleKey
+from vosmem.data.stills import Still, StillSource
+from vosmem.errors import InputError
+from vosmem.shapes import Clip
+
+REDRAWS = 5
+
+
+@dataclass
+class ClipSynthesis:
+    """Makes a clip from a still, as a function of the still and a seed alone.
+
+    Args:
+        size: side of the square frames in pixels, a multiple of 16.
+        clip_transforms: albumentations transforms drawn once a clip.
+        frame_transforms: albumentations transforms drawn anew for each frame; one of them cuts to `size`.
+        num_frames: length of the clip.
+        max_objects: objects followed at most; if a still has more, some are chosen.
+        min_object_pixels: an object with fewer pixels in frame 0 counts as lost and becomes background.
+
+    Raises:
+        InputError: the size is not a multiple of 16, or a count is below 1 (frames below 2).
+
+    Source:
+        STM section 3.6 (pre-training on images).
+    """
+
+    size: int
+    clip_transforms: Sequence[A.BasicTransform]
+    frame_transforms: Sequence[A.BasicTransform]
+    num_frames: int = 3
+    max_objects: int = 3
+    min_object_pixels: int = 16
+
+    def __post_init__(self) -> None:
+        if self.size < 16 or self.size % 16:
+            raise InputError(f"clip size {self.size} is not a multiple of 16: use e.g. {max(16, round(self.size / 16) * 16)}")
+        if self.num_frames < 2 or self.max_objects < 1:
+            raise InputError("a clip needs num_frames of 2 or more and max_objects of 1 or more")
+        self._per_clip = A.Compose(list(self.clip_transforms))
+        self._per_frame = A.Compose(list(self.frame_transforms))
+
+    def __call__(self, still: Still, seed: Sequence[int]) -> tuple[np.ndarray, np.ndarray, int]:
+        """Make a clip.
+
+        Args:
+            still: the photograph and its objects.
+            seed: numbers that name the sample; equal seeds give equal clips.
+
+        Returns:
+            frames (T, H, W, 3) bytes, labels (T, H, W) bytes 0..K, and K. A drawing whose frame 0 lost every object is
+            thrown away, at most 5 times; then the whole photograph is taken, without augmentation. K is 0 only if
+            the still has no object.
+        """
+        for attempt in range(1 + REDRAWS):
+            draw = _seeds((*seed, attempt), 2 + self.num_frames)
+            chosen = Still(still.image, choose_objects(still.labels, self.max_objects, np.random.default_rng(draw[0])))
+            frames, labels = self._draw(chosen, draw[1:])
+            labels, count = keep_first_objects(labels, self.min_object_pixels)
+            if count:
+                return frames, labels, count
+        image = cv2.resize(still.image, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        whole = cv2.resize(chosen.labels, (self.size, self.size), interpolation=cv2.INTER_NEAREST_EXACT)
+        labels, count = keep_first_objects(np.stack([whole] * self.num_frames), 1)
+        return np.stack([image] * self.num_frames), labels, count
+
+    def _draw(self, still: Still, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        self._per_clip.set_random_seed(seeds[0])
+        base = self._per_clip(image=still.image, mask=still.labels)
+        frames, labels = [], []
+        for seed in seeds[1:]:
+            self._per_frame.set_random_seed(seed)
+            frame = self._per_frame(image=base["image"], mask=base["mask"])
+            frames.append(frame["image"])
+            labels.append(frame["mask"])
+        stacked = np.stack(frames)
+        if stacked.shape[1:3] != (self.size, self.size):
+            raise InputError(f"frame_transforms give {stacked.shape[2]}x{stacked.shape[1]} pixels, size is {self.size}: make them equal")
+        return stacked, np.stack(labels)
+
+
+class SyntheticClips(Dataset):
+    """Clips of a set of stills; a sample depends on (seed, epoch, index) alone.
+
+    Args:
+        source: the stills.
+        synthesis: how a still becomes a clip.
+        seed: base seed of all draws.
+    """
+
+    def __init__(self, source: StillSource, synthesis: ClipSynthesis, seed: int):
+        self.source, self.synthesis, self.seed = source, synthesis, seed
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, key: SampleKey) -> Clip:
+        """The clip of a sampler's key, as tensors without the batch axis."""
+        frames, labels, count = self.synthesis(self.source.read(key.item), (self.seed, key.epoch, key.index))
+        return Clip(
+            torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels), torch.tensor(count)
+        )
+
+
+def choose_objects(labels: UInt8[np.ndarray, "H W"], most: int, rng: np.random.Generator) -> UInt8[np.ndarray, "H W"]:
+    """Keep at most `most` objects, renumbered 1.. in random order; the rest becomes background.
+
+    Where the ids tile the whole picture, a random number from 1 to `most` of them is taken.
+    """
+    ids = np.unique(labels)
+    tiled = 0 not in ids
+    ids = ids[ids > 0]
+    count = min(len(ids), int(rng.integers(1, most + 1)) if tiled else most)
+    chosen = rng.permutation(ids)[:count]
+    table = np.zeros(256, np.uint8)
+    table[chosen] = np.arange(1, count + 1)
+    return table[labels]
+
+
+def keep_first_objects(labels: UInt8[np.ndarray, "T H W"], min_pixels: int) -> tuple[UInt8[np.ndarray, "T H W"], int]:
+    """Objects seen in frame 0, renumbered without gaps; objects lost from it are background in the whole clip."""
+    pixels = np.bincount(labels[0].ravel(), minlength=256)
+    seen = np.flatnonzero(pixels[1:] >= min_pixels) + 1
+    table = np.zeros(256, np.uint8)
+    table[seen] = np.arange(1, len(seen) + 1)
+    return table[labels], len(seen)
+
+
+def _seeds(entropy: Sequence[int], count: int) -> list[int]:
+    return [int(word) for word in np.random.SeedSequence(entropy).generate_state(count)]

@@ -1,0 +1,68 @@
+"""Reading photographs and masks."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from vosmem.errors import InputError
+
+VOID = 255
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    """Read a picture as RGB bytes.
+
+    Raises:
+        InputError: the file is missing or cannot be decoded to the end.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"image {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
+
+
+def read_labels(path: Path) -> UInt8[np.ndarray, "H W"]:
+    """Read a mask as object ids; 0 is background.
+
+    Palette and grey pictures carry ids as they are. 255 is the object if it is the only value beside 0 (saliency sets,
+    DAVIS-2016), and void, read as background, otherwise. One-bit masks hold one object, id 1.
+
+    Raises:
+        InputError: the file is missing, cannot be decoded, or is a colour picture.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("1", "L", "P"):
+                raise InputError(f"mask {str(path)!r} has mode {image.mode}: save it as palette or 8-bit grey PNG of ids")
+            labels = np.array(image.convert("L") if image.mode == "1" else image, dtype=np.uint8)
+    except (OSError, SyntaxError) as error:
+        raise InputError(f"mask {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
+    only_void = not np.any((labels > 0) & (labels < VOID))
+    labels[labels == VOID] = 1 if only_void else 0
+    return labels
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height from the header alone.
+
+    Raises:
+        InputError: the file is missing or no picture.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, SyntaxError) as error:
+        raise InputError(f"image {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
+
+
+def is_image(path: Path) -> bool:
+    """Whether a folder's entry counts as a picture; hidden files never do."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def _reason(error: Exception) -> str:
+    return "missing" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0] if str(error) else type(error).__name__

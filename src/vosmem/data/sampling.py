@@ -1,0 +1,85 @@
+"""The order of samples: a function of seed and epoch, with a position that survives a restart."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from vosmem.errors import InputError
+
+
+class SampleKey(NamedTuple):
+    """Names a sample.
+
+    Attributes:
+        epoch: pass of the training.
+        index: place in the epoch, counted over all processes; with the epoch it seeds the sample's draws.
+        item: which element of the data set.
+    """
+
+    epoch: int
+    index: int
+    item: int
+
+
+class ClipSampler(Sampler[SampleKey]):
+    """Yields the keys of an epoch in an order that depends on (seed, epoch) alone.
+
+    The sampler shards itself: of each run of `num_replicas` places, process `rank` takes its own, so that a step sees
+    the same samples however many processes share it. It knows how far training has come (`advance`), and goes on from
+    there after `load_state_dict`.
+
+    Args:
+        num_items: elements of the data set.
+        samples_per_epoch: samples of an epoch over all processes; may exceed the data set, which is then passed
+            through several times, each time shuffled anew.
+        seed: base seed.
+        num_replicas: processes that share an epoch.
+        rank: this process.
+
+    Raises:
+        InputError: the data set is empty, or an epoch has fewer samples than there are processes.
+    """
+
+    def __init__(self, num_items: int, samples_per_epoch: int, seed: int, num_replicas: int = 1, rank: int = 0):
+        if num_items < 1:
+            raise InputError("the data set is empty: no sample can be drawn")
+        if samples_per_epoch < num_replicas:
+            raise InputError(f"samples_per_epoch={samples_per_epoch} is below the number of processes ({num_replicas})")
+        self.num_items, self.samples_per_epoch, self.seed = num_items, samples_per_epoch, seed
+        self.num_replicas, self.rank = num_replicas, rank
+        self.epoch = 0
+        self._done = 0  # samples trained on in this epoch, over all processes
+
+    def __len__(self) -> int:
+        # The full length also after a restart: Lightning itself counts the batches that are done.
+        return self.samples_per_epoch // self.num_replicas
+
+    def __iter__(self) -> Iterator[SampleKey]:
+        order = self._order()
+        usable = len(self) * self.num_replicas
+        places = range(self._done + self.rank, usable, self.num_replicas)
+        return iter([SampleKey(self.epoch, place, int(order[place])) for place in places])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch; its own epoch leaves the position alone. Lightning calls this before each epoch."""
+        if epoch != self.epoch:
+            self.epoch, self._done = epoch, 0
+
+    def advance(self, samples: int) -> None:
+        """Count samples of this process as trained on."""
+        self._done += samples * self.num_replicas
+
+    def state_dict(self) -> dict[str, Any]:
+        """Epoch and samples done, over all processes: also right for another number of them."""
+        return {"epoch": self.epoch, "done": self._done}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved position."""
+        self.epoch, self._done = int(state["epoch"]), int(state["done"])
+
+    def _order(self) -> np.ndarray:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        rounds = -(-self.samples_per_epoch // self.num_items)
+        return np.concatenate([rng.permutation(self.num_items) for _ in range(rounds)])

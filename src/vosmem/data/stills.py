@@ -1,0 +1,256 @@
+"""Photographs with object masks, from the layouts they come in."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import UInt8
+from natsort import natsorted
+from pycocotools.coco import COCO
+
+from vosmem.data.images import image_size, is_image, read_image, read_labels
+from vosmem.errors import InputError
+
+MAX_IDS = 254
+
+
+class Still(NamedTuple):
+    """A photograph with its objects.
+
+    Attributes:
+        image: RGB bytes.
+        labels: 0 background, every other value one object; values may have gaps.
+    """
+
+    image: UInt8[np.ndarray, "H W 3"]
+    labels: UInt8[np.ndarray, "H W"]
+
+
+class StillSource(Protocol):
+    """A set of stills."""
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str:
+        """What messages and sheets call a still."""
+        ...
+
+    def read(self, index: int) -> Still:
+        """Decode a still; InputError if it cannot be."""
+        ...
+
+    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Width and height of the picture and of its mask, from their headers."""
+        ...
+
+
+class ImageMaskFolder:
+    """A folder with `images/` and `masks/` whose files pair by stem.
+
+    Args:
+        root: the folder.
+        mask_ids: what an id of a mask means: `each` is an object; `union`, all together are one object; `regions`, the
+            ids tile the picture, background included, and any of them may be chosen as an object.
+        images: name of the folder of pictures.
+        masks: name of the folder of masks (any picture type that holds ids).
+
+    Raises:
+        InputError: a folder is missing or empty, a picture lacks its mask or a mask its picture, or `mask_ids` is unknown.
+    """
+
+    def __init__(self, root: str, mask_ids: str = "each", images: str = "images", masks: str = "masks"):
+        if mask_ids not in ("each", "union", "regions"):
+            raise InputError(f"mask_ids={mask_ids!r} is unknown: use 'each', 'union' or 'regions'")
+        self.root, self.mask_ids = Path(root), mask_ids
+        self._images = _by_stem(self.root / images)
+        self._masks = _by_stem(self.root / masks)
+        _raise_unpaired(self._images, self._masks, self.root)
+        self._stems = natsorted(self._images)
+
+    def __len__(self) -> int:
+        return len(self._stems)
+
+    def name(self, index: int) -> str:
+        """Folder and stem."""
+        return f"{self.root.name}/{self._stems[index]}"
+
+    def read(self, index: int) -> Still:
+        """Decode picture and mask."""
+        stem = self._stems[index]
+        image, labels = read_image(self._images[stem]), read_labels(self._masks[stem])
+        if labels.shape != image.shape[:2]:
+            raise InputError(
+                f"mask {str(self._masks[stem])!r} is {labels.shape[1]}x{labels.shape[0]}, its image "
+                f"{image.shape[1]}x{image.shape[0]}: make them equal"
+            )
+        if self.mask_ids == "union":
+            labels = (labels > 0).astype(np.uint8)
+        elif self.mask_ids == "regions":
+            labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.uint8) + 1
+        return Still(image, labels)
+
+    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """From both headers."""
+        stem = self._stems[index]
+        return image_size(self._images[stem]), image_size(self._masks[stem])
+
+
+class CocoInstances:
+    """Pictures with polygons or run-length masks in COCO `instances` format; every instance is an object.
+
+    Args:
+        annotations: the JSON file.
+        images: folder of the pictures that it names.
+        split: if given, only pictures whose entry has this `split`.
+        min_area: instances of fewer pixels are left out.
+
+    Raises:
+        InputError: the file or folder is missing, the file is no COCO instances JSON, or no picture has an instance.
+    """
+
+    def __init__(self, annotations: str, images: str, split: str | None = None, min_area: float = 100.0):
+        self.images, self.min_area = Path(images), min_area
+        if not self.images.is_dir():
+            raise InputError(f"image folder {images!r} not found: set the path of the pictures")
+        self._coco = _open_coco(annotations)
+        entries = [self._coco.imgs[key] for key in sorted(self._coco.imgs)]
+        entries = [entry for entry in entries if split is None or entry.get("split") == split]
+        self._entries = [entry for entry in entries if self._instances(entry)]
+        if not self._entries:
+            raise InputError(f"annotations {annotations!r} name no picture with instances{f' in split {split!r}' if split else ''}")
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def name(self, index: int) -> str:
+        """File name."""
+        return str(self._entries[index]["file_name"])
+
+    def read(self, index: int) -> Still:
+        """Decode the picture and draw its instances, larger first, so that small ones in front stay whole."""
+        entry = self._entries[index]
+        image = read_image(self.images / entry["file_name"])
+        if image.shape[:2] != (entry["height"], entry["width"]):
+            raise InputError(
+                f"image {entry['file_name']!r} is {image.shape[1]}x{image.shape[0]}, its annotations say "
+                f"{entry['width']}x{entry['height']}: use the picture that was annotated"
+            )
+        labels = np.zeros(image.shape[:2], np.uint8)
+        for label, annotation in enumerate(self._instances(entry)[:MAX_IDS], start=1):
+            labels[self._coco.annToMask(annotation) > 0] = label
+        return Still(image, labels)
+
+    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """From the picture's header and the annotations."""
+        entry = self._entries[index]
+        return image_size(self.images / entry["file_name"]), (entry["width"], entry["height"])
+
+    def _instances(self, entry: dict) -> list[dict]:
+        annotations = self._coco.imgToAnns.get(entry["id"], [])
+        kept = [a for a in annotations if not a.get("iscrowd") and a["area"] >= self.min_area]
+        return sorted(kept, key=lambda annotation: (-annotation["area"], annotation["id"]))
+
+
+class JoinedStills:
+    """Several sets as one, in the order given.
+
+    Args:
+        sources: the sets.
+
+    Raises:
+        InputError: no set is given.
+    """
+
+    def __init__(self, sources: Sequence[StillSource]):
+        if not sources:
+            raise InputError("no set of stills is given: name at least one")
+        self.sources = list(sources)
+        self._ends = np.cumsum([len(source) for source in self.sources])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def name(self, index: int) -> str:
+        """As its set calls it."""
+        source, place = self._locate(index)
+        return source.name(place)
+
+    def read(self, index: int) -> Still:
+        """As its set reads it."""
+        source, place = self._locate(index)
+        return source.read(place)
+
+    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """As its set tells them."""
+        source, place = self._locate(index)
+        return source.sizes(place)
+
+    def _locate(self, index: int) -> tuple[StillSource, int]:
+        which = int(np.searchsorted(self._ends, index, side="right"))
+        return self.sources[which], index - (int(self._ends[which - 1]) if which else 0)
+
+
+class Subset:
+    """Every n-th still of a set, or all others: a simple way to hold stills out.
+
+    Args:
+        source: the set.
+        every: n.
+        held_out: True for stills 0, n, 2n, ...; False for the rest.
+
+    Raises:
+        InputError: nothing is left.
+    """
+
+    def __init__(self, source: StillSource, every: int, held_out: bool):
+        self.source = source
+        self._indices = [index for index in range(len(source)) if (index % every == 0) == held_out]
+        if not self._indices:
+            raise InputError(f"no still is left of {len(source)} when every {every}th is held out: use a smaller number")
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def name(self, index: int) -> str:
+        """As the whole set calls it."""
+        return self.source.name(self._indices[index])
+
+    def read(self, index: int) -> Still:
+        """As the whole set reads it."""
+        return self.source.read(self._indices[index])
+
+    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """As the whole set tells them."""
+        return self.source.sizes(self._indices[index])
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise InputError(f"folder {str(folder)!r} not found: set the root of the data set")
+    files = {path.stem: path for path in natsorted(folder.iterdir()) if is_image(path)}
+    if not files:
+        raise InputError(f"folder {str(folder)!r} holds no pictures")
+    return files
+
+
+def _raise_unpaired(images: dict[str, Path], masks: dict[str, Path], root: Path) -> None:
+    lone = [f"{images[stem].name} has no mask" for stem in natsorted(images.keys() - masks.keys())]
+    lone += [f"mask {masks[stem].name} has no image" for stem in natsorted(masks.keys() - images.keys())]
+    if lone:
+        raise InputError(f"{len(lone)} files of {str(root)!r} do not pair: {'; '.join(lone[:10])}")
+
+
+def _open_coco(path: str) -> COCO:
+    if not Path(path).is_file():
+        raise InputError(f"annotations {path!r} not found: set the path of the instances JSON")
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its timings
+            coco = COCO(path)
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise InputError(f"annotations {path!r} are no COCO instances JSON ({error})") from error
+    if not coco.imgs or not coco.anns:
+        raise InputError(f"annotations {path!r} hold no images or no annotations")
+    return coco

@@ -1,0 +1,115 @@
+"""One random affine map and crop, in a single resampling."""
+
+from typing import Any
+
+import albumentations as A
+import cv2
+import numpy as np
+
+IMAGENET_MEAN_BYTES = (124, 116, 104)
+
+
+class CropAffine(A.Affine):
+    """albumentations' `Affine` about the centre of a randomly placed square crop, done as one warp.
+
+    Cutting first and warping the cut would show the fill colour at its corners although the picture goes on there;
+    warping the whole picture first resamples pixels that nobody sees. The crop is therefore folded into the matrix.
+
+    Args:
+        size: side of the crop in pixels; the picture should not be smaller, else the fill colour shows.
+        scale: range of the zoom, both axes alike.
+        rotate: range in degrees.
+        shear: range in degrees, each axis by itself.
+        translate: range as a share of the crop, each axis by itself.
+        p: probability of the affine map; the crop is always cut.
+
+    Source:
+        STM section 3.6: "random affine transforms (rotation, sheering, zooming, translation, and cropping)".
+    """
+
+    class InitSchema(A.DualTransform.InitSchema):
+        """albumentations checks arguments against this."""
+
+        size: int
+        scale: tuple[float, float]
+        rotate: tuple[float, float]
+        shear: tuple[float, float]
+        translate: tuple[float, float]
+
+    def __init__(
+        self,
+        size: int,
+        scale: tuple[float, float] = (1.0, 1.0),
+        rotate: tuple[float, float] = (0.0, 0.0),
+        shear: tuple[float, float] = (0.0, 0.0),
+        translate: tuple[float, float] = (0.0, 0.0),
+        p: float = 1.0,
+    ):
+        super().__init__(
+            scale={"x": scale, "y": scale},
+            rotate=rotate,
+            shear={"x": shear, "y": shear},
+            translate_percent={"x": translate, "y": translate},
+            keep_ratio=True,
+            mask_interpolation=cv2.INTER_NEAREST,
+            fill=IMAGENET_MEAN_BYTES,
+            fill_mask=0,
+            p=p,
+        )
+        self.size = size
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw the affine map for a picture of the crop's size, then put the crop's position before it."""
+        height, width = params["shape"][:2]
+        drawn = super().get_params_dependent_on_data({**params, "shape": (self.size, self.size)}, data)
+        corner = np.eye(3)
+        corner[:2, 2] = [-self._corner(width), -self._corner(height)]
+        return {**drawn, "matrix": drawn["matrix"] @ corner}
+
+    def apply(self, img: np.ndarray, matrix: np.ndarray, output_shape: tuple[int, int], **params: Any) -> np.ndarray:
+        """Warp; albumentations returns the input itself, uncut, where the matrix is the identity."""
+        return super().apply(img, matrix, output_shape, **params)[: self.size, : self.size]
+
+    def apply_to_mask(self, mask: np.ndarray, matrix: np.ndarray, output_shape: tuple[int, int], **params: Any) -> np.ndarray:
+        """As `apply`, with the nearest label."""
+        return super().apply_to_mask(mask, matrix, output_shape, **params)[: self.size, : self.size]
+
+    def _corner(self, length: int) -> float:
+        return self.py_random.uniform(0, length - self.size) if length > self.size else (length - self.size) / 2
+
+
+class ZoomShortSide(A.DualTransform):
+    """Resize a picture so that its short side becomes a random multiple of the crop's side.
+
+    Shrinking averages areas, so that the affine map that follows, which only interpolates, does not alias.
+
+    Args:
+        size: side of the crop in pixels.
+        zoom: range of the short side, in crops.
+        p: probability.
+    """
+
+    class InitSchema(A.DualTransform.InitSchema):
+        """albumentations checks arguments against this."""
+
+        size: int
+        zoom: tuple[float, float]
+
+    def __init__(self, size: int, zoom: tuple[float, float] = (1.0, 1.5), p: float = 1.0):
+        super().__init__(p=p)
+        self.size, self.zoom = size, zoom
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """Draw the size that the picture gets."""
+        height, width = params["shape"][:2]
+        scale = self.py_random.uniform(*self.zoom) * self.size / min(height, width)
+        return {"target": (max(self.size, round(width * scale)), max(self.size, round(height * scale)))}
+
+    def apply(self, img: np.ndarray, target: tuple[int, int], **params: Any) -> np.ndarray:
+        """Average when shrinking, interpolate when growing."""
+        shrinks = target[0] < img.shape[1]
+        return cv2.resize(img, target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+    def apply_to_mask(self, mask: np.ndarray, target: tuple[int, int], **params: Any) -> np.ndarray:
+        """Nearest label."""
+        return cv2.resize(mask, target, interpolation=cv2.INTER_NEAREST_EXACT)

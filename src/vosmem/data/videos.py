@@ -1,0 +1,211 @@
+"""Videos with masks, read frame by frame, and synthetic clips in the same shape."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from natsort import natsorted
+from torch import Tensor
+
+from vosmem.data.clips import ClipSynthesis
+from vosmem.data.images import is_image, read_image, read_labels
+from vosmem.data.stills import StillSource
+from vosmem.errors import InputError
+from vosmem.ops.masks import ids_to_slots
+
+
+class VideoSequence(Protocol):
+    """A video with ground truth, as evaluation sees it. Labels are slots 0..K; `object_ids[k-1]` is the id of slot k.
+
+    Attributes:
+        name: what tables call it.
+        object_ids: the ids on disk, ascending.
+        frame_names: stems of the frames, for the files written.
+        exclude_last: whether the last frame is left out of the score, as DAVIS does.
+    """
+
+    name: str
+    object_ids: tuple[int, ...]
+    frame_names: Sequence[str]
+    exclude_last: bool
+
+    def __len__(self) -> int: ...
+
+    def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
+        """RGB bytes of frame t."""
+        ...
+
+    def labels(self, t: int) -> UInt8[Tensor, "H W"] | None:
+        """Ground truth of frame t; None where there is none."""
+        ...
+
+    def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
+        """The mask that the protocol hands over at frame t; None at most frames."""
+        ...
+
+
+class FolderSequence:
+    """One folder of frames and one of masks.
+
+    Args:
+        name: what tables call it.
+        frames: folder of pictures, in natural order.
+        masks: folder of masks with the frames' stems; the first frame needs one.
+        merge_objects: all ids become object 1 (DAVIS-2016).
+
+    Raises:
+        InputError: a folder is missing or empty, the first frame has no mask or no object, or a mask has no frame.
+    """
+
+    exclude_last = True
+
+    def __init__(self, name: str, frames: Path, masks: Path, merge_objects: bool = False):
+        self.name, self.merge_objects = name, merge_objects
+        self._frames = _pictures(frames)
+        self._masks = {path.stem: path for path in _pictures(masks)}
+        self.frame_names = [path.stem for path in self._frames]
+        if self.frame_names[0] not in self._masks:
+            raise InputError(f"sequence {name!r}: first frame {self._frames[0].name} has no mask in {str(masks)!r}; add one")
+        lone = sorted(self._masks.keys() - set(self.frame_names))
+        if lone:
+            raise InputError(f"sequence {name!r}: mask {lone[0]!r} has no frame in {str(frames)!r} ({len(lone)} in all)")
+        ids = np.unique(self._read_ids(0))
+        self.object_ids = tuple(int(i) for i in ids if i)
+        if not self.object_ids:
+            raise InputError(f"sequence {name!r}: the mask of the first frame {self._frames[0].name} holds no object")
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
+        """Decode frame t."""
+        return torch.from_numpy(read_image(self._frames[t]).copy()).permute(2, 0, 1)
+
+    def labels(self, t: int) -> UInt8[Tensor, "H W"] | None:
+        """Decode the mask of frame t; ids that the first frame does not have become background."""
+        if self.frame_names[t] not in self._masks:
+            return None
+        return torch.from_numpy(ids_to_slots(self._read_ids(t), self.object_ids))
+
+    def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
+        """The first frame's mask."""
+        return self.labels(0) if t == 0 else None
+
+    def _read_ids(self, t: int) -> UInt8[np.ndarray, "H W"]:
+        ids = read_labels(self._masks[self.frame_names[t]])
+        return (ids > 0).astype(np.uint8) if self.merge_objects else ids
+
+
+class ClipSequence:
+    """A clip in memory as a sequence.
+
+    Args:
+        name: what tables call it.
+        frames: RGB bytes.
+        labels: slots 0..K.
+        num_objects: K.
+    """
+
+    exclude_last = False  # a clip is too short to leave frames out
+
+    def __init__(
+        self, name: str, frames: UInt8[np.ndarray, "T H W 3"], labels: UInt8[np.ndarray, "T H W"], num_objects: int
+    ):
+        self.name = name
+        self.object_ids = tuple(range(1, num_objects + 1))
+        self.frame_names = [f"{t:05d}" for t in range(len(frames))]
+        self._frames = torch.from_numpy(frames).permute(0, 3, 1, 2)
+        self._labels = torch.from_numpy(labels)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
+        """Frame t."""
+        return self._frames[t]
+
+    def labels(self, t: int) -> UInt8[Tensor, "H W"]:
+        """Labels of frame t."""
+        return self._labels[t]
+
+    def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
+        """The first frame's labels."""
+        return self._labels[0] if t == 0 else None
+
+
+def davis_sequences(
+    root: str, year: int, image_set: str = "val", resolution: str = "480p", sequences: Sequence[str] | None = None
+) -> list[FolderSequence]:
+    """Sequences of a folder in DAVIS layout.
+
+    Args:
+        root: holds `JPEGImages/`, `Annotations/` and `ImageSets/`.
+        year: 2016 merges all objects of a sequence into one; 2017 keeps them apart.
+        image_set: name of the list, `val` for example.
+        resolution: folder below `JPEGImages` and `Annotations`.
+        sequences: names to take instead of the whole list.
+
+    Raises:
+        InputError: root, list or a sequence's folder is missing, or a name is not in the list.
+    """
+    base = Path(root)
+    if not base.is_dir():
+        raise InputError(f"data set root {root!r} not found: set dataset.root=PATH to the folder that holds JPEGImages")
+    listed = _read_list(base, year, image_set)
+    unknown = [name for name in sequences or [] if name not in listed]
+    if unknown:
+        raise InputError(f"sequence {unknown[0]!r} is not in the {image_set} list of {root!r}, which starts {', '.join(listed[:3])}")
+    return [
+        FolderSequence(
+            name,
+            base / "JPEGImages" / resolution / name,
+            base / "Annotations" / resolution / name,
+            merge_objects=year == 2016,
+        )
+        for name in (sequences or listed)
+    ]
+
+
+def synthetic_sequences(source: StillSource, synthesis: ClipSynthesis, count: int, seed: int) -> list[ClipSequence]:
+    """A fixed set of clips for validation, going round the stills.
+
+    Args:
+        source: stills that training never sees.
+        synthesis: how a still becomes a clip.
+        count: number of clips.
+        seed: base seed; equal seeds give equal clips.
+    """
+    clips = []
+    for index in range(count):
+        item = index % len(source)
+        frames, labels, num_objects = synthesis(source.read(item), (seed, 0, index))
+        clips.append(ClipSequence(f"{Path(source.name(item)).stem}_{index:03d}", frames, labels, num_objects))
+    return clips
+
+
+def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"folder {str(folder)!r} not found")
+    pictures = natsorted(path for path in folder.iterdir() if is_image(path))
+    if not pictures:
+        raise InputError(f"folder {str(folder)!r} holds no pictures")
+    return pictures
+
+
+def _read_list(root: Path, year: int, image_set: str) -> list[str]:
+    """Names of the sequences; the lists of 2016 may hold pairs of paths instead."""
+    candidates = [root / "ImageSets" / folder / f"{image_set}.txt" for folder in (str(year), "480p", "2016", "2017")]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise InputError(f"no list {image_set}.txt below {str(root / 'ImageSets')!r}: expected {candidates[0]}")
+    names: dict[str, None] = {}
+    for line in found.read_text().split("\n"):
+        if line.strip():
+            first = line.split()[0]
+            names[Path(first).parent.name if "/" in first else first] = None
+    if not names:
+        raise InputError(f"list {str(found)!r} is empty: write one sequence name a line")
+    return list(names)

@@ -1,0 +1,1 @@
+"""Running methods over sequences, scoring them, and writing down what came out."""

@@ -1,0 +1,53 @@
+"""Scoring predictions that lie on disk."""
+
+from pathlib import Path
+
+from vosmem.data.images import read_labels
+from vosmem.data.videos import FolderSequence
+from vosmem.errors import InputError
+from vosmem.metrics.davis import ObjectScore, SequenceScorer
+from vosmem.ops.masks import ids_to_slots
+
+
+def score_folders(truth: Path, predictions: Path, merge_objects: bool = False) -> list[ObjectScore]:
+    """Score a folder of predictions against a folder of ground truth, each with one sub-folder a sequence.
+
+    Args:
+        truth: masks of every frame.
+        predictions: palette or grey PNGs with the same names, sizes and ids.
+        merge_objects: every id of either side counts as object 1 (DAVIS-2016).
+
+    Returns:
+        J and F per object and frame; first and last frame are left out.
+
+    Raises:
+        InputError: a folder is missing or empty, or a prediction is missing or of another size.
+    """
+    for folder in (truth, predictions):
+        if not folder.is_dir():
+            raise InputError(f"folder {str(folder)!r} not found: give the folder that holds a sub-folder for each sequence")
+    names = sorted(path.name for path in truth.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not names:
+        raise InputError(f"folder {str(truth)!r} holds no sequence folders: give the folder above them")
+    return [score for name in names for score in _score_sequence(truth / name, predictions / name, merge_objects)]
+
+
+def _score_sequence(truth: Path, predictions: Path, merge_objects: bool) -> list[ObjectScore]:
+    if not predictions.is_dir():
+        raise InputError(f"predictions of sequence {truth.name!r} not found: expected folder {str(predictions)!r}")
+    sequence = FolderSequence(truth.name, frames=truth, masks=truth, merge_objects=merge_objects)
+    slots = range(1, len(sequence.object_ids) + 1)
+    scorer = SequenceScorer(sequence.name, slots)
+    for t in range(1, len(sequence) - 1):
+        path = predictions / f"{sequence.frame_names[t]}.png"
+        if not path.is_file():
+            raise InputError(f"prediction {str(path)!r} is missing: every frame between first and last needs one")
+        ids = read_labels(path)
+        predicted = (ids > 0).astype(ids.dtype) if merge_objects else ids_to_slots(ids, sequence.object_ids)
+        labels = sequence.labels(t)
+        assert labels is not None  # frames and masks are the same files here
+        scorer.update(labels.numpy(), predicted)
+    return [
+        score._replace(object_id=object_id)
+        for score, object_id in zip(scorer.result(), sequence.object_ids, strict=True)
+    ]

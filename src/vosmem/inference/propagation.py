@@ -1,0 +1,140 @@
+"""Propagation: given masks for some frames, find the objects in all frames that follow."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from vosmem.errors import InputError
+from vosmem.memory.bank import MemoryBank
+from vosmem.memory.policy import MemoryPolicy
+from vosmem.networks.stm import STM
+from vosmem.ops.masks import one_hot
+from vosmem.ops.padding import Padding, pad, padding_to_stride, unpad
+
+
+class Propagator:
+    """Segments a video in one pass, holding only the memory and the last frame.
+
+    Args:
+        network: the network, in eval mode, on the device where the work is to be done.
+        policy: which frames stay in memory.
+        short_side: frames whose short side is longer are shrunk to it for the network; None keeps their size.
+
+    Raises:
+        InputError: `short_side` is below 16.
+
+    Example:
+        >>> from vosmem.memory.policy import EveryN
+        >>> from vosmem.networks import STM
+        >>> network = STM(backbone="resnet18", key_channels=8, value_channels=8, decoder_channels=8, weights="none")
+        >>> propagator = Propagator(network.eval(), EveryN(n=5))
+        >>> frames, mask = torch.rand(3, 3, 24, 40), torch.zeros(24, 40, dtype=torch.uint8)
+        >>> mask[8:16, 8:16] = 1
+        >>> probs = [propagator.step(frame, mask if t == 0 else None) for t, frame in enumerate(frames)]
+        >>> probs[2].shape
+        torch.Size([2, 24, 40])
+    """
+
+    def __init__(self, network: STM, policy: MemoryPolicy, short_side: int | None = None):
+        if short_side is not None and short_side < 16:
+            raise InputError(f"short side {short_side} is too small: use 16 pixels or more, or null for the frames' own size")
+        self.network, self.policy, self.short_side = network, policy, short_side
+        self.bank = MemoryBank()
+        self._frame_index = -1
+        self._last: tuple[Tensor, Tensor, bool] | None = None  # frame and masks at the network's size, mask given
+
+    @property
+    def memory_frames(self) -> list[int]:
+        """Indices of the frames that the current frame was read from."""
+        return self.bank.frames
+
+    @torch.inference_mode()
+    def step(
+        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
+    ) -> Float[Tensor, "K+1 H W"]:
+        """Segment the next frame.
+
+        Args:
+            frame: RGB in [0, 1], any size, the same for the whole video.
+            mask: labels 0..K where the user gives them (always for the first frame). Its objects' pixels overwrite
+                the estimate; labels above the highest known so far are new objects.
+
+        Returns:
+            probabilities of background and objects; in [0, 1], summing to 1.
+
+        Raises:
+            InputError: the first frame has no mask, sizes differ, or the mask's type is not integer.
+        """
+        self._check(frame, mask)
+        self._frame_index += 1
+        small = self._shrink(frame)
+        padding = padding_to_stride(*small.shape[-2:])
+        padded = pad(small, padding)[None]
+        self._remember_last()
+        probs = self._estimate(padded, padding) if len(self.bank) else small.new_ones(1, *small.shape[-2:])
+        full = _resize(probs, frame.shape[-2:])
+        if mask is not None:
+            mask = mask.to(frame.device)
+            full = _overwrite(full, mask)
+            probs = _overwrite(probs, _resize_labels(mask, small.shape[-2:]), num_objects=full.shape[0] - 1)
+        # The masks are padded anew: in the border no object is, whatever the network saw there.
+        self._last = (padded, pad(probs[1:], padding), mask is not None)
+        return full
+
+    def _check(self, frame: Tensor, mask: Tensor | None) -> None:
+        if mask is None and self._last is None:
+            raise InputError("the first frame has no mask: give one to say which objects to follow")
+        if mask is not None and mask.shape != frame.shape[-2:]:
+            raise InputError(f"mask is {_size(mask)}, its frame {_size(frame)}: resize the mask (nearest neighbour) to the frame")
+        if mask is not None and (mask.is_floating_point() or mask.is_complex()):
+            raise InputError(f"mask holds {mask.dtype}: give integer labels, 0 for background")
+
+    def _shrink(self, frame: Tensor) -> Tensor:
+        height, width = frame.shape[-2:]
+        if self.short_side is None or min(height, width) <= self.short_side:
+            return frame
+        scale = self.short_side / min(height, width)
+        size = (round(height * scale), round(width * scale))
+        return F.interpolate(frame[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
+
+    def _remember_last(self) -> None:
+        """Memorise the frame before, now that something will read it (or it is to stay)."""
+        if self._last is None:
+            return
+        frame, masks, given = self._last
+        keep = self.policy.keeps(self._frame_index - 1, given)
+        if (keep or self.policy.reads_previous):
+            self.bank.add(self._frame_index - 1, self.network.encode_memory(frame, masks[None]), keep=keep)
+
+    def _estimate(self, padded: Float[Tensor, "1 3 H2 W2"], padding: Padding) -> Float[Tensor, "K+1 H W"]:
+        query = self.network.encode_query(padded)
+        readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
+        return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
+
+
+def _overwrite(
+    probs: Float[Tensor, "K+1 H W"], labels: Integer[Tensor, "H W"], num_objects: int | None = None
+) -> Float[Tensor, "K2+1 H W"]:
+    """Given labels where they name an object, the estimate elsewhere; labels above K add objects."""
+    known = probs.shape[0] - 1
+    num_objects = max(known, int(labels.max()) if num_objects is None else num_objects)
+    given = one_hot(labels[None], num_objects)[0].to(probs.dtype)
+    probs = torch.cat([probs, probs.new_zeros(num_objects - known, *probs.shape[1:])])
+    return torch.where(labels > 0, torch.cat([torch.zeros_like(given[:1]), given]), probs)
+
+
+def _resize(probs: Float[Tensor, "K+1 h w"], size: tuple[int, int]) -> Float[Tensor, "K+1 H W"]:
+    if tuple(probs.shape[-2:]) == tuple(size):
+        return probs
+    return F.interpolate(probs[None], size=tuple(size), mode="bilinear", align_corners=False)[0]
+
+
+def _resize_labels(labels: Integer[Tensor, "H W"], size: tuple[int, int]) -> Integer[Tensor, "h w"]:
+    if tuple(labels.shape) == tuple(size):
+        return labels
+    return F.interpolate(labels[None, None].float(), size=tuple(size), mode="nearest-exact")[0, 0].to(labels.dtype)
+
+
+def _size(x: Tensor) -> str:
+    return f"{x.shape[-1]}x{x.shape[-2]}"

@@ -1,0 +1,79 @@
+"""Which past frames stay in memory."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vosmem.errors import InputError
+
+
+class MemoryPolicy(Protocol):
+    """Chooses the frames that the memory holds while frame t is segmented.
+
+    Attributes:
+        reads_previous: whether frame t-1 is read for frame t, even if it is not kept.
+    """
+
+    reads_previous: bool
+
+    def keeps(self, frame_index: int, mask_given: bool) -> bool:
+        """Whether a frame stays for the rest of the video; `mask_given` says that the user gave its mask."""
+        ...
+
+
+@dataclass(frozen=True)
+class First:
+    """Frames with a given mask alone: nothing drifts, nothing new is learnt."""
+
+    reads_previous: bool = False
+
+    def keeps(self, frame_index: int, mask_given: bool) -> bool:
+        """Given masks only."""
+        return mask_given
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The frame before alone."""
+
+    reads_previous: bool = True
+
+    def keeps(self, frame_index: int, mask_given: bool) -> bool:
+        """Nothing stays."""
+        return False
+
+
+@dataclass(frozen=True)
+class FirstAndPrevious:
+    """Frames with a given mask, and the frame before."""
+
+    reads_previous: bool = True
+
+    def keeps(self, frame_index: int, mask_given: bool) -> bool:
+        """Given masks only."""
+        return mask_given
+
+
+@dataclass(frozen=True)
+class EveryN:
+    """Frames with a given mask, the frame before, and every n-th frame from the first on.
+
+    Args:
+        n: distance of the kept frames.
+
+    Raises:
+        InputError: n is below 1.
+
+    Source:
+        STM section 3.2 and Table 5; n = 5 in the paper.
+    """
+
+    n: int = 5
+    reads_previous: bool = True
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise InputError(f"memory interval {self.n} is not possible: use n=1 (every frame) or more")
+
+    def keeps(self, frame_index: int, mask_given: bool) -> bool:
+        """Given masks, and multiples of n."""
+        return mask_given or frame_index % self.n == 0

@@ -1,0 +1,5 @@
+"""The networks: `nn.Module`s with plain keyword constructors. They never see files, configs or epochs."""
+
+from vosmem.networks.stm import STM
+
+__all__ = ["STM"]

@@ -1,0 +1,127 @@
+"""ResNet trunks up to stride 16, with batch norm held still."""
+
+from pathlib import Path
+
+import torch
+import torchvision
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vosmem.errors import InputError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CHANNELS = {"resnet18": (64, 128, 256), "resnet50": (256, 512, 1024)}  # of f4, f8, f16
+
+
+class ResNetTrunk(nn.Module):
+    """torchvision's ResNet without `layer4` and `fc`: an image in [0, 1] becomes features at strides 4, 8 and 16.
+
+    Batch norm always runs on its stored statistics, also in training: a batch holds few clips, and the published
+    network was trained so. `.train()` therefore leaves every `BatchNorm2d` in eval mode.
+
+    Args:
+        name: `resnet18` or `resnet50`.
+        num_mask_channels: further one-channel inputs (masks) that join the image before the first batch norm, each
+            by its own 7x7 convolution.
+        train_affine: whether scale and shift of the batch norms are trained. They stay parameters either way.
+
+    Raises:
+        InputError: the name is unknown.
+
+    Source:
+        STM section 3.1; the summed stem convolutions are the published code's.
+    """
+
+    def __init__(self, name: str, num_mask_channels: int = 0, train_affine: bool = True):
+        super().__init__()
+        if name not in CHANNELS:
+            raise InputError(f"unknown backbone {name!r}: use one of {', '.join(CHANNELS)}")
+        resnet = getattr(torchvision.models, name)(weights=None)
+        self.channels = CHANNELS[name]
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        self.conv1, self.bn1, self.relu, self.maxpool = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool
+        self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
+        self.mask_convs = nn.ModuleList(
+            nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False) for _ in range(num_mask_channels)
+        )
+        for norm in self.batch_norms():
+            norm.weight.requires_grad_(train_affine)
+            norm.bias.requires_grad_(train_affine)
+        self.train()
+
+    def batch_norms(self) -> list[nn.BatchNorm2d]:
+        """All batch norms of the trunk."""
+        return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
+
+    def train(self, mode: bool = True) -> "ResNetTrunk":
+        """As `nn.Module.train`, but batch norm stays in eval mode."""
+        super().train(mode)
+        for norm in self.batch_norms():
+            norm.eval()
+        return self
+
+    def forward(
+        self, image: Float[Tensor, "O 3 H W"], *masks: Float[Tensor, "O 1 H W"]
+    ) -> tuple[Float[Tensor, "O C16 h w"], Float[Tensor, "O C8 h8 w8"], Float[Tensor, "O C4 h4 w4"]]:
+        """Features at strides 16, 8 and 4; H and W are multiples of 16."""
+        x = self.conv1((image - self.mean) / self.std)
+        for conv, mask in zip(self.mask_convs, masks, strict=True):
+            x = x + conv(mask)
+        x = self.maxpool(self.relu(self.bn1(x)))
+        f4 = self.layer1(x)
+        f8 = self.layer2(f4)
+        return self.layer3(f8), f8, f4
+
+
+def load_backbone_weights(trunk: ResNetTrunk, weights: str, name: str) -> None:
+    """Start a trunk from image classification weights; the mask convolutions keep their own initialisation.
+
+    Args:
+        trunk: the trunk to fill.
+        weights: `imagenet` (torchvision's ImageNet-1k V1, downloaded or from its cache), `none`, or the path of a
+            torchvision `state_dict`, whole or cut after `layer3`.
+        name: the backbone's name, for the download and for messages.
+
+    Raises:
+        InputError: the file is missing, is no state dict, or lacks or misshapes an entry of the trunk; or the
+            download failed.
+    """
+    if weights == "none":
+        return
+    state = _download(name) if weights == "imagenet" else _read(Path(weights))
+    wanted = {key: value for key, value in trunk.state_dict().items() if key.startswith(("conv1", "bn1", "layer"))}
+    missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
+    misshaped = [key for key, value in wanted.items() if key in state and state[key].shape != value.shape]
+    if missing or misshaped:
+        what = f"lacks {missing[0]!r}" if missing else f"has another shape for {misshaped[0]!r}"
+        more = len(missing) + len(misshaped) - 1
+        raise InputError(
+            f"backbone weights {weights!r} do not fit {name}: the file {what}{f' and {more} more' if more else ''}; "
+            f"pass a torchvision {name} state dict, whole or up to layer3"
+        )
+    trunk.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise InputError(f"backbone weights {str(path)!r} not found: pass 'imagenet', 'none' or the path of a state dict")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(f"backbone weights {str(path)!r} cannot be read as a state dict of tensors") from error
+    if not isinstance(state, dict):
+        raise InputError(f"backbone weights {str(path)!r} hold a {type(state).__name__}, not a state dict")
+    return state
+
+
+def _download(name: str) -> dict[str, Tensor]:
+    weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
+    try:
+        return weights.get_state_dict(progress=False, check_hash=True)
+    except Exception as error:  # urllib, ssl and OS errors differ by platform; all mean the same to the user
+        raise InputError(
+            f"the ImageNet weights of {name} could not be downloaded ({type(error).__name__}): pass "
+            f"model.weights=PATH with a torchvision state dict, or model.weights=none to start from random"
+        ) from error

@@ -1,0 +1,88 @@
+"""The decoder: what was read from memory, sharpened by the query's features, becomes a mask."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+def _conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
+
+
+def _upsample(x: Tensor, factor: int) -> Tensor:
+    return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+class ResBlock(nn.Module):
+    """Pre-activation residual block of two 3x3 convolutions, without batch norm: `x + conv2(relu(conv1(relu(x))))`."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = _conv3x3(channels, channels)
+        self.conv2 = _conv3x3(channels, channels)
+
+    def forward(self, x: Float[Tensor, "O C H W"]) -> Float[Tensor, "O C H W"]:
+        """Same shape."""
+        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+
+
+class Skip(nn.Module):
+    """The branch of a refinement stage that sees the query frame alone, so that all objects can share it."""
+
+    def __init__(self, in_channels: int, channels: int):
+        super().__init__()
+        self.conv = _conv3x3(in_channels, channels)
+        self.block = ResBlock(channels)
+
+    def forward(self, features: Float[Tensor, "B Cin H W"]) -> Float[Tensor, "B C H W"]:
+        """Backbone features, brought to the decoder's width."""
+        return self.block(self.conv(features))
+
+
+class Decoder(nn.Module):
+    """Two refinement stages from stride 16 to stride 4, then bilinear upsampling to pixels.
+
+    Args:
+        value_channels: channels of the values (the input has twice as many: read-out, then query value).
+        f8_channels: channels of the query's stride-8 features.
+        f4_channels: channels of its stride-4 features.
+        channels: width of the decoder (256 in the paper).
+
+    Source:
+        STM section 3.4; the order read-out, query value is the published code's.
+    """
+
+    def __init__(self, value_channels: int, f8_channels: int, f4_channels: int, channels: int):
+        super().__init__()
+        self.fuse = _conv3x3(2 * value_channels, channels)
+        self.fuse_block = ResBlock(channels)
+        self.skip8, self.block8 = Skip(f8_channels, channels), ResBlock(channels)
+        self.skip4, self.block4 = Skip(f4_channels, channels), ResBlock(channels)
+        self.predict = _conv3x3(channels, 2)
+
+    def forward(
+        self,
+        readout: Float[Tensor, "O Cv h w"],
+        query_value: Float[Tensor, "B Cv h w"],
+        f8: Float[Tensor, "B C8 h8 w8"],
+        f4: Float[Tensor, "B C4 h4 w4"],
+        owners: Int[Tensor, "O"],
+    ) -> Float[Tensor, "O H W"]:
+        """Foreground probability of each object in [0, 1], at 16 times the size of the read-out.
+
+        Args:
+            readout: what each object read from its memory.
+            query_value: value of the frame, shared by the objects of a clip.
+            f8: query features at stride 8.
+            f4: query features at stride 4.
+            owners: the clip (row of the other arguments) that each object belongs to.
+        """
+        skip8, skip4 = self.skip8(f8), self.skip4(f4)  # once a frame, not once an object
+        x = self.fuse_block(self.fuse(torch.cat([readout, query_value[owners]], dim=1)))
+        x = self.block8(skip8[owners] + _upsample(x, 2))
+        x = self.block4(skip4[owners] + _upsample(x, 2))
+        background, foreground = self.predict(F.relu(x)).unbind(dim=1)
+        # A softmax over two channels is the sigmoid of their difference, and upsampling is linear: one channel is enough.
+        logit = _upsample((foreground - background).unsqueeze(1), 4).squeeze(1)
+        return torch.sigmoid(logit.float() if logit.dtype in (torch.float16, torch.bfloat16) else logit)

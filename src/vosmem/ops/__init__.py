@@ -1,0 +1,1 @@
+"""Pure tensor functions: the equations that the networks, the training and the inference share."""

@@ -1,0 +1,57 @@
+"""Labels, one-hot masks and the packing of objects."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, Integer, UInt8
+from torch import Tensor
+
+
+def one_hot(labels: Integer[Tensor, "B H W"], num_slots: int) -> Float[Tensor, "B K H W"]:
+    """Labels 1..K as K float masks of 0 and 1; background and labels above K belong to none.
+
+    Example:
+        >>> one_hot(torch.tensor([[[0, 1, 2]]]), 2)[0, :, 0].tolist()
+        [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    ids = torch.arange(1, num_slots + 1, device=labels.device).view(1, -1, 1, 1)
+    return (labels[:, None] == ids).float()
+
+
+def slots_in_use(num_objects: Int[Tensor, "B"], num_slots: int) -> Bool[Tensor, "B K"]:
+    """True for the first `num_objects` slots of each clip."""
+    return torch.arange(num_slots, device=num_objects.device) < num_objects[:, None]
+
+
+def others(masks: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K H W"]:
+    """For each object the clamped sum of all other objects' masks.
+
+    Source:
+        the published STM code; the paper does not mention this input.
+    """
+    return (masks.sum(dim=1, keepdim=True) - masks).clamp(0, 1)
+
+
+def unpack(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"]) -> Float[Tensor, "B K *S"]:
+    """Put packed objects back into their slots; padded slots are zero. The inverse of `masks[valid]`."""
+    out = rows.new_zeros(*valid.shape, *rows.shape[1:])
+    out[valid] = rows
+    return out
+
+
+def ids_to_slots(ids: UInt8[np.ndarray, "H W"], object_ids: Sequence[int]) -> UInt8[np.ndarray, "H W"]:
+    """Ids as they stand on disk to slots 1..K in the order of `object_ids`; other ids become background.
+
+    Example:
+        >>> ids_to_slots(np.array([[0, 3, 200, 7]], np.uint8), (3, 200)).tolist()
+        [[0, 1, 2, 0]]
+    """
+    table = np.zeros(256, np.uint8)
+    table[list(object_ids)] = np.arange(1, len(object_ids) + 1)
+    return table[ids]
+
+
+def slots_to_ids(slots: UInt8[np.ndarray, "H W"], object_ids: Sequence[int]) -> UInt8[np.ndarray, "H W"]:
+    """Slots back to the ids of the disk; the inverse of `ids_to_slots` on the ids listed."""
+    return np.array([0, *object_ids], np.uint8)[slots]

@@ -1,0 +1,31 @@
+"""Padding to the stride of the networks and back."""
+
+import torch.nn.functional as F
+from jaxtyping import Shaped
+from torch import Tensor
+
+STRIDE = 16
+
+Padding = tuple[int, int, int, int]
+
+
+def padding_to_stride(height: int, width: int, stride: int = STRIDE) -> Padding:
+    """Left, right, top, bottom pixels that centre a frame in the next multiple of `stride`; the low side gets floor(d/2).
+
+    Example:
+        >>> padding_to_stride(480, 854)
+        (5, 5, 0, 0)
+    """
+    rows, columns = -height % stride, -width % stride
+    return columns // 2, columns - columns // 2, rows // 2, rows - rows // 2
+
+
+def pad(x: Shaped[Tensor, "... H W"], padding: Padding) -> Shaped[Tensor, "... H2 W2"]:
+    """Pad with zeros. Frames are padded before they are normalised, so the border is black, as in the published STM code."""
+    return F.pad(x, padding)
+
+
+def unpad(x: Shaped[Tensor, "... H2 W2"], padding: Padding) -> Shaped[Tensor, "... H W"]:
+    """Cut the padding off again; `unpad(pad(x, p), p)` is `x`."""
+    left, right, top, bottom = padding
+    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]

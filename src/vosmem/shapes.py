@@ -1,0 +1,51 @@
+"""The axis legend, and the few tuples that cross floors.
+
+Axes always stand in the order `B K T C H W`; absent ones are dropped.
+
+====== =========================================================================================
+ B     clips in a batch
+ K     objects of a clip (slots, padded to the largest clip of the batch); K+1 adds background as slot 0
+ O     objects of all clips of the batch, packed: the valid (clip, slot) pairs in row-major order
+ T     frames
+ C     channels; Ck of keys, Cv of values
+ H W   pixels; h w = H/16, W/16
+ N     memory cells, T*h*w
+====== =========================================================================================
+
+`logits` stand before softmax, `probs` after, `labels` are integers. Feature maps are named by stride: `f16 f8 f4`.
+"""
+
+from typing import NamedTuple
+
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+
+class Clip(NamedTuple):
+    """A batch of short clips as the loaders give them; bytes, since normalising is cheaper on the device.
+
+    Attributes:
+        frames: RGB, 0 to 255.
+        labels: 0 is background, 1..K the objects of the clip, in every frame the same.
+        num_objects: objects in use of each clip; the labels of a clip never exceed its count.
+    """
+
+    frames: UInt8[Tensor, "B T 3 H W"]
+    labels: UInt8[Tensor, "B T H W"]
+    num_objects: Int[Tensor, "B"]
+
+
+class Query(NamedTuple):
+    """What the query encoder makes of a frame: the question to the memory, and what the decoder needs beside the answer."""
+
+    key: Float[Tensor, "B Ck h w"]
+    value: Float[Tensor, "B Cv h w"]
+    f8: Float[Tensor, "B C8 2*h 2*w"]
+    f4: Float[Tensor, "B C4 4*h 4*w"]
+
+
+class Memory(NamedTuple):
+    """Keys and values of remembered frames, one row an object."""
+
+    key: Float[Tensor, "O Ck T h w"]
+    value: Float[Tensor, "O Cv T h w"]

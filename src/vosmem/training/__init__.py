@@ -1,0 +1,1 @@
+"""Teaching a network: the unroll over a clip, the losses, the Lightning modules and callbacks."""

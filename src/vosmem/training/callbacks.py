@@ -1,0 +1,70 @@
+"""Callbacks: what a run keeps beside its weights."""
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+
+from vosmem.shapes import Clip
+
+
+class TrackSamples(pl.Callback):
+    """Tells the sampler how far training has come, before the checkpoint callbacks save its position."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Clip, batch_idx: int
+    ) -> None:
+        """Count the batch."""
+        trainer.datamodule.sampler.advance(len(batch.frames))  # type: ignore[attr-defined]
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Go to the next epoch, so that a checkpoint made now starts there."""
+        trainer.datamodule.sampler.set_epoch(trainer.current_epoch + 1)  # type: ignore[attr-defined]
+
+
+class KeepConfig(pl.Callback):
+    """Puts the resolved configuration into every checkpoint, as plain values that load without running code.
+
+    Args:
+        config: the resolved configuration.
+    """
+
+    def __init__(self, config: dict[str, Any]):
+        self.config = config
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add it."""
+        checkpoint["config"] = self.config
+
+
+class LogThroughput(pl.Callback):
+    """Logs clips per second over all processes, validation left out, at the trainer's logging interval."""
+
+    def __init__(self) -> None:
+        self._clips, self._seconds, self._start = 0, 0.0, 0.0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Clip, batch_idx: int
+    ) -> None:
+        """Start the clock at the first batch."""
+        self._start = self._start or time.perf_counter()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop the clock."""
+        self._stop()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Clip, batch_idx: int
+    ) -> None:
+        """Count, and log now and then. The wait for the next batch counts, since the clock runs on."""
+        self._clips += len(batch.frames) * trainer.world_size
+        if (trainer.fit_loop.total_batch_idx + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self._stop()
+            self._start = time.perf_counter()
+            pl_module.log("train/clips_per_second", self._clips / max(self._seconds, 1e-9))
+            self._clips, self._seconds = 0, 0.0
+
+    def _stop(self) -> None:
+        if self._start:
+            self._seconds += time.perf_counter() - self._start
+        self._start = 0.0

@@ -1,0 +1,56 @@
+"""Losses on the aggregated logits of a clip."""
+
+import torch.nn.functional as F
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+
+from vosmem.errors import InputError
+
+
+class ClipCrossEntropy(nn.Module):
+    """Cross entropy over background and the objects in use: mean over pixels and clips, sum over frames.
+
+    Source:
+        STM section 3.6. A mean over the batch keeps the gradient independent of how devices share it.
+    """
+
+    def forward(self, logits: Float[Tensor, "B T K+1 H W"], labels: Integer[Tensor, "B T H W"], step: int) -> Float[Tensor, ""]:
+        """The loss; padded slots of `logits` are -inf and never a label. `step` is not used."""
+        pixels = F.cross_entropy(logits.flatten(0, 1), labels.flatten(0, 1).long(), reduction="none")
+        return pixels.unflatten(0, labels.shape[:2]).mean(dim=(0, 2, 3)).sum()
+
+
+class BootstrappedCrossEntropy(nn.Module):
+    """Cross entropy over the hardest pixels of each frame; easy background no longer drowns the object's edge.
+
+    Until `start` all pixels count; then the share falls linearly to `share` at `end`, where it stays.
+
+    Args:
+        share: final share of pixels, in (0, 1].
+        start: step at which the share starts to fall.
+        end: step at which it has fallen.
+
+    Raises:
+        InputError: the share is outside (0, 1], or `end` is not after `start`.
+
+    Source:
+        the re-implementations of STM listed with STCN; there 0.15, 20,000 and 70,000.
+    """
+
+    def __init__(self, share: float, start: int, end: int):
+        super().__init__()
+        if not 0 < share <= 1 or end <= start:
+            raise InputError(f"bootstrapped loss needs 0 < share <= 1 and start < end, not share={share}, {start}..{end}")
+        self.share, self.start, self.end = share, start, end
+
+    def share_at(self, step: int) -> float:
+        """Share of pixels that count at a step."""
+        progress = min(max((step - self.start) / (self.end - self.start), 0.0), 1.0)
+        return 1 - progress * (1 - self.share)
+
+    def forward(self, logits: Float[Tensor, "B T K+1 H W"], labels: Integer[Tensor, "B T H W"], step: int) -> Float[Tensor, ""]:
+        """The loss at a step of training; padded slots of `logits` are -inf and never a label."""
+        pixels = F.cross_entropy(logits.flatten(0, 1), labels.flatten(0, 1).long(), reduction="none").flatten(1)
+        count = max(1, round(self.share_at(step) * pixels.shape[1]))
+        hardest = pixels if count == pixels.shape[1] else pixels.topk(count, dim=1, sorted=False).values
+        return hardest.mean(dim=1).unflatten(0, labels.shape[:2]).mean(dim=0).sum()

@@ -1,0 +1,94 @@
+"""Lightning modules: a network, its loss and its optimiser."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vosmem.data.videos import VideoSequence
+from vosmem.evaluation.run import segment_sequence
+from vosmem.inference.propagation import Propagator
+from vosmem.memory.policy import MemoryPolicy
+from vosmem.metrics.j_and_f import JAndF
+from vosmem.networks.stm import STM
+from vosmem.shapes import Clip
+from vosmem.training.unroll import unroll
+
+MakeOptimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
+MakeScheduler = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
+
+
+class PretrainModule(pl.LightningModule):
+    """Teaches a network on short clips, and scores it on sequences as it would be used.
+
+    Args:
+        network: the network.
+        loss: from logits (B, T-1, K+1, H, W), labels (B, T-1, H, W) and the step to a scalar.
+        optimizer: makes the optimiser from parameter groups.
+        scheduler: makes a schedule that is stepped after every optimiser step; None keeps the rate.
+        policy: which frames validation keeps in memory.
+        backbone_lr_factor: the trunks' learning rate as a share of the rest's.
+
+    Source:
+        STM sections 3.6 and 3.7.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: STM,
+        loss: nn.Module,
+        optimizer: MakeOptimizer,
+        scheduler: MakeScheduler | None,
+        policy: MemoryPolicy,
+        backbone_lr_factor: float = 1.0,
+    ):
+        super().__init__()
+        self.network, self.loss, self.policy = network, loss, policy
+        self._make_optimizer, self._make_scheduler = optimizer, scheduler
+        self.backbone_lr_factor = backbone_lr_factor
+        self.val_scores = JAndF()
+
+    def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
+        """Loss of a batch of clips."""
+        loss = self.loss(unroll(self.network, clip), clip.labels[:, 1:], self.global_step)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames))
+        return loss
+
+    def validation_step(self, sequence: VideoSequence, batch_index: int) -> None:
+        """Propagate the first mask through a sequence and score it."""
+        propagator = Propagator(self.network, self.policy)
+        predicted = torch.stack([frame.labels for frame in segment_sequence(sequence, propagator, self.device)])
+        truth = [sequence.labels(t) for t in range(len(sequence))]
+        scored = [t for t, labels in enumerate(truth) if labels is not None]
+        self.val_scores.update(
+            torch.stack([truth[t] for t in scored]),
+            predicted[scored],
+            len(sequence.object_ids),
+            sequence.name,
+            exclude_last=sequence.exclude_last,
+        )
+
+    def on_validation_epoch_end(self) -> None:
+        """Log J&F, J and F over all objects."""
+        scores = self.val_scores.compute()
+        self.log_dict({f"val/{name}": value for name, value in scores.items()}, prog_bar=False)
+        self.log("val_j_and_f", scores["J&F"], prog_bar=True, logger=False)  # a name that file names and bars can hold
+        self.val_scores.reset()
+
+    def configure_optimizers(self) -> Any:
+        """Two groups, the trunks first."""
+        trunk_ids = {id(p) for trunk in self.network.trunks() for p in trunk.parameters()}
+        trainable = [p for p in self.network.parameters() if p.requires_grad]
+        rate = self._make_optimizer([{"params": trainable}]).param_groups[0]["lr"]
+        groups = [
+            {"params": [p for p in trainable if id(p) in trunk_ids], "lr": rate * self.backbone_lr_factor},
+            {"params": [p for p in trainable if id(p) not in trunk_ids]},
+        ]
+        optimizer = self._make_optimizer(groups)
+        if self._make_scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._make_scheduler(optimizer), "interval": "step"}}

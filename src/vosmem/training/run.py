@@ -1,0 +1,125 @@
+"""A training run from its data check to its pictures."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+
+from vosmem.data.datamodules import PretrainData
+from vosmem.data.videos import VideoSequence
+from vosmem.errors import InputError
+from vosmem.evaluation.baselines import CopyFirstMask
+from vosmem.evaluation.run import evaluate_sequences, segment_sequence
+from vosmem.inference.propagation import Propagator
+from vosmem.metrics.davis import summarize
+from vosmem.training.calibration import calibrate_batch_norm
+from vosmem.training.modules import PretrainModule
+from vosmem.visualization.curves import collect_metrics, plot_curves
+from vosmem.visualization.overlay import overlay_strip
+
+SCORES = ("before training", "first mask copied", "after training")
+
+
+@dataclass
+class TrainingReport:
+    """What a run leaves.
+
+    Attributes:
+        scores: J&F in [0, 1] on the validation sequences, by name.
+        files: what lies where, by what it is.
+    """
+
+    scores: dict[str, float] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+def run_training(
+    trainer: pl.Trainer,
+    module: PretrainModule,
+    data: PretrainData,
+    output_dir: Path,
+    *,
+    checkpoint: Path | None = None,
+    calibration_batches: int = 0,
+) -> TrainingReport:
+    """Check the data, score, train, score again, and draw.
+
+    Args:
+        trainer: the trainer.
+        module: what is trained.
+        data: samples and validation sequences.
+        output_dir: folder of the run.
+        checkpoint: where to go on from; None starts anew.
+        calibration_batches: training batches from which a randomly started network takes its batch-norm statistics.
+
+    Raises:
+        InputError: the data cannot be used.
+    """
+    data.check()
+    known = _read_scores(output_dir) if checkpoint else {}
+    if checkpoint is None:
+        if calibration_batches:
+            calibrate_batch_norm(module.network, islice(data.train_dataloader(), calibration_batches))
+        known[SCORES[0]] = _validate(trainer, module, data)
+        known[SCORES[1]] = _copied(data.sequences)
+        if trainer.is_global_zero:
+            _write_scores(output_dir, known)
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=False if checkpoint else None)
+    last = output_dir / "checkpoints" / "last.ckpt"
+    trainer.save_checkpoint(last)
+    known[SCORES[2]] = _validate(trainer, module, data)
+    report = TrainingReport(scores=known)
+    if trainer.is_global_zero:
+        _write_scores(output_dir, known)
+        report.files = {"checkpoint": last, "config": output_dir / "config.yaml", **_draw(module, data, output_dir)}
+    return report
+
+
+def _validate(trainer: pl.Trainer, module: PretrainModule, data: PretrainData) -> float:
+    outcome = trainer.validate(module, datamodule=data, verbose=False)
+    return float(outcome[0]["val/J&F"])
+
+
+def _copied(sequences: list[VideoSequence]) -> float:
+    runs = evaluate_sequences(sequences, CopyFirstMask, torch.device("cpu"))
+    return summarize([score for run in runs.values() for score in run.scores])["J&F"]
+
+
+def _draw(module: PretrainModule, data: PretrainData, output_dir: Path) -> dict[str, Path]:
+    """Curves from the logged metrics, and a strip of validation sequences."""
+    files = {}
+    metrics = collect_metrics(output_dir)
+    if metrics is not None:
+        files["metrics"] = output_dir / "metrics.csv"
+        metrics.to_csv(files["metrics"], index=False)
+        files["curves"] = plot_curves(metrics, output_dir / "curves.png")
+    module.eval()
+    rows = []
+    for sequence in _spread(data.sequences, 6):
+        frames = segment_sequence(sequence, Propagator(module.network, module.policy), module.device)
+        final = list(frames)[-1]
+        truth = sequence.labels(final.index)
+        rows.append((sequence.frame(0), sequence.given_mask(0), sequence.frame(final.index), truth, final.labels))
+    files["overlay strip"] = overlay_strip(rows, output_dir / "overlay.png")
+    return files
+
+
+def _spread(sequences: list[VideoSequence], most: int) -> list[VideoSequence]:
+    step = max(1, len(sequences) // most)
+    return sequences[::step][:most]
+
+
+def _read_scores(output_dir: Path) -> dict[str, float]:
+    path = output_dir / "scores.json"
+    try:
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+    except ValueError as error:
+        raise InputError(f"scores {str(path)!r} are damaged: delete the file to go on without them") from error
+
+
+def _write_scores(output_dir: Path, scores: Mapping[str, float]) -> None:
+    (output_dir / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")

@@ -1,0 +1,56 @@
+"""Curves of a training run."""
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+from natsort import natsorted
+
+matplotlib.use("agg")  # runs have no screen
+
+
+def collect_metrics(output_dir: Path) -> pd.DataFrame | None:
+    """One table from the logs of a run and of its resumptions; where a step was done twice, the later counts.
+
+    Args:
+        output_dir: folder of the run; logs lie below `csv/`.
+
+    Returns:
+        rows ordered by step, or None where nothing was logged.
+    """
+    logs = [path for path in natsorted((output_dir / "csv").glob("*/metrics.csv")) if path.stat().st_size]
+    if not logs:
+        return None
+    tables = [pd.read_csv(path) for path in logs]
+    kept = [
+        table[table["step"] < later["step"].min()] for table, later in zip(tables[:-1], tables[1:], strict=True)
+    ]
+    return pd.concat([*kept, tables[-1]], ignore_index=True).sort_values("step", kind="stable")
+
+
+def plot_curves(metrics: pd.DataFrame, path: Path) -> Path:
+    """Loss and J&F over the steps, side by side, as a PNG."""
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    loss = metrics[["step", "train/loss"]].dropna() if "train/loss" in metrics else pd.DataFrame()
+    if len(loss):
+        left.plot(loss["step"], loss["train/loss"], color="0.8", linewidth=1, label="as logged")
+        window = max(1, len(loss) // 20)
+        left.plot(loss["step"], loss["train/loss"].rolling(window, min_periods=1).mean(), color="C0", label="running mean")
+        left.legend(frameon=False)
+    left.set(title="training loss", xlabel="step", ylabel="cross entropy")
+    for name, style in (("J&F", "C3-o"), ("J", "C0--"), ("F", "C2--")):
+        column = f"val/{name}"
+        if column in metrics:
+            scores = metrics[["step", column]].dropna()
+            right.plot(scores["step"], 100 * scores[column], style, markersize=4, label=name)
+    right.set(title="validation", xlabel="step", ylabel="percent")
+    if right.lines:
+        right.legend(frameon=False)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    return path
