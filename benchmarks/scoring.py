@@ -34,9 +34,7 @@ def whole_frame_scores(true_labels: np.ndarray, pred_labels: np.ndarray) -> np.n
     return np.array(list(reference.score_video(true_labels, pred_labels, NUM_OBJECTS)))
 
 
-def seconds(
-    score: Callable[[np.ndarray, np.ndarray], np.ndarray], true: np.ndarray, pred: np.ndarray
-) -> float:
+def seconds(score: Callable[[np.ndarray, np.ndarray], np.ndarray], true: np.ndarray, pred: np.ndarray) -> float:
     """Wall-clock time of one run."""
     start = time.perf_counter()
     score(true, pred)
@@ -50,10 +48,7 @@ def main() -> None:
     pred = np.stack([np.roll(labels, (t // 8, -(t // 4)), axis=(0, 1)) for t, labels in enumerate(true)])
     if not np.array_equal(fast_scores(true, pred), whole_frame_scores(true, pred)):
         raise SystemExit("the two ways of scoring disagree")
-    runs = [
-        (seconds(whole_frame_scores, true, pred), seconds(fast_scores, true, pred))
-        for _ in range(NUM_REPEATS)
-    ]
+    runs = [(seconds(whole_frame_scores, true, pred), seconds(fast_scores, true, pred)) for _ in range(NUM_REPEATS)]
     slow, fast = (statistics.median(times) for times in zip(*runs, strict=True))
     print(f"{NUM_FRAMES} frames of {WIDTH}x{HEIGHT}, {NUM_OBJECTS} objects; medians of {NUM_REPEATS} runs")
     print(f"whole frames {slow:.3f} s, vosmem {fast:.3f} s: {slow / fast:.1f} times faster")

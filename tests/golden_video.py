@@ -8,9 +8,7 @@ import numpy as np
 TILE = 6  # pixels per side of a square of the background's texture
 
 
-def video(
-    num_frames: int, height: int, width: int, num_objects: int, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+def video(num_frames: int, height: int, width: int, num_objects: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Textured discs that drift over a panning texture.
 
     Returns:

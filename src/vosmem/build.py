@@ -45,8 +45,7 @@ def train(config: DictConfig) -> TrainingReport:
     """
     output_dir = Path(config.paths.output_dir)
     checkpoint = last_checkpoint(output_dir) if config.resume else None
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    assert isinstance(plain, dict)
+    plain = resolved(config)
 
     pl.seed_everything(config.seed, verbose=False)
     data: PretrainData = make(config.data)
@@ -63,6 +62,12 @@ def train(config: DictConfig) -> TrainingReport:
         checkpoint=checkpoint,
         calibration_batches=config.calibration_batches if config.model.weights == "none" else 0,
     )
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, every interpolation replaced and no mandatory value missing."""
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
 
 
 def make_trainer(config: DictConfig, plain: dict[str, Any], data: PretrainData) -> pl.Trainer:
@@ -86,11 +91,15 @@ def last_checkpoint(run_dir: Path) -> Path:
     """
     path = run_dir / "checkpoints" / "last.ckpt"
     if not path.is_file():
-        raise InputError(f"nothing to resume: {str(path)!r} does not exist; give the folder of a run that saved a checkpoint")
+        raise InputError(
+            f"nothing to resume: {str(path)!r} does not exist; give the folder of a run that saved a checkpoint"
+        )
     return path
 
 
-def evaluate(config: DictConfig, on_sequence: Callable[[str, SequenceRun], None]) -> tuple[dict[str, Any], dict[str, Path]]:
+def evaluate(
+    config: DictConfig, on_sequence: Callable[[str, SequenceRun], None]
+) -> tuple[dict[str, Any], dict[str, Path]]:
     """Everything `vosmem evaluate` does: segment, write, score.
 
     Returns:
@@ -151,7 +160,9 @@ def load_network(path: str | os.PathLike[str]) -> STM:
         return load_reference_stm(content)
     network: STM = make(OmegaConf.create({**content["config"]["model"], "weights": "none"}))
     prefix = "network."
-    state = {name.removeprefix(prefix): value for name, value in content["state_dict"].items() if name.startswith(prefix)}
+    state = {
+        name.removeprefix(prefix): value for name, value in content["state_dict"].items() if name.startswith(prefix)
+    }
     load_weights(network, state, f"checkpoint {str(path)!r}")
     return network
 
@@ -166,5 +177,7 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = next(kind for kind, here in present.items() if here)
     if not present.get(name):
-        raise InputError(f"device {name!r} is not on this machine: use auto, {', '.join(k for k, here in present.items() if here)}")
+        raise InputError(
+            f"device {name!r} is not on this machine: use auto, {', '.join(k for k, here in present.items() if here)}"
+        )
     return torch.device(name)

@@ -79,9 +79,7 @@ def load_reference_stm(source: str | Path | Mapping[str, Tensor]) -> STM:
         the names and shapes of the published file. It is licensed CC BY-NC-SA by its authors.
     """
     state = read_checkpoint(source) if isinstance(source, (str, Path)) else source
-    network = STM(
-        backbone="resnet50", key_channels=128, value_channels=512, decoder_channels=256, weights="none"
-    )
+    network = STM(backbone="resnet50", key_channels=128, value_channels=512, decoder_channels=256, weights="none")
     load_weights(network, {_own_name(name): tensor for name, tensor in state.items()}, "the reference checkpoint")
     return network.eval()
 
@@ -107,7 +105,9 @@ def load_weights(network: torch.nn.Module, state: Mapping[str, Tensor], what: st
     ]
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise InputError(f"{what} does not fit the network: {faults[0]}{more}; check that model= is the one it was made with")
+        raise InputError(
+            f"{what} does not fit the network: {faults[0]}{more}; check that model= is the one it was made with"
+        )
     network.load_state_dict(dict(state), strict=False)
 
 

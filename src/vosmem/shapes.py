@@ -4,7 +4,8 @@ Axes always stand in the order `B K T C H W`; absent ones are dropped.
 
 ====== =========================================================================================
  B     clips in a batch
- K     objects of a clip (slots, padded to the largest clip of the batch); K+1 adds background as slot 0
+ K     objects of a clip (slots, padded to the largest clip of the batch)
+ K1    K + 1: background as slot 0, then the objects
  O     objects of all clips of the batch, packed: the valid (clip, slot) pairs in row-major order
  T     frames
  C     channels; Ck of keys, Cv of values
@@ -36,12 +37,12 @@ class Clip(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What the query encoder makes of a frame: the question to the memory, and what the decoder needs beside the answer."""
+    """A frame, encoded: the question to the memory, and what the decoder needs beside the answer."""
 
     key: Float[Tensor, "B Ck h w"]
     value: Float[Tensor, "B Cv h w"]
-    f8: Float[Tensor, "B C8 2*h 2*w"]
-    f4: Float[Tensor, "B C4 4*h 4*w"]
+    f8: Float[Tensor, "B C8 h8 w8"]
+    f4: Float[Tensor, "B C4 h4 w4"]
 
 
 class Memory(NamedTuple):

@@ -152,8 +152,10 @@ def test_summary_leaves_out_objects_without_frames():
     assert summarize(scores)["num_objects"] == 1
 
 
-def test_summary_is_plain_json():
-    assert json.loads(json.dumps(summarize([constant_score(0.25, 0.75)])))["F_recall"] == 1
+def test_summary_is_of_plain_numbers():
+    summary = summarize([constant_score(0.25, 0.75)])
+    assert {type(value) for value in summary.values()} == {float, int}
+    assert type(summary["num_objects"]) is int
 
 
 @pytest.mark.parametrize("scores", [[], [constant_score(0, 0, num_frames=0)]])

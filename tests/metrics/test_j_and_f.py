@@ -49,6 +49,24 @@ def test_the_given_first_frame_does_not_count():
     assert updated([(true, spoilt, num_objects)]).compute() == updated([(true, pred, num_objects)]).compute()
 
 
+def test_a_sequence_may_choose_about_its_last_frame():
+    true, pred, num_objects = SEQUENCES[1]
+    for own, other in ((True, False), (False, True)):
+        metric = JAndF(exclude_last=other)
+        metric.update(true, pred, num_objects, exclude_last=own)
+        assert metric.compute() == updated([SEQUENCES[1]], exclude_last=own).compute()
+        assert metric.compute() != updated([SEQUENCES[1]], exclude_last=other).compute()
+
+
+def test_updates_may_go_on_after_inference_mode():
+    metric = JAndF()
+    with torch.inference_mode():
+        metric.reset()
+        metric.update(*SEQUENCES[0])
+    metric.update(*SEQUENCES[1])
+    assert plain(metric.compute()) == pytest.approx(plain(updated(SEQUENCES[:2]).compute()), abs=1e-6)
+
+
 def test_merged_halves_equal_the_whole():
     half, other = updated(SEQUENCES[:1]), updated(SEQUENCES[1:])
     half.merge_state(other)

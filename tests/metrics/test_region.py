@@ -14,9 +14,7 @@ def rectangle_shifted_by(d: int) -> np.ndarray:
     return mask
 
 
-@pytest.mark.parametrize(
-    ("d", "expected"), [(0, 1), (2, 0.9673), (4, 0.93598), (8, 0.8769), (9, 0.8628), (16, 0.7714)]
-)
+@pytest.mark.parametrize(("d", "expected"), [(0, 1), (2, 0.9673), (4, 0.93598), (8, 0.8769), (9, 0.8628), (16, 0.7714)])
 def test_shifted_rectangle_scores_what_the_official_scorer_gave(d, expected):
     assert jaccard(rectangle_shifted_by(0), rectangle_shifted_by(d)) == pytest.approx(expected, abs=5e-5)
 
@@ -59,10 +57,7 @@ def test_large_and_negative_ids_are_ids_like_others():
 
 def test_a_stray_predicted_id_counts_as_background():
     true, pred = np.random.default_rng(3).integers(0, 4, (2, 20, 30))
-    assert (
-        jaccard_by_object(true, pred, [1, 2]).tolist()
-        == jaccard_by_object(true, pred * (pred < 3), [1, 2]).tolist()
-    )
+    assert jaccard_by_object(true, pred, [1, 2]).tolist() == jaccard_by_object(true, pred * (pred < 3), [1, 2]).tolist()
 
 
 def test_an_object_in_neither_mask_scores_one_and_no_object_no_score():

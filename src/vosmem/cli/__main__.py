@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 COMMANDS = {
     "train": "train a network; takes Hydra overrides (vosmem train experiment=pretrain_embedded)",
-    "evaluate": "segment a data set and score it; takes Hydra overrides (vosmem evaluate checkpoint=FILE dataset=davis16)",
+    "evaluate": "segment a data set and score it; takes Hydra overrides (vosmem evaluate checkpoint=FILE)",
     "score": "score a folder of masks against ground truth (vosmem score GT_DIR PRED_DIR --output FILE)",
 }
 
@@ -47,16 +47,18 @@ def _complain(message: str) -> int:
 def _help() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
-    return "\n".join([
-        "usage: vosmem COMMAND ...",
-        "",
-        "Semi-supervised video object segmentation with memory networks.",
-        "",
-        *lines,
-        "",
-        "vosmem COMMAND --help tells more; vosmem --version the version.",
-        "VOSMEM_TRACEBACK=1 shows the whole stack trace of an error.",
-    ])
+    return "\n".join(
+        [
+            "usage: vosmem COMMAND ...",
+            "",
+            "Semi-supervised video object segmentation with memory networks.",
+            "",
+            *lines,
+            "",
+            "vosmem COMMAND --help tells more; vosmem --version the version.",
+            "VOSMEM_TRACEBACK=1 shows the whole stack trace of an error.",
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -44,7 +44,9 @@ def run_hydra(command: str, task: Callable[[DictConfig], None], arguments: list[
         if failures:
             raise failures[0]
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(f"{_one_line(error)}; see `vosmem {command} --cfg job` and `vosmem {command} --help`") from error
+        raise InputError(
+            f"{_one_line(error)}; see `vosmem {command} --cfg job` and `vosmem {command} --help`"
+        ) from error
     finally:
         sys.argv = original
 
@@ -59,7 +61,7 @@ def _pin_command_line(command: str, config_dir: str | None) -> None:
     flags = ["--config-dir", config_dir] if config_dir else []
     program = sys.argv[0].removesuffix(f" {command}")
     sys.argv = [program, command, *flags, *hydra_config.overrides.task]
-    with read_write(hydra_config):
+    with read_write(hydra_config):  # type: ignore[arg-type]
         hydra_config.run.dir = hydra_config.runtime.output_dir
 
 

@@ -49,7 +49,9 @@ class ClipSynthesis:
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size % 16:
-            raise InputError(f"clip size {self.size} is not a multiple of 16: use e.g. {max(16, round(self.size / 16) * 16)}")
+            raise InputError(
+                f"clip size {self.size} is not a multiple of 16: use e.g. {max(16, round(self.size / 16) * 16)}"
+            )
         if self.num_frames < 2 or self.max_objects < 1:
             raise InputError("a clip needs num_frames of 2 or more and max_objects of 1 or more")
         self._per_clip = A.Compose(list(self.clip_transforms))
@@ -63,7 +65,7 @@ class ClipSynthesis:
             seed: numbers that name the sample; equal seeds give equal clips.
 
         Returns:
-            frames (T, H, W, 3) bytes, labels (T, H, W) bytes 0..K, and K. A drawing whose frame 0 lost every object is
+            frames (T, H, W, 3) bytes, labels (T, H, W) bytes 0..K, and K. A draw whose frame 0 lost every object is
             thrown away, at most 5 times; then the whole photograph is taken, without augmentation. K is 0 only if
             the still has no object.
         """
@@ -90,12 +92,14 @@ class ClipSynthesis:
             labels.append(frame["mask"])
         stacked = np.stack(frames)
         if stacked.shape[1:3] != (self.size, self.size):
-            raise InputError(f"frame_transforms give {stacked.shape[2]}x{stacked.shape[1]} pixels, size is {self.size}: make them equal")
+            raise InputError(
+                f"frame_transforms give {stacked.shape[2]}x{stacked.shape[1]} pixels instead of size={self.size}"
+            )
         return stacked, np.stack(labels)
 
 
 class SyntheticClips(Dataset):
-    """Clips of a set of stills; a sample depends on (seed, epoch, index) alone.
+    """Clips of a set of stills; a sample depends on (seed, epoch, place in the epoch) alone.
 
     Args:
         source: the stills.
@@ -111,7 +115,7 @@ class SyntheticClips(Dataset):
 
     def __getitem__(self, key: SampleKey) -> Clip:
         """The clip of a sampler's key, as tensors without the batch axis."""
-        frames, labels, count = self.synthesis(self.source.read(key.item), (self.seed, key.epoch, key.index))
+        frames, labels, count = self.synthesis(self.source.read(key.item), (self.seed, key.epoch, key.place))
         return Clip(
             torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels), torch.tensor(count)
         )

@@ -50,7 +50,9 @@ class PretrainData(pl.LightningDataModule):
             raise InputError(f"data.device_batch_size={device_batch_size} does not divide data.batch_size={batch_size}")
         total = len(source) if samples_per_epoch is None else samples_per_epoch
         if total < batch_size:
-            raise InputError(f"an epoch of {total} clips is below data.batch_size={batch_size}: raise data.samples_per_epoch")
+            raise InputError(
+                f"an epoch of {total} clips is below data.batch_size={batch_size}: raise data.samples_per_epoch"
+            )
         self.samples_per_epoch, self.seed = total - total % batch_size, seed
         self.sampler: ClipSampler | None = None
         self._position: dict[str, Any] | None = None

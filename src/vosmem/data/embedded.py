@@ -1,4 +1,4 @@
-"""Photographs that every installation has: those inside the scikit-image package, with polygons drawn for this project."""
+"""Photographs that every installation has: those inside scikit-image, with polygons drawn for this project."""
 
 from importlib.resources import files
 
@@ -7,7 +7,7 @@ import skimage.data
 from vosmem.data.stills import CocoInstances
 
 
-def embedded_stills(split: str, min_area: float = 400.0) -> CocoInstances:
+def embedded_stills(split: str, min_area: float = 1000.0) -> CocoInstances:
     """The embedded photographs of one side of the split, read through the loader that COCO itself uses.
 
     Args:

@@ -37,7 +37,9 @@ def read_labels(path: Path) -> UInt8[np.ndarray, "H W"]:
     try:
         with Image.open(path) as image:
             if image.mode not in ("1", "L", "P"):
-                raise InputError(f"mask {str(path)!r} has mode {image.mode}: save it as palette or 8-bit grey PNG of ids")
+                raise InputError(
+                    f"mask {str(path)!r} has mode {image.mode}: save it as palette or 8-bit grey PNG of ids"
+                )
             labels = np.array(image.convert("L") if image.mode == "1" else image, dtype=np.uint8)
     except (OSError, SyntaxError) as error:
         raise InputError(f"mask {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
@@ -65,4 +67,10 @@ def is_image(path: Path) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return "missing" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0] if str(error) else type(error).__name__
+    return (
+        "missing"
+        if isinstance(error, FileNotFoundError)
+        else str(error).splitlines()[0]
+        if str(error)
+        else type(error).__name__
+    )

@@ -14,12 +14,12 @@ class SampleKey(NamedTuple):
 
     Attributes:
         epoch: pass of the training.
-        index: place in the epoch, counted over all processes; with the epoch it seeds the sample's draws.
+        place: index in the epoch, counted over all processes; with the epoch it seeds the sample's draws.
         item: which element of the data set.
     """
 
     epoch: int
-    index: int
+    place: int
     item: int
 
 

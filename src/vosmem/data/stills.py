@@ -58,7 +58,7 @@ class ImageMaskFolder:
         masks: name of the folder of masks (any picture type that holds ids).
 
     Raises:
-        InputError: a folder is missing or empty, a picture lacks its mask or a mask its picture, or `mask_ids` is unknown.
+        InputError: a folder is missing or empty, files do not pair, or `mask_ids` is unknown.
     """
 
     def __init__(self, root: str, mask_ids: str = "each", images: str = "images", masks: str = "masks"):
@@ -120,7 +120,9 @@ class CocoInstances:
         entries = [entry for entry in entries if split is None or entry.get("split") == split]
         self._entries = [entry for entry in entries if self._instances(entry)]
         if not self._entries:
-            raise InputError(f"annotations {annotations!r} name no picture with instances{f' in split {split!r}' if split else ''}")
+            raise InputError(
+                f"annotations {annotations!r} name no picture with instances{f' in split {split!r}' if split else ''}"
+            )
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -209,7 +211,9 @@ class Subset:
         self.source = source
         self._indices = [index for index in range(len(source)) if (index % every == 0) == held_out]
         if not self._indices:
-            raise InputError(f"no still is left of {len(source)} when every {every}th is held out: use a smaller number")
+            raise InputError(
+                f"no still is left of {len(source)} when every {every}th is held out: use a smaller number"
+            )
 
     def __len__(self) -> int:
         return len(self._indices)

@@ -70,7 +70,9 @@ class CropAffine(A.Affine):
         """Warp; albumentations returns the input itself, uncut, where the matrix is the identity."""
         return super().apply(img, matrix, output_shape, **params)[: self.size, : self.size]
 
-    def apply_to_mask(self, mask: np.ndarray, matrix: np.ndarray, output_shape: tuple[int, int], **params: Any) -> np.ndarray:
+    def apply_to_mask(
+        self, mask: np.ndarray, matrix: np.ndarray, output_shape: tuple[int, int], **params: Any
+    ) -> np.ndarray:
         """As `apply`, with the nearest label."""
         return super().apply_to_mask(mask, matrix, output_shape, **params)[: self.size, : self.size]
 

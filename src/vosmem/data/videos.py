@@ -68,10 +68,14 @@ class FolderSequence:
         self._masks = {path.stem: path for path in _pictures(masks)}
         self.frame_names = [path.stem for path in self._frames]
         if self.frame_names[0] not in self._masks:
-            raise InputError(f"sequence {name!r}: first frame {self._frames[0].name} has no mask in {str(masks)!r}; add one")
+            raise InputError(
+                f"sequence {name!r}: first frame {self._frames[0].name} has no mask in {str(masks)!r}; add one"
+            )
         lone = sorted(self._masks.keys() - set(self.frame_names))
         if lone:
-            raise InputError(f"sequence {name!r}: mask {lone[0]!r} has no frame in {str(frames)!r} ({len(lone)} in all)")
+            raise InputError(
+                f"sequence {name!r}: mask {lone[0]!r} has no frame in {str(frames)!r} ({len(lone)} in all)"
+            )
         ids = np.unique(self._read_ids(0))
         self.object_ids = tuple(int(i) for i in ids if i)
         if not self.object_ids:
@@ -157,7 +161,9 @@ def davis_sequences(
     listed = _read_list(base, year, image_set)
     unknown = [name for name in sequences or [] if name not in listed]
     if unknown:
-        raise InputError(f"sequence {unknown[0]!r} is not in the {image_set} list of {root!r}, which starts {', '.join(listed[:3])}")
+        raise InputError(
+            f"sequence {unknown[0]!r} is not in the {image_set} list of {root!r}, which starts {', '.join(listed[:3])}"
+        )
     return [
         FolderSequence(
             name,

@@ -16,7 +16,9 @@ class CopyFirstMask:
     def __init__(self) -> None:
         self._probs: Tensor | None = None
 
-    def step(self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None) -> Float[Tensor, "K+1 H W"]:
+    def step(
+        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
+    ) -> Float[Tensor, "K1 H W"]:
         """The mask given last, as probabilities of 0 and 1.
 
         Raises:
@@ -33,11 +35,13 @@ class WarpByFlow:
     """Moves the previous mask along the DIS optical flow (Kroeger et al., ECCV 2016) from frame to frame."""
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._grey: np.ndarray | None = None
         self._probs: Tensor | None = None
 
-    def step(self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None) -> Float[Tensor, "K+1 H W"]:
+    def step(
+        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
+    ) -> Float[Tensor, "K1 H W"]:
         """The previous probabilities, each pixel fetched from where the backward flow says it was.
 
         Raises:
@@ -50,16 +54,18 @@ class WarpByFlow:
         elif self._probs is None or self._grey is None:
             raise InputError("the first frame has no mask: give one to say which objects to follow")
         else:
-            flow = self._flow.calc(grey, self._grey, None)
+            flow = self._flow.calc(grey, self._grey, np.zeros((*grey.shape, 2), np.float32))
             rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float32)
-            self._probs = torch.stack([
-                torch.from_numpy(cv2.remap(slot, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR))
-                for slot in self._probs.numpy()
-            ])
+            self._probs = torch.stack(
+                [
+                    torch.from_numpy(cv2.remap(slot, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR))
+                    for slot in self._probs.numpy()
+                ]
+            )
         self._grey = grey
         return self._probs
 
 
-def _as_probs(mask: Integer[Tensor, "H W"], at_least: int) -> Float[Tensor, "K+1 H W"]:
+def _as_probs(mask: Integer[Tensor, "H W"], at_least: int) -> Float[Tensor, "K1 H W"]:
     objects = one_hot(mask[None].cpu(), max(at_least, int(mask.max())))[0]
     return torch.cat([1 - objects.sum(0, keepdim=True), objects])

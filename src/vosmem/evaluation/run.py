@@ -18,7 +18,9 @@ from vosmem.ops.masks import slots_to_ids
 class Method(Protocol):
     """Whatever segments a video frame by frame; a fresh one is made for each sequence."""
 
-    def step(self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None) -> Float[Tensor, "K+1 H W"]:
+    def step(
+        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
+    ) -> Float[Tensor, "K1 H W"]:
         """Probabilities of the next frame."""
         ...
 
@@ -27,12 +29,12 @@ class SegmentedFrame(NamedTuple):
     """What a method said of one frame.
 
     Attributes:
-        index: place in the sequence.
+        t: its place in the sequence.
         labels: slots 0..K.
         seconds: time inside the method, reading and writing left out.
     """
 
-    index: int
+    t: int
     labels: UInt8[Tensor, "H W"]
     seconds: float
 

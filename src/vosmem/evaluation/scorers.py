@@ -25,7 +25,9 @@ def score_folders(truth: Path, predictions: Path, merge_objects: bool = False) -
     """
     for folder in (truth, predictions):
         if not folder.is_dir():
-            raise InputError(f"folder {str(folder)!r} not found: give the folder that holds a sub-folder for each sequence")
+            raise InputError(
+                f"folder {str(folder)!r} not found: give the folder that holds a sub-folder for each sequence"
+            )
     names = sorted(path.name for path in truth.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not names:
         raise InputError(f"folder {str(truth)!r} holds no sequence folders: give the folder above them")

@@ -38,7 +38,9 @@ class Propagator:
 
     def __init__(self, network: STM, policy: MemoryPolicy, short_side: int | None = None):
         if short_side is not None and short_side < 16:
-            raise InputError(f"short side {short_side} is too small: use 16 pixels or more, or null for the frames' own size")
+            raise InputError(
+                f"short side {short_side} is too small: use 16 pixels or more, or null for the frames' own size"
+            )
         self.network, self.policy, self.short_side = network, policy, short_side
         self.bank = MemoryBank()
         self._frame_index = -1
@@ -52,7 +54,7 @@ class Propagator:
     @torch.inference_mode()
     def step(
         self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
-    ) -> Float[Tensor, "K+1 H W"]:
+    ) -> Float[Tensor, "K1 H W"]:
         """Segment the next frame.
 
         Args:
@@ -69,15 +71,17 @@ class Propagator:
         self._check(frame, mask)
         self._frame_index += 1
         small = self._shrink(frame)
-        padding = padding_to_stride(*small.shape[-2:])
+        padding = padding_to_stride(small.shape[-2], small.shape[-1])
         padded = pad(small, padding)[None]
         self._remember_last()
         probs = self._estimate(padded, padding) if len(self.bank) else small.new_ones(1, *small.shape[-2:])
-        full = _resize(probs, frame.shape[-2:])
+        full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
         if mask is not None:
             mask = mask.to(frame.device)
             full = _overwrite(full, mask)
-            probs = _overwrite(probs, _resize_labels(mask, small.shape[-2:]), num_objects=full.shape[0] - 1)
+            probs = _overwrite(
+                probs, _resize_labels(mask, (small.shape[-2], small.shape[-1])), num_objects=full.shape[0] - 1
+            )
         # The masks are padded anew: in the border no object is, whatever the network saw there.
         self._last = (padded, pad(probs[1:], padding), mask is not None)
         return full
@@ -86,7 +90,9 @@ class Propagator:
         if mask is None and self._last is None:
             raise InputError("the first frame has no mask: give one to say which objects to follow")
         if mask is not None and mask.shape != frame.shape[-2:]:
-            raise InputError(f"mask is {_size(mask)}, its frame {_size(frame)}: resize the mask (nearest neighbour) to the frame")
+            raise InputError(
+                f"mask is {_size(mask)}, its frame {_size(frame)}: resize the mask (nearest neighbour) to the frame"
+            )
         if mask is not None and (mask.is_floating_point() or mask.is_complex()):
             raise InputError(f"mask holds {mask.dtype}: give integer labels, 0 for background")
 
@@ -104,18 +110,18 @@ class Propagator:
             return
         frame, masks, given = self._last
         keep = self.policy.keeps(self._frame_index - 1, given)
-        if (keep or self.policy.reads_previous):
+        if keep or self.policy.reads_previous:
             self.bank.add(self._frame_index - 1, self.network.encode_memory(frame, masks[None]), keep=keep)
 
-    def _estimate(self, padded: Float[Tensor, "1 3 H2 W2"], padding: Padding) -> Float[Tensor, "K+1 H W"]:
+    def _estimate(self, padded: Float[Tensor, "1 3 H2 W2"], padding: Padding) -> Float[Tensor, "K1 H W"]:
         query = self.network.encode_query(padded)
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
         return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
 
 
 def _overwrite(
-    probs: Float[Tensor, "K+1 H W"], labels: Integer[Tensor, "H W"], num_objects: int | None = None
-) -> Float[Tensor, "K2+1 H W"]:
+    probs: Float[Tensor, "K1 H W"], labels: Integer[Tensor, "H W"], num_objects: int | None = None
+) -> Float[Tensor, "K1new H W"]:
     """Given labels where they name an object, the estimate elsewhere; labels above K add objects."""
     known = probs.shape[0] - 1
     num_objects = max(known, int(labels.max()) if num_objects is None else num_objects)
@@ -124,7 +130,7 @@ def _overwrite(
     return torch.where(labels > 0, torch.cat([torch.zeros_like(given[:1]), given]), probs)
 
 
-def _resize(probs: Float[Tensor, "K+1 h w"], size: tuple[int, int]) -> Float[Tensor, "K+1 H W"]:
+def _resize(probs: Float[Tensor, "K1 h w"], size: tuple[int, int]) -> Float[Tensor, "K1 H W"]:
     if tuple(probs.shape[-2:]) == tuple(size):
         return probs
     return F.interpolate(probs[None], size=tuple(size), mode="bilinear", align_corners=False)[0]

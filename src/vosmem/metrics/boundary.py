@@ -51,9 +51,7 @@ def boundary_map(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
     return boundary
 
 
-def boundary_f(
-    true: Bool[np.ndarray, "H W"], pred: Bool[np.ndarray, "H W"], tolerance: int | None = None
-) -> float:
+def boundary_f(true: Bool[np.ndarray, "H W"], pred: Bool[np.ndarray, "H W"], tolerance: int | None = None) -> float:
     """Harmonic mean of the boundary's precision and recall.
 
     Precision is the share of the predicted boundary within the tolerance of the annotated one, recall the

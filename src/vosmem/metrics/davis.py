@@ -168,9 +168,7 @@ def summarize(scores: Sequence[ObjectScore]) -> dict[str, float]:
     """
     scored = [score for score in scores if len(score.j)]
     if not scored:
-        raise InputError(
-            "no object has an evaluated frame: give sequences of three or more frames that begin with one"
-        )
+        raise InputError("no object has an evaluated frame: give sequences of three or more frames that begin with one")
     j = Statistics(*np.mean([statistics(score.j) for score in scored], axis=0).tolist())
     f = Statistics(*np.mean([statistics(score.f) for score in scored], axis=0).tolist())
     return {

@@ -6,9 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Integer
 
 
-def jaccard(
-    true: Bool[np.ndarray, "*T H W"], pred: Bool[np.ndarray, "*T H W"]
-) -> float | Float64[np.ndarray, "*T"]:
+def jaccard(true: Bool[np.ndarray, "*T H W"], pred: Bool[np.ndarray, "*T H W"]) -> float | Float64[np.ndarray, "*T"]:
     """Intersection over union of two masks, or of each frame of two stacks of masks.
 
     Args:

@@ -39,8 +39,8 @@ class ResNetTrunk(nn.Module):
             raise InputError(f"unknown backbone {name!r}: use one of {', '.join(CHANNELS)}")
         resnet = getattr(torchvision.models, name)(weights=None)
         self.channels = CHANNELS[name]
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        self.mean = nn.Buffer(torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.std = nn.Buffer(torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         self.conv1, self.bn1, self.relu, self.maxpool = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool
         self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
         self.mask_convs = nn.ModuleList(
@@ -106,7 +106,9 @@ def load_backbone_weights(trunk: ResNetTrunk, weights: str, name: str) -> None:
 
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise InputError(f"backbone weights {str(path)!r} not found: pass 'imagenet', 'none' or the path of a state dict")
+        raise InputError(
+            f"backbone weights {str(path)!r} not found: pass 'imagenet', 'none' or the path of a state dict"
+        )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -83,6 +83,6 @@ class Decoder(nn.Module):
         x = self.block8(skip8[owners] + _upsample(x, 2))
         x = self.block4(skip4[owners] + _upsample(x, 2))
         background, foreground = self.predict(F.relu(x)).unbind(dim=1)
-        # A softmax over two channels is the sigmoid of their difference, and upsampling is linear: one channel is enough.
+        # A softmax over two channels is the sigmoid of their difference, and upsampling is linear: one map will do.
         logit = _upsample((foreground - background).unsqueeze(1), 4).squeeze(1)
         return torch.sigmoid(logit.float() if logit.dtype in (torch.float16, torch.bfloat16) else logit)

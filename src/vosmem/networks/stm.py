@@ -80,8 +80,8 @@ class STM(nn.Module):
     def _match_encoders(self) -> None:
         self.memory_encoder.load_state_dict(self.query_encoder.state_dict(), strict=False)
         self.memory_head.load_state_dict(self.query_head.state_dict())
-        for conv in self.memory_encoder.mask_convs:
-            nn.init.zeros_(conv.weight)
+        for weight in self.memory_encoder.mask_convs.parameters():
+            nn.init.zeros_(weight)
 
     def encode_memory(
         self,
@@ -126,7 +126,7 @@ class STM(nn.Module):
 
     def decode(
         self, query: Query, readout: Float[Tensor, "O Cv h w"], valid: Bool[Tensor, "B K"] | None = None
-    ) -> Float[Tensor, "B K+1 H W"]:
+    ) -> Float[Tensor, "B K1 H W"]:
         """Decode what was read into logits over background and objects, at least float32; padded slots are -inf.
 
         Args:
@@ -138,7 +138,9 @@ class STM(nn.Module):
         probs = self.decoder(readout, query.value, query.f8, query.f4, _owners(readout, valid))
         return soft_aggregate(unpack(probs, valid), valid)
 
-    def segment(self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "B K+1 H W"]:
+    def segment(
+        self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None
+    ) -> Float[Tensor, "B K1 H W"]:
         """`read`, then `decode`."""
         return self.decode(query, self.read(query, memory, valid), valid)
 

@@ -7,7 +7,9 @@ from torch import Tensor
 EPSILON = 1e-7  # the published clamp; below float16's and bfloat16's resolution next to 1
 
 
-def soft_aggregate(probs: Float[Tensor, "B K *S"], valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "B K+1 *S"]:
+def soft_aggregate(
+    probs: Float[Tensor, "B K *S"], valid: Bool[Tensor, "B K"] | None = None
+) -> Float[Tensor, "B K1 *S"]:
     """Merge the foreground probabilities of K objects into logits over background and objects.
 
     With `p_0 = prod_m (1 - p_m)`, the logit of slot m is `log(p_m / (1 - p_m))`, clamped at 1e-7; a softmax over the

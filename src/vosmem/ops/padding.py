@@ -10,7 +10,7 @@ Padding = tuple[int, int, int, int]
 
 
 def padding_to_stride(height: int, width: int, stride: int = STRIDE) -> Padding:
-    """Left, right, top, bottom pixels that centre a frame in the next multiple of `stride`; the low side gets floor(d/2).
+    """Left, right, top, bottom pixels that centre a frame in a multiple of `stride`; the low side gets floor(d/2).
 
     Example:
         >>> padding_to_stride(480, 854)
@@ -21,7 +21,7 @@ def padding_to_stride(height: int, width: int, stride: int = STRIDE) -> Padding:
 
 
 def pad(x: Shaped[Tensor, "... H W"], padding: Padding) -> Shaped[Tensor, "... H2 W2"]:
-    """Pad with zeros. Frames are padded before they are normalised, so the border is black, as in the published STM code."""
+    """Pad with zeros; frames before they are normalised, so that the border is black, as in the published STM code."""
     return F.pad(x, padding)
 
 

@@ -32,7 +32,9 @@ class KeepConfig(pl.Callback):
     def __init__(self, config: dict[str, Any]):
         self.config = config
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         """Add it."""
         checkpoint["config"] = self.config
 

@@ -14,7 +14,9 @@ class ClipCrossEntropy(nn.Module):
         STM section 3.6. A mean over the batch keeps the gradient independent of how devices share it.
     """
 
-    def forward(self, logits: Float[Tensor, "B T K+1 H W"], labels: Integer[Tensor, "B T H W"], step: int) -> Float[Tensor, ""]:
+    def forward(
+        self, logits: Float[Tensor, "B T K1 H W"], labels: Integer[Tensor, "B T H W"], step: int
+    ) -> Float[Tensor, ""]:
         """The loss; padded slots of `logits` are -inf and never a label. `step` is not used."""
         pixels = F.cross_entropy(logits.flatten(0, 1), labels.flatten(0, 1).long(), reduction="none")
         return pixels.unflatten(0, labels.shape[:2]).mean(dim=(0, 2, 3)).sum()
@@ -40,7 +42,9 @@ class BootstrappedCrossEntropy(nn.Module):
     def __init__(self, share: float, start: int, end: int):
         super().__init__()
         if not 0 < share <= 1 or end <= start:
-            raise InputError(f"bootstrapped loss needs 0 < share <= 1 and start < end, not share={share}, {start}..{end}")
+            raise InputError(
+                f"bootstrapped loss needs 0 < share <= 1 and start < end, not share={share}, {start}..{end}"
+            )
         self.share, self.start, self.end = share, start, end
 
     def share_at(self, step: int) -> float:
@@ -48,7 +52,9 @@ class BootstrappedCrossEntropy(nn.Module):
         progress = min(max((step - self.start) / (self.end - self.start), 0.0), 1.0)
         return 1 - progress * (1 - self.share)
 
-    def forward(self, logits: Float[Tensor, "B T K+1 H W"], labels: Integer[Tensor, "B T H W"], step: int) -> Float[Tensor, ""]:
+    def forward(
+        self, logits: Float[Tensor, "B T K1 H W"], labels: Integer[Tensor, "B T H W"], step: int
+    ) -> Float[Tensor, ""]:
         """The loss at a step of training; padded slots of `logits` are -inf and never a label."""
         pixels = F.cross_entropy(logits.flatten(0, 1), labels.flatten(0, 1).long(), reduction="none").flatten(1)
         count = max(1, round(self.share_at(step) * pixels.shape[1]))

@@ -62,11 +62,10 @@ class PretrainModule(pl.LightningModule):
         """Propagate the first mask through a sequence and score it."""
         propagator = Propagator(self.network, self.policy)
         predicted = torch.stack([frame.labels for frame in segment_sequence(sequence, propagator, self.device)])
-        truth = [sequence.labels(t) for t in range(len(sequence))]
-        scored = [t for t, labels in enumerate(truth) if labels is not None]
+        truth = {t: labels for t in range(len(sequence)) if (labels := sequence.labels(t)) is not None}
         self.val_scores.update(
-            torch.stack([truth[t] for t in scored]),
-            predicted[scored],
+            torch.stack(list(truth.values())),
+            predicted[list(truth)],
             len(sequence.object_ids),
             sequence.name,
             exclude_last=sequence.exclude_last,
@@ -91,4 +90,7 @@ class PretrainModule(pl.LightningModule):
         optimizer = self._make_optimizer(groups)
         if self._make_scheduler is None:
             return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._make_scheduler(optimizer), "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self._make_scheduler(optimizer), "interval": "step"},
+        }

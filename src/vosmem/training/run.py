@@ -102,8 +102,8 @@ def _draw(module: PretrainModule, data: PretrainData, output_dir: Path) -> dict[
     for sequence in _spread(data.sequences, 6):
         frames = segment_sequence(sequence, Propagator(module.network, module.policy), module.device)
         final = list(frames)[-1]
-        truth = sequence.labels(final.index)
-        rows.append((sequence.frame(0), sequence.given_mask(0), sequence.frame(final.index), truth, final.labels))
+        truth = sequence.labels(final.t)
+        rows.append((sequence.frame(0), sequence.given_mask(0), sequence.frame(final.t), truth, final.labels))
     files["overlay strip"] = overlay_strip(rows, output_dir / "overlay.png")
     return files
 

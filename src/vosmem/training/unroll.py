@@ -9,7 +9,7 @@ from vosmem.ops.masks import one_hot, slots_in_use
 from vosmem.shapes import Clip, Memory
 
 
-def unroll(network: STM, clip: Clip) -> Float[Tensor, "B T-1 K+1 H W"]:
+def unroll(network: STM, clip: Clip) -> Float[Tensor, "B T-1 K1 H W"]:
     """Memorise frame 0 with its true masks, segment frame 1, memorise it with its soft estimate, segment frame 2, ...
 
     Args:

@@ -1,5 +1,6 @@
 """Curves of a training run."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -23,9 +24,7 @@ def collect_metrics(output_dir: Path) -> pd.DataFrame | None:
     if not logs:
         return None
     tables = [pd.read_csv(path) for path in logs]
-    kept = [
-        table[table["step"] < later["step"].min()] for table, later in zip(tables[:-1], tables[1:], strict=True)
-    ]
+    kept = [table[table["step"] < later["step"].min()] for table, later in pairwise(tables)]
     return pd.concat([*kept, tables[-1]], ignore_index=True).sort_values("step", kind="stable")
 
 
@@ -37,7 +36,9 @@ def plot_curves(metrics: pd.DataFrame, path: Path) -> Path:
     if len(loss):
         left.plot(loss["step"], loss["train/loss"], color="0.8", linewidth=1, label="as logged")
         window = max(1, len(loss) // 20)
-        left.plot(loss["step"], loss["train/loss"].rolling(window, min_periods=1).mean(), color="C0", label="running mean")
+        left.plot(
+            loss["step"], loss["train/loss"].rolling(window, min_periods=1).mean(), color="C0", label="running mean"
+        )
         left.legend(frameon=False)
     left.set(title="training loss", xlabel="step", ylabel="cross entropy")
     for name, style in (("J&F", "C3-o"), ("J", "C0--"), ("F", "C2--")):

@@ -18,7 +18,9 @@ GAP = 4
 HEADER = 22
 
 
-def overlay(frame: UInt8[np.ndarray, "H W 3"], labels: UInt8[np.ndarray, "H W"], alpha: float = 0.5) -> UInt8[np.ndarray, "H W 3"]:
+def overlay(
+    frame: UInt8[np.ndarray, "H W 3"], labels: UInt8[np.ndarray, "H W"], alpha: float = 0.5
+) -> UInt8[np.ndarray, "H W 3"]:
     """Tint each object and draw its outline; background stays as it is.
 
     Args:
@@ -73,7 +75,9 @@ def _over(frame: np.ndarray, labels: Tensor | None) -> np.ndarray:
 
 def _to_height(image: np.ndarray, height: int) -> np.ndarray:
     width = round(image.shape[1] * height / image.shape[0])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC)
+    return cv2.resize(
+        image, (width, height), interpolation=cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
+    )
 
 
 def _beside(cells: Sequence[np.ndarray]) -> np.ndarray:

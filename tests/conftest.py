@@ -1,0 +1,80 @@
+"""Shape checks for all tests, and the small data that they share."""
+
+import os
+from pathlib import Path
+
+import jaxtyping
+
+# Before vosmem is imported: every annotated shape is checked in every test, and only here.
+jaxtyping.install_import_hook("vosmem", "beartype.beartype")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from tests.golden_video import video  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def small_stm():
+    """The smallest network that has every part, from random weights."""
+    from vosmem.networks import STM
+
+    return STM(backbone="resnet18", key_channels=8, value_channels=16, decoder_channels=8, weights="none").eval()
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """Real data and golden outputs that are not part of the repository; tests that need them skip without."""
+    folder = Path(os.environ.get("VOSMEM_REFERENCE", ROOT.parent / "shared"))
+    if not (folder / "golden").is_dir():
+        pytest.skip("reference data not found; set VOSMEM_REFERENCE to its folder")
+    return folder
+
+
+def write_davis(root: Path, names: dict[str, int], size: tuple[int, int] = (48, 80), frames: int = 5) -> Path:
+    """A small DAVIS-2017 tree; `names` tells the number of objects of each sequence."""
+    for seed, (name, num_objects) in enumerate(names.items()):
+        images, labels = video(frames, *size, num_objects, seed)
+        for kind in ("JPEGImages", "Annotations"):
+            (root / kind / "480p" / name).mkdir(parents=True)
+        for t in range(frames):
+            Image.fromarray(images[t]).save(root / "JPEGImages" / "480p" / name / f"{t:05d}.jpg", quality=95)
+            mask = Image.fromarray(labels[t])
+            mask.putpalette(np.arange(768) % 256)
+            mask.save(root / "Annotations" / "480p" / name / f"{t:05d}.png")
+    for year in ("2016", "2017"):
+        (root / "ImageSets" / year).mkdir(parents=True)
+        (root / "ImageSets" / year / "val.txt").write_text("\n".join(names) + "\n")
+    return root
+
+
+def write_stills(root: Path, count: int = 4, size: tuple[int, int] = (64, 96), num_objects: int = 2) -> Path:
+    """A small `images/` + `masks/` folder."""
+    (root / "images").mkdir(parents=True)
+    (root / "masks").mkdir()
+    for index in range(count):
+        images, labels = video(1, *size, num_objects, index)
+        Image.fromarray(images[0]).save(root / "images" / f"{index:03d}.jpg", quality=95)
+        Image.fromarray(labels[0]).save(root / "masks" / f"{index:03d}.png")
+    return root
+
+
+@pytest.fixture
+def davis(tmp_path: Path) -> Path:
+    """Two sequences, of one and of two objects."""
+    return write_davis(tmp_path / "davis", {"one": 1, "two": 2})
+
+
+@pytest.fixture
+def stills(tmp_path: Path) -> Path:
+    """Four stills of two objects."""
+    return write_stills(tmp_path / "stills")
