@@ -4,7 +4,7 @@ import contextlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -29,6 +29,7 @@ class Still(NamedTuple):
     labels: UInt8[np.ndarray, "H W"]
 
 
+@runtime_checkable
 class StillSource(Protocol):
     """A set of stills."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from vosmem.errors import InputError
 from vosmem.ops.masks import ids_to_slots
 
 
+@runtime_checkable
 class VideoSequence(Protocol):
     """A video with ground truth, as evaluation sees it. Labels are slots 0..K; `object_ids[k-1]` is the id of slot k.
 

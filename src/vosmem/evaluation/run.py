@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from vosmem.metrics.davis import ObjectScore, SequenceScorer
 from vosmem.ops.masks import slots_to_ids
 
 
+@runtime_checkable
 class Method(Protocol):
     """Whatever segments a video frame by frame; a fresh one is made for each sequence."""
 

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
@@ -53,7 +53,7 @@ class Propagator:
 
     @torch.inference_mode()
     def step(
-        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
+        self, frame: Float[Tensor, "3 H W"], mask: Shaped[Tensor, "H_mask W_mask"] | None = None
     ) -> Float[Tensor, "K1 H W"]:
         """Segment the next frame.
 
@@ -127,7 +127,7 @@ def _overwrite(
     num_objects = max(known, int(labels.max()) if num_objects is None else num_objects)
     given = one_hot(labels[None], num_objects)[0].to(probs.dtype)
     probs = torch.cat([probs, probs.new_zeros(num_objects - known, *probs.shape[1:])])
-    return torch.where(labels > 0, torch.cat([torch.zeros_like(given[:1]), given]), probs)
+    return torch.where(labels > 0, torch.cat([probs.new_zeros(1, *labels.shape), given]), probs)
 
 
 def _resize(probs: Float[Tensor, "K1 h w"], size: tuple[int, int]) -> Float[Tensor, "K1 H W"]:

@@ -1,11 +1,12 @@
 """Which past frames stay in memory."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vosmem.errors import InputError
 
 
+@runtime_checkable
 class MemoryPolicy(Protocol):
     """Chooses the frames that the memory holds while frame t is segmented.
 
