@@ -1,0 +1,120 @@
+"""Every experiment composes, says what it promises, and fits the constructors."""
+
+import inspect
+from importlib.resources import files
+
+import pytest
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from vosmem.build import resolved
+from vosmem.networks import STM
+
+CONF = files("vosmem.conf")
+EXPERIMENTS = sorted(path.name.removesuffix(".yaml") for path in (CONF / "experiment").iterdir())
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and not path.name.startswith("_"))
+CHOICES = [
+    (group, path.name.removesuffix(".yaml"))
+    for group in GROUPS
+    if group not in ("experiment", "paths")
+    for path in sorted((CONF / group).iterdir(), key=lambda path: path.name)
+    if path.name.endswith(".yaml")
+]
+FILL = ["paths.output_dir=out", "paths.stills=stills", "trainer.max_steps=10"]
+
+
+@pytest.fixture(autouse=True)
+def _hydra():
+    GlobalHydra.instance().clear()
+    with initialize_config_module("vosmem.conf", version_base="1.3"):
+        yield
+
+
+def composed(*overrides: str, command: str = "train") -> DictConfig:
+    return compose(command, overrides=list(overrides))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_composes_without_a_gap(name):
+    fill = FILL if name != "pretrain_embedded" else FILL[:1]
+    config = resolved(composed(f"experiment={name}", *fill))
+    assert config["name"] == name
+    assert config["trainer"]["max_steps"] > 0
+
+
+# One value of each experiment that differs from the defaults: `_self_` in the wrong place would lose it.
+OVERRIDDEN = {
+    "pretrain": ("model.backbone", "resnet50"),
+    "pretrain_embedded": ("model.weights", "none"),
+    "pretrain_small": ("synthesis.size", 256),
+}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_experiments_win_over_defaults(name):
+    key, value = OVERRIDDEN[name]
+    assert OmegaConf.select(composed(f"experiment={name}", *FILL[:1]), key) == value
+    assert OmegaConf.select(composed(*FILL), key) != value
+
+
+def test_the_papers_scale():
+    config = composed("experiment=pretrain", *FILL[:2])
+    assert config.trainer.max_steps == 500_000
+    assert config.data.batch_size == 4
+    assert config.synthesis.size == 384 and config.synthesis.num_frames == 3
+    assert config.optimizer._target_ == "torch.optim.Adam" and config.optimizer.lr == 1e-5
+    assert config.scheduler is None or not config.scheduler
+    assert config.model.backbone == "resnet50"
+    assert (config.model.key_channels, config.model.value_channels, config.model.decoder_channels) == (128, 512, 256)
+    assert config.memory.n == 5
+
+
+def targets(node: object, path: str = "") -> list[tuple[str, DictConfig]]:
+    """All nodes with a `_target_`, and where they stand."""
+    found = []
+    if isinstance(node, DictConfig):
+        if "_target_" in node:
+            found.append((path, node))
+        children = [(key, node._get_node(key)) for key in node]
+    elif isinstance(node, ListConfig):
+        children = [(index, node._get_node(index)) for index in range(len(node))]
+    else:
+        return found
+    for key, child in children:
+        if not (isinstance(child, (DictConfig, ListConfig)) and child._is_interpolation()):
+            found += targets(child, f"{path}.{key}")
+    return found
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_key_is_a_keyword_of_its_constructor(group, choice):
+    command = "evaluate" if group in ("dataset", "method") else "train"
+    config = composed(f"{group}={choice}", command=command)
+    nodes = targets(config[group])
+    for path, node in nodes:
+        target = node["_target_"]
+        try:
+            callable_ = get_class(target)
+        except ValueError:
+            from hydra.utils import get_method
+
+            callable_ = get_method(target)
+        parameters = inspect.signature(callable_).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            continue
+        unknown = [key for key in node if not key.startswith("_") and key not in parameters]
+        assert unknown == [], f"{group}/{choice}{path}: {target} has no {unknown}"
+
+
+@pytest.mark.parametrize(("name", "millions"), [("stm", 38.93), ("stm_r18", 17.2), ("stm_small", 7)])
+def test_models_have_the_size_that_docs_say(name, millions):
+    network = instantiate(composed(f"model={name}", "model.weights=none").model)
+    assert isinstance(network, STM)
+    assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, rel=0.1)
+
+
+def test_an_unknown_key_is_refused():
+    with pytest.raises(Exception, match="no_such_key"):
+        composed("model.no_such_key=1")
