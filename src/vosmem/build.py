@@ -19,6 +19,7 @@ from vosmem.evaluation.report import results, write_results
 from vosmem.evaluation.run import Method, SequenceRun, evaluate_sequences
 from vosmem.inference.writer import write_labels
 from vosmem.networks.stm import STM
+from vosmem.training.calibration import Calibration
 from vosmem.training.callbacks import KeepConfig
 from vosmem.training.modules import PretrainModule
 from vosmem.training.run import TrainingReport, run_training
@@ -60,8 +61,14 @@ def train(config: DictConfig) -> TrainingReport:
         data,
         output_dir,
         checkpoint=checkpoint,
-        calibration_batches=config.calibration_batches if config.model.weights == "none" else 0,
+        calibration=make_calibration(config),
     )
+
+
+def make_calibration(config: DictConfig) -> Calibration:
+    """What is set from data before the first step: batch-norm statistics only where the trunks start from nothing."""
+    chosen = config.calibration
+    return Calibration(chosen.batches, batch_norm=config.model.weights == "none", key_std=chosen.key_std)
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:

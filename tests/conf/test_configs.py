@@ -65,7 +65,7 @@ def test_the_papers_scale():
     assert config.data.batch_size == 4
     assert config.synthesis.size == 384 and config.synthesis.num_frames == 3
     assert config.optimizer._target_ == "torch.optim.Adam" and config.optimizer.lr == 1e-5
-    assert config.scheduler is None or not config.scheduler
+    assert config.scheduler._target_.endswith("ConstantLR") and config.scheduler.factor == 1
     assert config.model.backbone == "resnet50"
     assert (config.model.key_channels, config.model.value_channels, config.model.decoder_channels) == (128, 512, 256)
     assert config.memory.n == 5

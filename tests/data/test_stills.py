@@ -186,7 +186,7 @@ class TestCocoInstances:
             {"segmentation": run_lengths(BIG), "area": 900, "iscrowd": 1},
             {"segmentation": polygon(1, 1, 4, 4), "area": 9},
             {"segmentation": run_lengths(SMALL), "area": 225},
-            min_area=10,
+            min_area=10.0,
         )
         assert np.array_equal(source.read(0).labels, SMALL)
 

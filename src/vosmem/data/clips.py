@@ -122,14 +122,13 @@ class SyntheticClips(Dataset):
 
 
 def choose_objects(labels: UInt8[np.ndarray, "H W"], most: int, rng: np.random.Generator) -> UInt8[np.ndarray, "H W"]:
-    """Keep at most `most` objects, renumbered 1.. in random order; the rest becomes background.
+    """Keep a random number of objects, 1 to `most`, renumbered 1.. in random order; the rest becomes background.
 
-    Where the ids tile the whole picture, a random number from 1 to `most` of them is taken.
+    The number is random because a network that always gets every object of a photograph can find them without
+    looking at the given mask.
     """
-    ids = np.unique(labels)
-    tiled = 0 not in ids
-    ids = ids[ids > 0]
-    count = min(len(ids), int(rng.integers(1, most + 1)) if tiled else most)
+    ids = np.unique(labels[labels > 0])
+    count = min(len(ids), int(rng.integers(1, most + 1)))
     chosen = rng.permutation(ids)[:count]
     table = np.zeros(256, np.uint8)
     table[chosen] = np.arange(1, count + 1)

@@ -68,8 +68,14 @@ class ClipSampler(Sampler[SampleKey]):
             self.epoch, self._done = epoch, 0
 
     def advance(self, samples: int) -> None:
-        """Count samples of this process as trained on."""
+        """Count samples of this process as trained on; after the last of an epoch the position is the next one's start.
+
+        A checkpoint made right after an epoch's last batch must say so: Lightning resumes it in the next epoch, and
+        asks for the order before it says which epoch that is.
+        """
         self._done += samples * self.num_replicas
+        if self._done >= len(self) * self.num_replicas:
+            self.epoch, self._done = self.epoch + 1, 0
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and samples done, over all processes: also right for another number of them."""

@@ -17,10 +17,6 @@ class TrackSamples(pl.Callback):
         """Count the batch."""
         trainer.datamodule.sampler.advance(len(batch.frames))  # type: ignore[attr-defined]
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Go to the next epoch, so that a checkpoint made now starts there."""
-        trainer.datamodule.sampler.set_epoch(trainer.current_epoch + 1)  # type: ignore[attr-defined]
-
 
 class KeepConfig(pl.Callback):
     """Puts the resolved configuration into every checkpoint, as plain values that load without running code.

@@ -28,7 +28,7 @@ class PretrainModule(pl.LightningModule):
         network: the network.
         loss: from logits (B, T-1, K+1, H, W), labels (B, T-1, H, W) and the step to a scalar.
         optimizer: makes the optimiser from parameter groups.
-        scheduler: makes a schedule that is stepped after every optimiser step; None keeps the rate.
+        scheduler: makes a schedule that is stepped after every optimiser step.
         policy: which frames validation keeps in memory.
         backbone_lr_factor: the trunks' learning rate as a share of the rest's.
 
@@ -42,7 +42,7 @@ class PretrainModule(pl.LightningModule):
         network: STM,
         loss: nn.Module,
         optimizer: MakeOptimizer,
-        scheduler: MakeScheduler | None,
+        scheduler: MakeScheduler,
         policy: MemoryPolicy,
         backbone_lr_factor: float = 1.0,
     ):
@@ -88,8 +88,6 @@ class PretrainModule(pl.LightningModule):
             {"params": [p for p in trainable if id(p) not in trunk_ids]},
         ]
         optimizer = self._make_optimizer(groups)
-        if self._make_scheduler is None:
-            return optimizer
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self._make_scheduler(optimizer), "interval": "step"},

@@ -16,7 +16,7 @@ from vosmem.evaluation.baselines import CopyFirstMask
 from vosmem.evaluation.run import evaluate_sequences, segment_sequence
 from vosmem.inference.propagation import Propagator
 from vosmem.metrics.davis import summarize
-from vosmem.training.calibration import calibrate_batch_norm
+from vosmem.training.calibration import Calibration, calibrate
 from vosmem.training.modules import PretrainModule
 from vosmem.visualization.curves import collect_metrics, plot_curves
 from vosmem.visualization.overlay import overlay_strip
@@ -44,7 +44,7 @@ def run_training(
     output_dir: Path,
     *,
     checkpoint: Path | None = None,
-    calibration_batches: int = 0,
+    calibration: Calibration | None = None,
 ) -> TrainingReport:
     """Check the data, score, train, score again, and draw.
 
@@ -54,7 +54,7 @@ def run_training(
         data: samples and validation sequences.
         output_dir: folder of the run.
         checkpoint: where to go on from; None starts anew.
-        calibration_batches: training batches from which a randomly started network takes its batch-norm statistics.
+        calibration: what is set from training data before the first step; None leaves the network as it is.
 
     Raises:
         InputError: the data cannot be used.
@@ -62,13 +62,13 @@ def run_training(
     data.check()
     known = _read_scores(output_dir) if checkpoint else {}
     if checkpoint is None:
-        if calibration_batches:
-            calibrate_batch_norm(module.network, islice(data.train_dataloader(), calibration_batches))
+        if calibration is not None and calibration.batches:
+            calibrate(module.network, islice(data.train_dataloader(), calibration.batches), calibration)
         known[SCORES[0]] = _validate(trainer, module, data)
         known[SCORES[1]] = _copied(data.sequences)
         if trainer.is_global_zero:
             _write_scores(output_dir, known)
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=False if checkpoint else None)
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     last = output_dir / "checkpoints" / "last.ckpt"
     trainer.save_checkpoint(last)
     known[SCORES[2]] = _validate(trainer, module, data)
@@ -80,7 +80,7 @@ def run_training(
 
 
 def _validate(trainer: pl.Trainer, module: PretrainModule, data: PretrainData) -> float:
-    outcome = trainer.validate(module, datamodule=data, verbose=False)
+    outcome = trainer.validate(module, datamodule=data, verbose=False, weights_only=True)
     return float(outcome[0]["val/J&F"])
 
 
