@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+
 from tests.golden_video import video
 from tests.metrics import reference
-
 from vosmem.metrics import SequenceScorer
 
 NUM_FRAMES, HEIGHT, WIDTH, NUM_OBJECTS = 80, 480, 854, 3

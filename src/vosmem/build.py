@@ -55,14 +55,13 @@ def train(config: DictConfig) -> TrainingReport:
     if trainer.is_global_zero:
         output_dir.mkdir(parents=True, exist_ok=True)
         (output_dir / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
-    return run_training(
-        trainer,
-        module,
-        data,
-        output_dir,
-        checkpoint=checkpoint,
-        calibration=make_calibration(config),
-    )
+    try:
+        return run_training(
+            trainer, module, data, output_dir, checkpoint=checkpoint, calibration=make_calibration(config)
+        )
+    finally:
+        if torch.distributed.is_initialized():  # the next job of a sweep makes its own group
+            torch.distributed.destroy_process_group()
 
 
 def make_calibration(config: DictConfig) -> Calibration:

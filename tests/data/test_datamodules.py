@@ -6,12 +6,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vosmem.data.clips import ClipSynthesis
+from vosmem.data.clips import ClipSynthesis, SyntheticClips
 from vosmem.data.datamodules import PretrainData
+from vosmem.data.sampling import ClipSampler
 from vosmem.data.stills import ImageMaskFolder
 from vosmem.data.transforms import CropAffine, ZoomShortSide
 from vosmem.data.videos import synthetic_sequences
 from vosmem.errors import InputError
+from vosmem.shapes import Clip
 
 
 def naming(*parts):
@@ -65,17 +67,14 @@ def test_form_of_a_batch(make):
         assert batch.num_objects.tolist() == batch.labels[:, 0].flatten(1).amax(dim=1).tolist() == [1, 1]
 
 
-def test_workers_never_change_a_sample(make):
-    expected = epoch_of(make(), epoch=1)
-    for num_workers in (1, 2):
-        torch.manual_seed(num_workers)
-        assert same(epoch_of(make(num_workers=num_workers), epoch=1), expected)
-
-
-def test_epochs_and_seeds_differ(make):
-    first = epoch_of(make())
-    assert not same(epoch_of(make(), epoch=1), first)
-    assert not same(epoch_of(make(seed=4)), first)
+@pytest.mark.parametrize("num_workers", [0, 1, 2])
+def test_samples_depend_on_seed_and_epoch_and_never_on_workers(make, num_workers):
+    data, sampler = make(num_workers=num_workers, seed=3), ClipSampler(4, 12, seed=3)
+    sampler.set_epoch(1)
+    clips = SyntheticClips(data.clips.source, data.clips.synthesis, seed=3)
+    expected = [Clip(*(part[None] for part in clips[key])) for key in sampler]
+    torch.manual_seed(num_workers)
+    assert same(epoch_of(data, epoch=1), expected)
 
 
 def test_no_sample_of_an_epoch_comes_twice(make):
@@ -131,8 +130,7 @@ def test_batches_of_a_device_that_make_a_step(make, batch_size, device_batch_siz
 
 @pytest.mark.parametrize("devices", [3, 4])
 def test_devices_that_cannot_share_a_batch(make, devices):
-    message = naming("data.batch_size=4", f"{devices} devices", "data.device_batch_size=2", f"multiple of {2 * devices}")
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=naming("batch_size=4", f"{devices} devices", f"multiple of {2 * devices}")):
         make().accumulation(devices)
 
 

@@ -87,7 +87,7 @@ class TestImageMaskFolder:
             save_pair(tmp_path, stem)
         (tmp_path / "masks" / "a.png").unlink()
         (tmp_path / "images" / "c.png").unlink()
-        with pytest.raises(InputError, match=naming("2 files", tmp_path.name, "a.png has no mask", "c.png has no image")):
+        with pytest.raises(InputError, match=naming("2 files", "a.png has no mask", "c.png has no image")):
             ImageMaskFolder(str(tmp_path))
 
     def test_of_many_lone_files_the_first_ten_are_listed(self, tmp_path):
@@ -218,6 +218,12 @@ class TestCocoInstances:
             (tmp_path / "instances.json").write_text(content)
         with pytest.raises(InputError, match=naming("instances.json")):
             CocoInstances(str(tmp_path / "instances.json"), str(tmp_path))
+
+    @pytest.mark.parametrize("key", ["area", "segmentation"])
+    def test_an_instance_that_lacks_a_key_is_no_stack_trace(self, coco, key):
+        instance = {"segmentation": run_lengths(SMALL), "area": 225}
+        with pytest.raises(InputError, match=naming("instances.json", key)):
+            coco({name: value for name, value in instance.items() if name != key}).read(0)
 
     def test_a_missing_folder_is_named(self, tmp_path):
         with pytest.raises(InputError, match=naming("nowhere")):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.golden_video import video
 
+from tests.golden_video import video
 from vosmem.data.clips import ClipSynthesis
 from vosmem.data.stills import ImageMaskFolder
 from vosmem.data.transforms import CropAffine

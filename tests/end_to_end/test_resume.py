@@ -70,7 +70,9 @@ def test_sigkill_and_resume_equal_an_uninterrupted_run(uninterrupted, at_step):
     done = vosmem("train", f"resume={run}", cwd=folder)
     resumed = final(folder, run)
     assert resumed["global_step"] == whole["global_step"] == STEPS
-    differing = [name for name, value in whole["state_dict"].items() if not torch.equal(value, resumed["state_dict"][name])]
+    differing = [
+        name for name, value in whole["state_dict"].items() if not torch.equal(value, resumed["state_dict"][name])
+    ]
     assert differing == []
     assert "before training" in done.stdout and "after training" in done.stdout
 

@@ -36,5 +36,7 @@ def vosmem(*arguments: str, cwd: Path, check: bool = True, **environment: str) -
 
 def tiny_train(cwd: Path, *overrides: str, data: str = "embedded") -> list[str]:
     """Arguments of a training of a few seconds on embedded photographs, or on the folder of stills in `cwd`."""
-    source = ["data=embedded", "data.samples_per_epoch=6"] if data == "embedded" else ["data=stills", f"paths.stills={data}"]
+    source = (
+        ["data=embedded", "data.samples_per_epoch=6"] if data == "embedded" else ["data=stills", f"paths.stills={data}"]
+    )
     return ["train", *source, *TINY, *overrides]

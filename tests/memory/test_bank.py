@@ -7,7 +7,9 @@ from vosmem.shapes import Memory
 
 
 def entry(num_objects, value):
-    return Memory(torch.full((num_objects, 2, 1, 1, 3), float(value)), torch.full((num_objects, 4, 1, 1, 3), float(value)))
+    return Memory(
+        torch.full((num_objects, 2, 1, 1, 3), float(value)), torch.full((num_objects, 4, 1, 1, 3), float(value))
+    )
 
 
 def test_a_temporary_frame_goes_with_the_next():

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.morphology import disk
-from tests.metrics import reference
 
+from tests.metrics import reference
 from vosmem.metrics import boundary
 from vosmem.metrics.boundary import boundary_f, boundary_map, tolerance_pixels
 

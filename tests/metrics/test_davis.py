@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tests.golden_video import video
 from tests.metrics import reference
-
 from vosmem.errors import InputError
 from vosmem.metrics.davis import ObjectScore, SequenceScorer, score_frame, statistics, summarize
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from tests.golden_video import video
 from torch import Tensor
 
+from tests.golden_video import video
 from vosmem.errors import InputError
 from vosmem.metrics.davis import SequenceScorer, summarize
 from vosmem.metrics.j_and_f import JAndF

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from tests.metrics import reference
 
+from tests.metrics import reference
 from vosmem.metrics.region import jaccard, jaccard_by_object
 
 EMPTY = np.zeros((5, 7), bool)

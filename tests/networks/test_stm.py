@@ -18,9 +18,7 @@ def segment(network, masks, frames=None, valid=None):
 
 
 def test_size_of_the_papers_network():
-    network = STM(
-        backbone="resnet50", key_channels=128, value_channels=512, decoder_channels=256, weights="none"
-    )
+    network = STM(backbone="resnet50", key_channels=128, value_channels=512, decoder_channels=256, weights="none")
     assert sum(p.numel() for p in network.parameters()) == 38_925_570
 
 

@@ -27,7 +27,9 @@ def draw(objects=2, key=3, value=4, memory=6, query=5):
 
 def test_equals_the_loop():
     memory_key, memory_value, query_key = draw()
-    torch.testing.assert_close(read_memory(memory_key, memory_value, query_key), by_hand(memory_key, memory_value, query_key))
+    torch.testing.assert_close(
+        read_memory(memory_key, memory_value, query_key), by_hand(memory_key, memory_value, query_key)
+    )
 
 
 def test_one_cell_returns_its_value():

@@ -33,7 +33,9 @@ def test_mean_over_shares_of_a_batch_is_the_whole(loss):
 
 def test_share_falls_linearly():
     loss = BootstrappedCrossEntropy(share=0.15, start=20_000, end=70_000)
-    assert [loss.share_at(step) for step in (0, 20_000, 45_000, 70_000, 99_999)] == pytest.approx([1, 1, 0.575, 0.15, 0.15])
+    assert [loss.share_at(step) for step in (0, 20_000, 45_000, 70_000, 99_999)] == pytest.approx(
+        [1, 1, 0.575, 0.15, 0.15]
+    )
 
 
 def test_only_the_hardest_pixels_count():

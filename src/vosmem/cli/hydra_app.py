@@ -31,10 +31,15 @@ def run_hydra(command: str, task: Callable[[DictConfig], None], arguments: list[
 
     def job(config: DictConfig) -> None:
         _pin_command_line(command, flags.config_dir)
+        environment = dict(os.environ)
         try:
             task(config)
         except (InputError, HydraException, OmegaConfBaseException) as error:
             failures.append(error)  # Hydra would print it itself; the other jobs of a sweep go on
+        finally:
+            # A distributed job leaves its rank and port behind; the next job of a sweep would take itself for a child.
+            os.environ.clear()
+            os.environ.update(environment)
 
     original = sys.argv
     sys.argv = [f"{original[0]} {command}", *arguments]

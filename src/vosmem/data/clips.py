@@ -30,7 +30,7 @@ class ClipSynthesis:
         clip_transforms: albumentations transforms drawn once a clip.
         frame_transforms: albumentations transforms drawn anew for each frame; one of them cuts to `size`.
         num_frames: length of the clip.
-        max_objects: objects followed at most; if a still has more, some are chosen.
+        max_objects: objects followed at most; each clip follows a random number of them.
         min_object_pixels: an object with fewer pixels in frame 0 counts as lost and becomes background.
 
     Raises:
@@ -77,9 +77,16 @@ class ClipSynthesis:
             if count:
                 return frames, labels, count
         image = cv2.resize(still.image, (self.size, self.size), interpolation=cv2.INTER_AREA)
-        whole = cv2.resize(chosen.labels, (self.size, self.size), interpolation=cv2.INTER_NEAREST_EXACT)
-        labels, count = keep_first_objects(np.stack([whole] * self.num_frames), 1)
+        labels, count = keep_first_objects(np.stack([self._shrink(chosen.labels)] * self.num_frames), 1)
         return np.stack([image] * self.num_frames), labels, count
+
+    def _shrink(self, labels: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "h w"]:
+        """Labels of the whole photograph at the clip's size; an object too thin for the nearest label stays too."""
+        small = cv2.resize(labels, (self.size, self.size), interpolation=cv2.INTER_NEAREST_EXACT)
+        for label in np.setdiff1d(labels, small):
+            mask = (labels == label).astype(np.float32)
+            small[cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_AREA) > 0] = label
+        return small
 
     def _draw(self, still: Still, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         self._per_clip.set_random_seed(seeds[0])

@@ -25,11 +25,15 @@ def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
         raise InputError(f"image {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
 
 
-def read_labels(path: Path) -> UInt8[np.ndarray, "H W"]:
+def read_labels(path: Path, void_is_object: bool | None = None) -> UInt8[np.ndarray, "H W"]:
     """Read a mask as object ids; 0 is background.
 
-    Palette and grey pictures carry ids as they are. 255 is the object if it is the only value beside 0 (saliency sets,
-    DAVIS-2016), and void, read as background, otherwise. One-bit masks hold one object, id 1.
+    Palette and grey pictures carry ids as they are. One-bit masks hold one object, id 1.
+
+    Args:
+        path: the picture.
+        void_is_object: whether 255 is object 1 or void, read as background. By default it is the object if it is the
+            only value beside 0 (saliency sets, DAVIS-2016).
 
     Raises:
         InputError: the file is missing, cannot be decoded, or is a colour picture.
@@ -43,8 +47,9 @@ def read_labels(path: Path) -> UInt8[np.ndarray, "H W"]:
             labels = np.array(image.convert("L") if image.mode == "1" else image, dtype=np.uint8)
     except (OSError, SyntaxError) as error:
         raise InputError(f"mask {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
-    only_void = not np.any((labels > 0) & (labels < VOID))
-    labels[labels == VOID] = 1 if only_void else 0
+    if void_is_object is None:
+        void_is_object = not np.any((labels > 0) & (labels < VOID))
+    labels[labels == VOID] = int(void_is_object)
     return labels
 
 

@@ -212,9 +212,7 @@ class Subset:
         self.source = source
         self._indices = [index for index in range(len(source)) if (index % every == 0) == held_out]
         if not self._indices:
-            raise InputError(
-                f"no still is left of {len(source)} when every {every}th is held out: use a smaller number"
-            )
+            raise InputError(f"no still is left of {len(source)} when every {every}th is held out: use another number")
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -235,7 +233,14 @@ class Subset:
 def _by_stem(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"folder {str(folder)!r} not found: set the root of the data set")
-    files = {path.stem: path for path in natsorted(folder.iterdir()) if is_image(path)}
+    files: dict[str, Path] = {}
+    for path in natsorted(folder.iterdir()):
+        if not is_image(path):
+            continue
+        if path.stem in files:
+            twins = f"{files[path.stem].name} and {path.name}"
+            raise InputError(f"folder {str(folder)!r} holds {twins}: which one is meant? keep one of each stem")
+        files[path.stem] = path
     if not files:
         raise InputError(f"folder {str(folder)!r} holds no pictures")
     return files
@@ -256,6 +261,10 @@ def _open_coco(path: str) -> COCO:
             coco = COCO(path)
     except (ValueError, KeyError, TypeError, AssertionError) as error:
         raise InputError(f"annotations {path!r} are no COCO instances JSON ({error})") from error
-    if not coco.imgs or not coco.anns:
-        raise InputError(f"annotations {path!r} hold no images or no annotations")
+    for annotation in coco.anns.values():
+        lacking = [key for key in ("image_id", "area", "segmentation") if key not in annotation]
+        if lacking:
+            raise InputError(
+                f"annotations {path!r}: annotation {annotation['id']} lacks {lacking[0]!r}; write it for every instance"
+            )
     return coco

@@ -54,14 +54,16 @@ class CropAffine(A.Affine):
             mask_interpolation=cv2.INTER_NEAREST,
             fill=IMAGENET_MEAN_BYTES,
             fill_mask=0,
-            p=p,
+            p=1.0,  # the crop is always cut; `map_probability` decides on the map alone
         )
-        self.size = size
+        self.size, self.map_probability = size, p
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draw the affine map for a picture of the crop's size, then put the crop's position before it."""
         height, width = params["shape"][:2]
         drawn = super().get_params_dependent_on_data({**params, "shape": (self.size, self.size)}, data)
+        if self.py_random.random() >= self.map_probability:
+            drawn["matrix"] = np.eye(3)
         corner = np.eye(3)
         corner[:2, 2] = [-self._corner(width), -self._corner(height)]
         return {**drawn, "matrix": drawn["matrix"] @ corner}
@@ -76,8 +78,9 @@ class CropAffine(A.Affine):
         """As `apply`, with the nearest label."""
         return super().apply_to_mask(mask, matrix, output_shape, **params)[: self.size, : self.size]
 
-    def _corner(self, length: int) -> float:
-        return self.py_random.uniform(0, length - self.size) if length > self.size else (length - self.size) / 2
+    def _corner(self, length: int) -> int:
+        # Whole pixels: a fraction would blur the frame and shift it against its nearest-label mask.
+        return self.py_random.randint(0, length - self.size) if length > self.size else (length - self.size) // 2
 
 
 class ZoomShortSide(A.DualTransform):

@@ -77,6 +77,9 @@ class FolderSequence:
             raise InputError(
                 f"sequence {name!r}: mask {lone[0]!r} has no frame in {str(frames)!r} ({len(lone)} in all)"
             )
+        # What 255 means is settled by the first mask: a later one may hold void and no object.
+        first = self._masks[self.frame_names[0]]
+        self._void_is_object = None if merge_objects else not read_labels(first, void_is_object=False).any()
         ids = np.unique(self._read_ids(0))
         self.object_ids = tuple(int(i) for i in ids if i)
         if not self.object_ids:
@@ -100,7 +103,7 @@ class FolderSequence:
         return self.labels(0) if t == 0 else None
 
     def _read_ids(self, t: int) -> UInt8[np.ndarray, "H W"]:
-        ids = read_labels(self._masks[self.frame_names[t]])
+        ids = read_labels(self._masks[self.frame_names[t]], self._void_is_object)
         return (ids > 0).astype(np.uint8) if self.merge_objects else ids
 
 

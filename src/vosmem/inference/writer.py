@@ -37,8 +37,11 @@ def write_labels(path: Path, ids: UInt8[np.ndarray, "H W"]) -> None:
     partial = path.with_name(f".{path.name}.partial")
     image = Image.fromarray(ids)
     image.putpalette(davis_palette().tobytes())  # all 256 entries: Pillow chooses the bit depth by the palette's length
-    image.save(partial, format="PNG")
-    with Image.open(partial) as written:
-        if not np.array_equal(np.asarray(written), ids):
-            raise OSError(f"{path} reads back differently from what was written")
-    os.replace(partial, path)
+    try:
+        image.save(partial, format="PNG")
+        with Image.open(partial) as written:
+            if not np.array_equal(np.asarray(written), ids):
+                raise OSError(f"{path} reads back differently from what was written")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

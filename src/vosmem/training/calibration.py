@@ -78,5 +78,4 @@ def calibrate_keys(network: STM, clips: Sequence[Clip], key_std: float) -> None:
     mean = keys.mean(dim=(0, 2))
     scale = key_std / (keys - mean.view(1, -1, 1)).std()
     for head in (network.query_head, network.memory_head):
-        head.key.weight.mul_(scale)
-        head.key.bias.sub_(mean).mul_(scale)
+        head.scale_key(mean, scale)

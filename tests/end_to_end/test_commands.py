@@ -1,0 +1,168 @@
+"""The console script as users call it: what it leaves, and what it says of bad input."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from tests.conftest import write_davis, write_stills
+from tests.end_to_end.tiny import tiny_train, vosmem
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A data set, stills, and a trained tiny network."""
+    folder = tmp_path_factory.mktemp("commands")
+    write_davis(folder / "davis", {"one": 1, "two": 2})
+    write_stills(folder / "stills")
+    vosmem(*tiny_train(folder, "trainer.max_steps=3", "validate_every_steps=2", "hydra.run.dir=run"), cwd=folder)
+    return folder
+
+
+def test_help_comes_at_once(tmp_path):
+    start = time.monotonic()
+    done = vosmem("--help", cwd=tmp_path)
+    assert time.monotonic() - start < 1
+    for command in ("train", "evaluate", "score"):
+        assert command in done.stdout
+    assert vosmem("--version", cwd=tmp_path).stdout.startswith("vosmem ")
+
+
+def test_a_training_leaves_everything(folder):
+    for name in (
+        "config.yaml",
+        "metrics.csv",
+        "curves.png",
+        "overlay.png",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+    ):
+        assert (folder / "run" / name).stat().st_size > 0, name
+    scores = json.loads((folder / "run" / "scores.json").read_text())
+    assert list(scores) == ["before training", "first mask copied", "after training"]
+    metrics = pd.read_csv(folder / "run" / "metrics.csv")
+    assert metrics["train/loss"].notna().sum() == 3
+    assert metrics["val/J&F"].notna().sum() >= 1
+
+
+def test_evaluate_and_score_agree(folder):
+    done = vosmem(
+        "evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset=davis17", "dataset.root=davis", "device=cpu",
+        "hydra.run.dir=evaluated", cwd=folder,
+    )  # fmt: skip
+    assert "masks used: 00000" in done.stdout
+    outcome = json.loads((folder / "evaluated" / "results.json").read_text())
+    assert list(outcome)[:3] == ["J&F", "J", "F"]
+    assert outcome["J&F"] == pytest.approx((outcome["J"] + outcome["F"]) / 2)
+    assert outcome["num_objects"] == 3
+    assert outcome["masks_used"] == {"one": ["00000"], "two": ["00000"]}
+    assert (
+        set(outcome["timing"]) >= {"frames_per_second", "median_ms", "p95_ms"} and outcome["memory"]["peak_bank_mb"] > 0
+    )
+    rows = pd.read_csv(folder / "evaluated" / "results.csv")
+    assert list(zip(rows["sequence"], rows["object"], strict=True)) == [("one", 1), ("two", 1), ("two", 2)]
+
+    mask = Image.open(folder / "evaluated" / "masks" / "two" / "00003.png")
+    assert mask.mode == "P" and mask.size == (80, 48) and len(mask.getpalette()) == 768
+    first = folder / "davis" / "Annotations" / "480p" / "two" / "00000.png"
+    given = Image.open(folder / "evaluated" / "masks" / "two" / "00000.png")
+    assert np.array_equal(np.asarray(given), np.asarray(Image.open(first)))
+
+    vosmem("score", "davis/Annotations/480p", "evaluated/masks", "--output", "scored/scores.json", cwd=folder)
+    scored = json.loads((folder / "scored" / "scores.json").read_text())
+    assert {key: scored[key] for key in ("J&F", "J", "F")} == {key: outcome[key] for key in ("J&F", "J", "F")}
+    assert scored["sequences"] == outcome["sequences"]
+
+
+def test_the_floor_needs_no_checkpoint(folder):
+    for method in ("copy_first_mask", "warp_by_flow"):
+        vosmem("evaluate", f"method={method}", "dataset.root=davis", f"hydra.run.dir={method}", cwd=folder)
+    copied = json.loads((folder / "copy_first_mask" / "results.json").read_text())
+    assert copied["num_objects"] == 2  # DAVIS-2016: one object a sequence
+    assert 0 < copied["J"] < 1
+
+
+def test_loggers(folder):
+    overrides = ["trainer.max_steps=1", "logger=tensorboard", "hydra.run.dir=logged"]
+    vosmem(*tiny_train(folder, *overrides), cwd=folder)
+    assert list((folder / "logged" / "tensorboard").rglob("events.out.tfevents*"))
+    overrides = ["trainer.max_steps=1", "logger=wandb", "hydra.run.dir=wandb_run"]
+    vosmem(*tiny_train(folder, *overrides), cwd=folder, WANDB_SILENT="true", WANDB_ERROR_REPORTING="false")
+    assert list((folder / "wandb_run" / "wandb").glob("offline-run-*/run-*.wandb"))
+
+
+def complaint(folder: Path, *arguments: str) -> str:
+    """The single line that a user's mistake gets."""
+    done = vosmem(*arguments, cwd=folder, check=False)
+    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("vosmem: "), done.stderr
+    return lines[0]
+
+
+TRAIN = ["train", "trainer=cpu", "trainer.max_steps=1", "model.weights=none"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["nonsense"], "unknown command 'nonsense'"),
+        (["train", "no_such_key=1"], "no_such_key"),
+        (["train", "model=no_such_model"], "no_such_model"),
+        (["train", "experiment=pretrain_embedded", "trainer.max_steps=???"], "trainer.max_steps"),
+        ([*TRAIN, "paths.stills=absent"], "absent"),
+        ([*TRAIN, "data=embedded", "model.weights=absent.pth"], "absent.pth"),
+        ([*TRAIN, "data=embedded", "synthesis.size=100"], "100"),
+        ([*TRAIN, "data=embedded", "data.device_batch_size=3"], "device_batch_size"),
+        (["evaluate", "dataset.root=davis"], "checkpoint=FILE"),
+        (["evaluate", "checkpoint=absent.ckpt", "dataset.root=davis"], "absent.ckpt"),
+        (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset.root=nowhere"], "nowhere"),
+        (["evaluate", "method=copy_first_mask", "dataset.root=davis", "dataset.sequences=[three]"], "three"),
+        (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset.root=davis", "device=abacus"], "abacus"),
+        (["score", "nowhere", "davis"], "nowhere"),
+        (["score", "davis/Annotations/480p", "davis"], "'one'"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(folder, arguments, match):
+    assert match in complaint(folder, *arguments)
+
+
+def test_broken_data_is_told_before_training(folder, tmp_path):
+    root = write_stills(tmp_path / "broken", count=14)
+    for index in range(11):
+        Image.new("L", (5, 5)).save(root / "masks" / f"{index:03d}.png")
+    (root / "images" / "012.jpg").write_bytes(b"junk")
+    line = complaint(folder, *tiny_train(folder, "trainer.max_steps=1", "stills.root=" + str(root), data=str(root)))
+    assert "12 of" in line or "11 of" in line
+    assert "mask 5x5" in line
+
+
+def test_a_mask_without_its_frame(folder, tmp_path):
+    root = write_davis(tmp_path / "davis", {"one": 1})
+    (root / "JPEGImages" / "480p" / "one" / "00002.jpg").unlink()
+    line = complaint(folder, "evaluate", "method=copy_first_mask", f"dataset.root={root}")
+    assert "00002" in line and "no frame" in line
+
+
+def test_an_empty_list(folder, tmp_path):
+    root = write_davis(tmp_path / "davis", {"one": 1})
+    (root / "ImageSets" / "2016" / "val.txt").write_text("\n")
+    assert "is empty" in complaint(folder, "evaluate", "method=copy_first_mask", f"dataset.root={root}")
+
+
+def test_a_checkpoint_of_another_network(folder, tmp_path):
+    content = torch.load(folder / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    content["config"]["model"]["decoder_channels"] = 12
+    torch.save(content, tmp_path / "other.ckpt")
+    line = complaint(folder, "evaluate", f"checkpoint={tmp_path / 'other.ckpt'}", "dataset.root=davis")
+    assert "does not fit the network" in line
+
+
+def test_the_stack_trace_is_there_when_asked_for(folder):
+    done = vosmem("score", "nowhere", "davis", cwd=folder, check=False, VOSMEM_TRACEBACK="1")
+    assert done.returncode != 0 and "Traceback" in done.stderr
