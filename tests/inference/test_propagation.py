@@ -24,7 +24,7 @@ def test_equals_the_training_unroll(small_stm):
     frames = torch.randint(0, 256, (1, 3, 3, 32, 48), dtype=torch.uint8)
     labels = (square() + square(object_id=2, at=20))[None, None].expand(1, 3, -1, -1)
     with torch.no_grad():
-        logits = unroll(small_stm, Clip(frames, labels, torch.tensor([2])))
+        logits = unroll(small_stm, Clip(frames, labels, torch.tensor([2]))).logits
     probs = run(Propagator(small_stm, EveryN(n=5)), frames[0].float() / 255, {0: labels[0, 0]})
     torch.testing.assert_close(torch.stack(probs[1:]), logits[0].softmax(dim=1), rtol=1e-4, atol=1e-5)
 

@@ -58,25 +58,48 @@ def test_gradient_reaches_every_parameter(small_stm):
     assert silent == []
 
 
-def test_matched_start_finds_equal_cells():
-    network = STM(
-        backbone="resnet18", key_channels=8, value_channels=16, decoder_channels=8, weights="none", init="matched"
+def start(init: str) -> STM:
+    return STM(
+        backbone="resnet18", key_channels=8, value_channels=16, decoder_channels=8, weights="none", init=init
     ).eval()
-    frames, masks = torch.rand(1, 3, 32, 32), torch.rand(1, 1, 32, 32)
+
+
+def encode(network, masks):
+    frames = torch.rand(1, 3, 32, 32)
     memory, query = network.encode_memory(frames, masks), network.encode_query(frames)
-    torch.testing.assert_close(memory.key[:, :, 0], query.key)
-    torch.testing.assert_close(memory.value[:, :, 0], query.value)
+    return memory.key[:, :, 0], memory.value[:, :, 0], query
+
+
+def test_matched_start_finds_equal_cells():
+    key, value, query = encode(start("matched"), torch.zeros(1, 1, 32, 32))
+    torch.testing.assert_close(key, query.key)
+    torch.testing.assert_close(value, query.value)
+
+
+def test_mask_lane_brings_the_mask_to_the_value_and_not_to_the_key():
+    network, frames = start("mask_lane"), torch.rand(1, 3, 32, 32)
+    masks = torch.zeros(2, 1, 1, 32, 32)
+    masks[1, ..., :16, :] = 1
+    without, within = (network.encode_memory(frames, mask) for mask in masks)
+    difference = (within.key - without.key).norm() / without.key.norm()
+    change = (within.value - without.value).norm() / without.value.norm()
+    assert difference < 0.2 * change
+
+
+def test_mask_lane_is_for_random_starts():
+    with pytest.raises(InputError, match="init=matched"):
+        STM(
+            backbone="resnet18", key_channels=8, value_channels=8, decoder_channels=8, weights="x.pth", init="mask_lane"
+        )
 
 
 def test_independent_start_does_not():
-    network = STM(backbone="resnet18", key_channels=8, value_channels=16, decoder_channels=8, weights="none").eval()
-    frames = torch.rand(1, 3, 32, 32)
-    memory, query = network.encode_memory(frames, torch.rand(1, 1, 32, 32)), network.encode_query(frames)
-    assert not torch.allclose(memory.key[:, :, 0], query.key, atol=1e-2)
+    key, _, query = encode(start("independent"), torch.rand(1, 1, 32, 32))
+    assert not torch.allclose(key, query.key, atol=1e-2)
 
 
 def test_unknown_start_is_refused():
-    with pytest.raises(InputError, match="'independent' or 'matched'"):
+    with pytest.raises(InputError, match="independent, matched, mask_lane"):
         STM(backbone="resnet18", key_channels=8, value_channels=8, decoder_channels=8, weights="none", init="x")
 
 

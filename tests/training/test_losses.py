@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vosmem.errors import InputError
-from vosmem.training.losses import BootstrappedCrossEntropy, ClipCrossEntropy
+from vosmem.training.losses import BootstrappedCrossEntropy, ClipCrossEntropy, matching_loss
 
 
 def draw(batch=3):
@@ -55,3 +55,19 @@ def test_before_the_start_it_is_plain_cross_entropy():
 def test_impossible_settings(share, start, end):
     with pytest.raises(InputError, match="0 < share"):
         BootstrappedCrossEntropy(share=share, start=start, end=end)
+
+
+def test_matching_loss_is_least_for_a_perfect_match():
+    expected = torch.rand(5, 2, 3, 3)
+    best = matching_loss(expected, expected, batch_size=2)
+    assert matching_loss(expected.flip(0), expected, batch_size=2) > best
+
+
+def test_matching_loss_of_shares_is_the_whole():
+    carried, expected = torch.rand(6, 2, 3, 3), torch.rand(6, 2, 3, 3)
+    shares = [matching_loss(carried[part], expected[part], batch_size=2) for part in (slice(0, 2), slice(2, 6))]
+    torch.testing.assert_close(torch.stack(shares).mean(), matching_loss(carried, expected, batch_size=4))
+
+
+def test_matching_loss_without_objects_is_nothing():
+    assert matching_loss(torch.zeros(0, 2, 3, 3), torch.zeros(0, 2, 3, 3), batch_size=2) == 0

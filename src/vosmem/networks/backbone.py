@@ -42,7 +42,9 @@ class ResNetTrunk(nn.Module):
         self.mean = nn.Buffer(torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.std = nn.Buffer(torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         self.conv1, self.bn1, self.relu, self.maxpool = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool
-        self.layer1, self.layer2, self.layer3 = resnet.layer1, resnet.layer2, resnet.layer3
+        self.layer1: nn.Sequential = resnet.layer1
+        self.layer2: nn.Sequential = resnet.layer2
+        self.layer3: nn.Sequential = resnet.layer3
         self.mask_convs = nn.ModuleList(
             nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False) for _ in range(num_mask_channels)
         )

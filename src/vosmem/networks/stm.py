@@ -8,10 +8,17 @@ from vosmem.errors import InputError
 from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.heads import KeyValueHead
+from vosmem.networks.initialisation import lay_mask_lane, match_encoders
 from vosmem.ops.aggregation import soft_aggregate
 from vosmem.ops.attention import read_memory
 from vosmem.ops.masks import others, unpack
 from vosmem.shapes import Memory, Query
+
+INITIALISATIONS = {
+    "independent": lambda *parts: None,
+    "matched": match_encoders,
+    "mask_lane": lay_mask_lane,
+}
 
 
 class STM(nn.Module):
@@ -28,12 +35,11 @@ class STM(nn.Module):
         decoder_channels: width of the decoder (paper: 256).
         weights: where both trunks start: `imagenet`, `none` or the path of a torchvision state dict.
         train_affine: whether the batch norms' scale and shift are trained.
-        init: `independent` (the paper: every head and mask filter drawn by itself) or `matched`: both trunks and both
-            heads start equal and the mask filters at zero, so that from the first step equal image cells have equal
-            keys and the memory read already finds correspondences. Few clips then suffice to start learning.
+        init: `independent` (the paper: everything drawn by itself), `matched` (both trunks and both heads start equal)
+            or `mask_lane` (matched, and for `weights=none` alone: channels through which the masks reach the value).
 
     Raises:
-        InputError: unknown backbone or `init`, or weights that cannot be used.
+        InputError: unknown backbone or `init`, weights that cannot be used, or `mask_lane` with trained weights.
 
     Source:
         STM section 3; widths in its section 3.1.
@@ -57,6 +63,10 @@ class STM(nn.Module):
         train_affine: bool = True,
         init: str = "independent",
     ):
+        if init not in INITIALISATIONS:
+            raise InputError(f"unknown initialisation {init!r}: use {', '.join(INITIALISATIONS)}")
+        if init == "mask_lane" and weights != "none":
+            raise InputError("init=mask_lane would overwrite trained weights: use init=matched")
         super().__init__()
         self.memory_encoder = ResNetTrunk(backbone, num_mask_channels=2, train_affine=train_affine)
         self.query_encoder = ResNetTrunk(backbone, train_affine=train_affine)
@@ -66,22 +76,13 @@ class STM(nn.Module):
         self.decoder = Decoder(value_channels, f8_channels, f4_channels, decoder_channels)
         for trunk in self.trunks():
             load_backbone_weights(trunk, weights, backbone)
-        if init == "matched":
-            self._match_encoders()
-        elif init != "independent":
-            raise InputError(f"unknown initialisation {init!r}: use 'independent' or 'matched'")
+        INITIALISATIONS[init](self.query_encoder, self.memory_encoder, self.query_head, self.memory_head)
         # Same numbers, other strides: training steps on a CPU were ten times as fast, GPUs profit in half precision.
         self.to(memory_format=torch.channels_last)
 
     def trunks(self) -> tuple[ResNetTrunk, ResNetTrunk]:
         """The two backbones, query first."""
         return self.query_encoder, self.memory_encoder
-
-    def _match_encoders(self) -> None:
-        self.memory_encoder.load_state_dict(self.query_encoder.state_dict(), strict=False)
-        self.memory_head.load_state_dict(self.query_head.state_dict())
-        for weight in self.memory_encoder.mask_convs.parameters():
-            nn.init.zeros_(weight)
 
     def encode_memory(
         self,

@@ -1,5 +1,6 @@
 """Losses on the aggregated logits of a clip."""
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
@@ -60,3 +61,25 @@ class BootstrappedCrossEntropy(nn.Module):
         count = max(1, round(self.share_at(step) * pixels.shape[1]))
         hardest = pixels if count == pixels.shape[1] else pixels.topk(count, dim=1, sorted=False).values
         return hardest.mean(dim=1).unflatten(0, labels.shape[:2]).mean(dim=0).sum()
+
+
+def matching_loss(
+    carried: Float[Tensor, "O T h w"], expected: Float[Tensor, "O T h w"], batch_size: int
+) -> Float[Tensor, ""]:
+    """Cross entropy between the masks that the memory read carries over and the true ones, cell by cell.
+
+    It tells the keys directly which cells belong together, where the main loss has to reach them through the values
+    and the decoder. Not in the paper; helps where clips are few.
+
+    Args:
+        carried: masks of remembered frames, read from the memory in place of the values; in [0, 1].
+        expected: true masks, averaged over cells; in [0, 1].
+        batch_size: clips that the objects belong to. The loss is a mean over cells and a sum over objects and frames,
+            divided by it, so that shares of a batch average to the whole.
+    """
+    if not len(carried):
+        return carried.sum()
+    with torch.autocast(carried.device.type, enabled=False):  # autocast refuses this loss
+        clamped = carried.float().clamp(1e-4, 1 - 1e-4)
+        cells = F.binary_cross_entropy(clamped, expected.float(), reduction="none")
+    return cells.mean(dim=(2, 3)).sum() / batch_size

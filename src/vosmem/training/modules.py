@@ -15,6 +15,7 @@ from vosmem.memory.policy import MemoryPolicy
 from vosmem.metrics.j_and_f import JAndF
 from vosmem.networks.stm import STM
 from vosmem.shapes import Clip
+from vosmem.training.losses import matching_loss
 from vosmem.training.unroll import unroll
 
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
@@ -30,7 +31,9 @@ class PretrainModule(pl.LightningModule):
         optimizer: makes the optimiser from parameter groups.
         scheduler: makes a schedule that is stepped after every optimiser step.
         policy: which frames validation keeps in memory.
-        backbone_lr_factor: the trunks' learning rate as a share of the rest's.
+        backbone_lr_factor: the trunks' learning rate as a share of the rest's; 0 leaves them as they are, which saves
+            their backward pass.
+        matching_weight: weight of `matching_loss`, which teaches the keys directly; 0 is the paper.
 
     Source:
         STM sections 3.6 and 3.7.
@@ -45,18 +48,27 @@ class PretrainModule(pl.LightningModule):
         scheduler: MakeScheduler,
         policy: MemoryPolicy,
         backbone_lr_factor: float = 1.0,
+        matching_weight: float = 0.0,
     ):
         super().__init__()
         self.network, self.loss, self.policy = network, loss, policy
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
-        self.backbone_lr_factor = backbone_lr_factor
+        self.backbone_lr_factor, self.matching_weight = backbone_lr_factor, matching_weight
+        if not backbone_lr_factor:
+            for trunk in network.trunks():
+                trunk.requires_grad_(False)
         self.val_scores = JAndF()
 
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
         """Loss of a batch of clips."""
-        loss = self.loss(unroll(self.network, clip), clip.labels[:, 1:], self.global_step)
+        logits, carried, expected = unroll(self.network, clip)
+        loss = self.loss(logits, clip.labels[:, 1:], self.global_step)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames))
-        return loss
+        if not self.matching_weight:
+            return loss
+        matching = matching_loss(carried, expected, len(clip.frames))
+        self.log("train/matching_loss", matching, batch_size=len(clip.frames))
+        return loss + self.matching_weight * matching
 
     def validation_step(self, sequence: VideoSequence, batch_index: int) -> None:
         """Propagate the first mask through a sequence and score it."""
@@ -79,7 +91,7 @@ class PretrainModule(pl.LightningModule):
         self.val_scores.reset()
 
     def configure_optimizers(self) -> Any:
-        """Two groups, the trunks first."""
+        """Two groups, the trunks first; one where the trunks are left as they are."""
         trunk_ids = {id(p) for trunk in self.network.trunks() for p in trunk.parameters()}
         trainable = [p for p in self.network.parameters() if p.requires_grad]
         rate = self._make_optimizer([{"params": trainable}]).param_groups[0]["lr"]
@@ -87,7 +99,7 @@ class PretrainModule(pl.LightningModule):
             {"params": [p for p in trainable if id(p) in trunk_ids], "lr": rate * self.backbone_lr_factor},
             {"params": [p for p in trainable if id(p) not in trunk_ids]},
         ]
-        optimizer = self._make_optimizer(groups)
+        optimizer = self._make_optimizer([group for group in groups if group["params"]])
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self._make_scheduler(optimizer), "interval": "step"},

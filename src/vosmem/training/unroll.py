@@ -1,23 +1,40 @@
 """A network run over a clip as it is run over a video, with gradients."""
 
+from typing import NamedTuple
+
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from vosmem.networks.stm import STM
+from vosmem.ops.attention import read_memory
 from vosmem.ops.masks import one_hot, slots_in_use
-from vosmem.shapes import Clip, Memory
+from vosmem.ops.padding import STRIDE
+from vosmem.shapes import Clip, Memory, Query
 
 
-def unroll(network: STM, clip: Clip) -> Float[Tensor, "B T-1 K1 H W"]:
+class Unrolled(NamedTuple):
+    """What a clip's unroll gives.
+
+    Attributes:
+        logits: of frames 1..T-1; K is the largest number of objects in the batch (at least 1), padded slots are -inf.
+        carried: for each object and frame 1..T-1 the true masks of the remembered frames, averaged over cells and read
+            from the memory in place of the values: what matching alone would say. In [0, 1].
+        expected: the true masks of those frames, averaged over cells: what a perfect match would carry.
+    """
+
+    logits: Float[Tensor, "B T K1 H W"]
+    carried: Float[Tensor, "O T h w"]
+    expected: Float[Tensor, "O T h w"]
+
+
+def unroll(network: STM, clip: Clip) -> Unrolled:
     """Memorise frame 0 with its true masks, segment frame 1, memorise it with its soft estimate, segment frame 2, ...
 
     Args:
         network: the network.
         clip: frames whose sides are multiples of 16.
-
-    Returns:
-        logits of frames 1..T-1; K is the largest number of objects in the batch (at least 1), padded slots are -inf.
 
     Source:
         STM section 3.6: estimates are memorised as raw probabilities, not thresholded.
@@ -25,16 +42,26 @@ def unroll(network: STM, clip: Clip) -> Float[Tensor, "B T-1 K1 H W"]:
     frames = clip.frames.float() / 255
     num_slots = max(1, int(clip.num_objects.max()))
     valid = slots_in_use(clip.num_objects, num_slots)
-    masks = one_hot(clip.labels[:, 0], num_slots)
-    memory: Memory | None = None
-    logits = []
+    truth = [one_hot(labels, num_slots) for labels in clip.labels.unbind(dim=1)]
+    cells = torch.stack([F.avg_pool2d(masks, STRIDE)[valid] for masks in truth], dim=1)
+    owners = valid.nonzero()[:, 0]
+    masks, memory = truth[0], None
+    logits, carried = [], []
     for t in range(1, frames.shape[1]):
         entry = network.encode_memory(frames[:, t - 1], masks, valid)
         memory = entry if memory is None else _append(memory, entry)
-        logits.append(network.segment(network.encode_query(frames[:, t]), memory, valid))
+        query = network.encode_query(frames[:, t])
+        logits.append(network.segment(query, memory, valid))
+        carried.append(_carry(memory, query, cells[:, :t], owners))
         masks = logits[-1].softmax(dim=1)[:, 1:]
-    return torch.stack(logits, dim=1)
+    return Unrolled(torch.stack(logits, dim=1), torch.stack(carried, dim=1), cells[:, 1:])
 
 
 def _append(memory: Memory, entry: Memory) -> Memory:
     return Memory(torch.cat([memory.key, entry.key], dim=2), torch.cat([memory.value, entry.value], dim=2))
+
+
+def _carry(memory: Memory, query: Query, cells: Float[Tensor, "O T h w"], owners: Tensor) -> Float[Tensor, "O h w"]:
+    values = cells.flatten(1)[:, None]
+    read = read_memory(memory.key.flatten(2), values, query.key.flatten(2)[owners])
+    return read.squeeze(1).unflatten(1, cells.shape[-2:])

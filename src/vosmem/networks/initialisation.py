@@ -1,0 +1,80 @@
+"""How a network starts, beyond what its layers draw by themselves."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vosmem.networks.backbone import ResNetTrunk
+from vosmem.networks.heads import KeyValueHead
+
+LANE_SHARE = 8  # one of so many channels belongs to the mask lane
+RESIDUAL_SCALE = 0.2
+
+
+@torch.no_grad()
+def match_encoders(
+    query: ResNetTrunk, memory: ResNetTrunk, query_head: KeyValueHead, memory_head: KeyValueHead
+) -> None:
+    """Start both trunks and both heads equal, the mask filters apart.
+
+    From the first step equal image cells then have nearly equal keys, so the memory read finds correspondences before
+    anything is learnt. The mask filters keep what they drew: filters at zero kept the keys exactly equal, but learnt
+    the way from the mask to the value more slowly (see docs/results.md).
+    """
+    memory.load_state_dict(query.state_dict(), strict=False)
+    memory_head.load_state_dict(query_head.state_dict())
+
+
+@torch.no_grad()
+def lay_mask_lane(query: ResNetTrunk, memory: ResNetTrunk, query_head: KeyValueHead, memory_head: KeyValueHead) -> None:
+    """For trunks that start from random: matched encoders, and a lane of channels through which masks reach the value.
+
+    One channel in eight of the memory trunk sees only the masks, from the stem to stride 16, and the keys do not look
+    at those channels. At the start the keys are those of the image alone and the value carries the mask, so the heads
+    and the decoder can learn at once. Residual branches start small (after the zero-initialised residuals of Goyal et
+    al., 2017), which leaves random features local enough to be found again under an affine map.
+    """
+    for trunk in (query, memory):
+        _shrink_residuals(trunk)
+    for block in _blocks(query):
+        if block.downsample is not None:
+            _separate(block.downsample[0].weight)
+    match_encoders(query, memory, query_head, memory_head)
+    stem = memory.conv1.weight
+    lane = stem.shape[0] // LANE_SHARE
+    stem[-lane:] = 0
+    mask_filters = list(memory.mask_convs.parameters())
+    for place, filters in enumerate(mask_filters):
+        filters.zero_()
+        for channel in range(place, lane, len(mask_filters)):
+            filters[channel - lane] = _blob(filters[0], positive=(channel // 2) % 2 == 0)
+    for head in (query_head, memory_head):
+        head.key.weight[:, -head.key.weight.shape[1] // LANE_SHARE :] = 0
+
+
+def _blob(like: Tensor, positive: bool) -> Tensor:
+    """A mean filter with noise, so that channels differ; or its negative."""
+    mean = torch.full_like(like, 1 / like.numel())
+    return (mean if positive else -mean) + 0.5 * torch.randn_like(like) / like.numel()
+
+
+def _separate(weight: Tensor) -> None:
+    """Cut a 1x1 convolution into two: the lane's inputs reach the lane's outputs alone."""
+    lane_out, lane_in = weight.shape[0] // LANE_SHARE, weight.shape[1] // LANE_SHARE
+    weight[-lane_out:, :-lane_in] = 0
+    weight[:-lane_out, -lane_in:] = 0
+
+
+def _shrink_residuals(trunk: ResNetTrunk) -> None:
+    """Scale the last batch norm of every residual block."""
+    for block in _blocks(trunk):
+        last = [module for module in block.children() if isinstance(module, nn.BatchNorm2d)][-1]
+        nn.init.constant_(last.weight, RESIDUAL_SCALE)
+
+
+def _blocks(trunk: ResNetTrunk) -> Iterator[Any]:
+    """The residual blocks; their class differs by depth, and torchvision types them as plain modules."""
+    for layer in (trunk.layer1, trunk.layer2, trunk.layer3):
+        yield from layer
