@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from vosmem.data.checks import check_stills
-from vosmem.data.stills import ImageMaskFolder, JoinedStills
+from vosmem.data.sets import JoinedStills
+from vosmem.data.stills import ImageMaskFolder
 from vosmem.errors import InputError
 
 
