@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vosmem.errors import InputError
-from vosmem.networks import STM
+from vosmem.networks import STM, initialisation
 from vosmem.networks.decoder import Decoder
 from vosmem.shapes import Memory
 
@@ -76,14 +76,14 @@ def test_matched_start_finds_equal_cells():
     torch.testing.assert_close(value, query.value)
 
 
-def test_mask_lane_brings_the_mask_to_the_value_and_not_to_the_key():
+def test_mask_lane_brings_the_mask_to_the_value_and_not_to_the_key(monkeypatch):
+    monkeypatch.setattr(initialisation, "RESIDUAL_SCALE", 0.0)  # the residual branches mix the lane, if only a little
     network, frames = start("mask_lane"), torch.rand(1, 3, 32, 32)
     masks = torch.zeros(2, 1, 1, 32, 32)
     masks[1, ..., :16, :] = 1
     without, within = (network.encode_memory(frames, mask) for mask in masks)
-    difference = (within.key - without.key).norm() / without.key.norm()
-    change = (within.value - without.value).norm() / without.value.norm()
-    assert difference < 0.2 * change
+    torch.testing.assert_close(within.key, without.key)
+    assert (within.value - without.value).norm() > 0.02 * without.value.norm()
 
 
 def test_mask_lane_is_for_random_starts():
