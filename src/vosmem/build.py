@@ -22,7 +22,7 @@ from vosmem.networks.stm import STM
 from vosmem.training.calibration import Calibration
 from vosmem.training.callbacks import KeepConfig
 from vosmem.training.modules import PretrainModule
-from vosmem.training.run import TrainingReport, run_training
+from vosmem.training.run import TrainingReport, hush_lightning, run_training
 
 
 def make(config: DictConfig, **extra: Any) -> Any:
@@ -48,6 +48,7 @@ def train(config: DictConfig) -> TrainingReport:
     checkpoint = last_checkpoint(output_dir) if config.resume else None
     plain = resolved(config)
 
+    hush_lightning()
     pl.seed_everything(config.seed, verbose=False)
     data: PretrainData = make(config.data)
     module: PretrainModule = make(config.stage)

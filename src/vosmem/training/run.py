@@ -1,6 +1,8 @@
 """A training run from its data check to its pictures."""
 
 import json
+import logging
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -77,6 +79,13 @@ def run_training(
         _write_scores(output_dir, known)
         report.files = {"checkpoint": last, "config": output_dir / "config.yaml", **_draw(module, data, output_dir)}
     return report
+
+
+def hush_lightning() -> None:
+    """Keep Lightning from telling what is meant to be so: held batch norms, few loader workers, absent accelerators."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in (r".*in eval mode at the start of training.*", r".*does not have many workers.*", r".*LeafSpec.*"):
+        warnings.filterwarnings("ignore", message=message)
 
 
 def _validate(trainer: pl.Trainer, module: PretrainModule, data: PretrainData) -> float:
