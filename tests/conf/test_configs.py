@@ -44,19 +44,21 @@ def test_every_experiment_composes_without_a_gap(name):
     assert config["trainer"]["max_steps"] > 0
 
 
-# One value of each experiment that differs from the defaults: `_self_` in the wrong place would lose it.
+# Values of each experiment that differ from the defaults, one of a group and one of the primary config itself: `_self_` in
+# the wrong place would lose the second.
 OVERRIDDEN = {
-    "pretrain": ("model.backbone", "resnet50"),
-    "pretrain_embedded": ("model.weights", "none"),
-    "pretrain_small": ("synthesis.size", 256),
+    "pretrain": {"model.backbone": "resnet50", "validate_every_steps": 10_000},
+    "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 500},
+    "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
 }
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiments_win_over_defaults(name):
-    key, value = OVERRIDDEN[name]
-    assert OmegaConf.select(composed(f"experiment={name}", *FILL[:1]), key) == value
-    assert OmegaConf.select(composed(*FILL), key) != value
+    experiment, default = composed(f"experiment={name}", *FILL[:1]), composed(*FILL)
+    for key, value in OVERRIDDEN[name].items():
+        assert OmegaConf.select(experiment, key) == value
+        assert OmegaConf.select(default, key) != value
 
 
 def test_the_papers_scale():
