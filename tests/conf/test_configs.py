@@ -44,7 +44,7 @@ def test_every_experiment_composes_without_a_gap(name):
     assert config["trainer"]["max_steps"] > 0
 
 
-# Values of each experiment that differ from the defaults, one of a group and one of the primary config itself: `_self_` in
+# Values of each experiment that differ from the defaults, of a group and of the primary config itself: `_self_` in
 # the wrong place would lose the second.
 OVERRIDDEN = {
     "pretrain": {"model.backbone": "resnet50", "validate_every_steps": 10_000},
