@@ -11,7 +11,7 @@ from vosmem.data.datamodules import PretrainData
 from vosmem.data.sampling import ClipSampler
 from vosmem.data.stills import ImageMaskFolder
 from vosmem.data.transforms import CropAffine, ZoomShortSide
-from vosmem.data.videos import synthetic_sequences
+from vosmem.data.videos import SyntheticSequences
 from vosmem.errors import InputError
 from vosmem.shapes import Clip
 
@@ -28,7 +28,7 @@ def make(stills):
     def make_data(num_sequences=0, world_size=1, rank=0, **options):
         source = ImageMaskFolder(str(stills))
         synthesis = ClipSynthesis(32, [ZoomShortSide(32)], [CropAffine(32, rotate=(-20.0, 20.0))], max_objects=1)
-        sequences = synthetic_sequences(source, synthesis, num_sequences, seed=1)
+        sequences = SyntheticSequences(source, synthesis, num_sequences, seed=1)
         settings = {"batch_size": 4, "device_batch_size": 2, "samples_per_epoch": 12, "seed": 3, "num_workers": 0}
         data = PretrainData(source=source, synthesis=synthesis, sequences=sequences, **(settings | options))
         if world_size > 1:

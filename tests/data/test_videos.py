@@ -11,7 +11,7 @@ from tests.golden_video import video
 from vosmem.data.clips import ClipSynthesis
 from vosmem.data.stills import ImageMaskFolder
 from vosmem.data.transforms import CropAffine
-from vosmem.data.videos import ClipSequence, FolderSequence, davis_sequences, synthetic_sequences
+from vosmem.data.videos import ClipSequence, FolderSequence, SyntheticSequences, davis_sequences
 from vosmem.errors import InputError
 
 
@@ -177,7 +177,7 @@ class TestSyntheticSequences:
     def make(self, stills):
         source = ImageMaskFolder(str(stills))
         synthesis = ClipSynthesis(48, [], [CropAffine(48, rotate=(-20.0, 20.0))])
-        return lambda count, seed: synthetic_sequences(source, synthesis, count, seed)
+        return lambda count, seed: SyntheticSequences(source, synthesis, count, seed)
 
     @staticmethod
     def same(first, second):

@@ -1,5 +1,6 @@
 """LightningDataModules: which samples, in which order, for training and validation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -35,7 +36,7 @@ class PretrainData(pl.LightningDataModule):
         *,
         source: StillSource,
         synthesis: ClipSynthesis,
-        sequences: list[VideoSequence],
+        sequences: Sequence[VideoSequence],
         batch_size: int,
         device_batch_size: int,
         samples_per_epoch: int | None,
@@ -94,7 +95,7 @@ class PretrainData(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """This process's share of the sequences, one at a time."""
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        return DataLoader(_Items(self.sequences[rank::replicas]), batch_size=None)
+        return DataLoader(_Items(list(self.sequences[rank::replicas])), batch_size=None)
 
     def state_dict(self) -> dict[str, Any]:
         """The sampler's position."""

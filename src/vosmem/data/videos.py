@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, overload, runtime_checkable
 
 import numpy as np
 import torch
@@ -144,6 +144,44 @@ class ClipSequence:
         return self._labels[0] if t == 0 else None
 
 
+class SyntheticSequences(Sequence[ClipSequence]):
+    """A fixed set of clips for validation, going round the stills; a clip is made when it is first asked for.
+
+    Args:
+        source: stills that training never sees.
+        synthesis: how a still becomes a clip.
+        count: number of clips.
+        seed: base seed; equal seeds give equal clips.
+    """
+
+    def __init__(self, source: StillSource, synthesis: ClipSynthesis, count: int, seed: int):
+        self.source, self.synthesis, self.num_clips, self.seed = source, synthesis, count, seed
+        self._made: dict[int, ClipSequence] = {}
+
+    def __len__(self) -> int:
+        return self.num_clips
+
+    @overload
+    def __getitem__(self, index: int) -> ClipSequence: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[ClipSequence]: ...
+
+    def __getitem__(self, index: int | slice) -> ClipSequence | list[ClipSequence]:
+        """A clip, or several."""
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(self.num_clips))]
+        place = range(self.num_clips)[index]
+        if place not in self._made:
+            self._made[place] = self._make(place)
+        return self._made[place]
+
+    def _make(self, place: int) -> ClipSequence:
+        item = place % len(self.source)
+        frames, labels, num_objects = self.synthesis(self.source.read(item), (self.seed, 0, place))
+        return ClipSequence(f"{Path(self.source.name(item)).stem}_{place:03d}", frames, labels, num_objects)
+
+
 def davis_sequences(
     root: str, year: int, image_set: str = "val", resolution: str = "480p", sequences: Sequence[str] | None = None
 ) -> list[FolderSequence]:
@@ -177,23 +215,6 @@ def davis_sequences(
         )
         for name in (sequences or listed)
     ]
-
-
-def synthetic_sequences(source: StillSource, synthesis: ClipSynthesis, count: int, seed: int) -> list[ClipSequence]:
-    """A fixed set of clips for validation, going round the stills.
-
-    Args:
-        source: stills that training never sees.
-        synthesis: how a still becomes a clip.
-        count: number of clips.
-        seed: base seed; equal seeds give equal clips.
-    """
-    clips = []
-    for index in range(count):
-        item = index % len(source)
-        frames, labels, num_objects = synthesis(source.read(item), (seed, 0, index))
-        clips.append(ClipSequence(f"{Path(source.name(item)).stem}_{index:03d}", frames, labels, num_objects))
-    return clips
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -36,7 +36,7 @@ def results(runs: Mapping[str, SequenceRun], about: Mapping[str, Any]) -> dict[s
         "masks_used": {name: run.masks_used for name, run in runs.items()},
         "about": dict(about),
         "timing": _timing(runs.values()),
-        "memory": {"peak_bank_mb": round(max(run.peak_memory_bytes for run in runs.values()) / 2**20, 2)},
+        "memory": {"peak_bank_mb": round(max(run.peak_memory_bytes for run in runs.values()) / 2**20, 4)},
     }
 
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -93,7 +93,7 @@ def _validate(trainer: pl.Trainer, module: PretrainModule, data: PretrainData) -
     return float(outcome[0]["val/J&F"])
 
 
-def _copied(sequences: list[VideoSequence]) -> float:
+def _copied(sequences: Sequence[VideoSequence]) -> float:
     runs = evaluate_sequences(sequences, CopyFirstMask, torch.device("cpu"))
     return summarize([score for run in runs.values() for score in run.scores])["J&F"]
 
@@ -117,7 +117,7 @@ def _draw(module: PretrainModule, data: PretrainData, output_dir: Path) -> dict[
     return files
 
 
-def _spread(sequences: list[VideoSequence], most: int) -> list[VideoSequence]:
+def _spread(sequences: Sequence[VideoSequence], most: int) -> Sequence[VideoSequence]:
     step = max(1, len(sequences) // most)
     return sequences[::step][:most]
 
