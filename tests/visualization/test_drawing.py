@@ -1,0 +1,45 @@
+"""Drawings: what is tinted, and one table of metrics from a run and its resumptions."""
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from vosmem.visualization.curves import collect_metrics, plot_curves
+from vosmem.visualization.overlay import COLOURS, overlay, overlay_strip
+
+
+def test_background_stays_and_objects_get_their_colour():
+    frame, labels = np.full((12, 16, 3), 100, np.uint8), np.zeros((12, 16), np.uint8)
+    labels[2:8, 2:8], labels[2:8, 10:15] = 1, 2
+    drawn = overlay(frame, labels)
+    assert (drawn[labels == 0] == 100).all()
+    assert np.array_equal(drawn[4, 4], (50 + COLOURS[0] / 2).astype(np.uint8))
+    assert np.array_equal(drawn[2, 12], COLOURS[1])  # the outline is the full colour
+    assert (frame == 100).all()  # the input is not drawn on
+
+
+def test_a_strip_holds_a_line_for_each_sequence(tmp_path):
+    frame, labels = torch.zeros(3, 20, 30, dtype=torch.uint8), torch.zeros(20, 30, dtype=torch.uint8)
+    path = overlay_strip([(frame, labels, frame, None, labels)] * 2, tmp_path / "strip.png", height=40)
+    with Image.open(path) as image:
+        assert image.size[0] >= 4 * 60 and image.size[1] >= 2 * 40
+
+
+def write_log(folder, steps, loss):
+    folder.mkdir(parents=True)
+    pd.DataFrame({"step": steps, "train/loss": loss, "val/J&F": 0.5}).to_csv(folder / "metrics.csv", index=False)
+
+
+def test_steps_done_twice_count_once(tmp_path):
+    write_log(tmp_path / "csv" / "version_0", [1, 2, 3, 4], 9.0)
+    write_log(tmp_path / "csv" / "version_1", [3, 4, 5], 1.0)
+    metrics = collect_metrics(tmp_path)
+    assert metrics["step"].tolist() == [1, 2, 3, 4, 5]
+    assert metrics["train/loss"].tolist() == [9, 9, 1, 1, 1]
+    with Image.open(plot_curves(metrics, tmp_path / "curves.png")) as image:
+        assert image.size[0] > 500
+
+
+def test_a_run_without_logs_has_no_curves(tmp_path):
+    assert collect_metrics(tmp_path) is None
