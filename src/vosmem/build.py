@@ -17,6 +17,7 @@ from vosmem.data.datamodules import PretrainData
 from vosmem.errors import InputError
 from vosmem.evaluation.report import results, write_results
 from vosmem.evaluation.run import Method, SequenceRun, evaluate_sequences
+from vosmem.inference.precision import has_fast_bfloat16
 from vosmem.inference.writer import write_labels
 from vosmem.networks.stm import STM
 from vosmem.training.calibration import Calibration
@@ -68,7 +69,13 @@ def train(config: DictConfig) -> TrainingReport:
 def make_calibration(config: DictConfig) -> Calibration:
     """What is set from data before the first step: batch-norm statistics only where the trunks start from nothing."""
     chosen = config.calibration
-    return Calibration(chosen.batches, batch_norm=config.model.weights == "none", key_std=chosen.key_std)
+    return Calibration(
+        chosen.batches,
+        batch_norm=config.model.weights == "none",
+        key_std=chosen.key_std,
+        discriminant=chosen.discriminant,
+        mask_value=config.model.init == "mask_lane",
+    )
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -81,13 +88,26 @@ def make_trainer(config: DictConfig, plain: dict[str, Any], data: PretrainData) 
     """A trainer whose accumulation keeps the batch of a step the same however many devices share it."""
     callbacks = [make(callback) for callback in config.callbacks.values()]
     loggers = [make(logger) for logger in config.logger.values()]
-    trainer: pl.Trainer = make(config.trainer, callbacks=[*callbacks, KeepConfig(plain)], logger=loggers)
+    trainer: pl.Trainer = make(
+        config.trainer,
+        precision=trainer_precision(config.trainer.precision, config.trainer.accelerator),
+        callbacks=[*callbacks, KeepConfig(plain)],
+        logger=loggers,
+    )
     trainer.accumulate_grad_batches = data.accumulation(trainer.world_size)
     trainer.val_check_interval = config.validate_every_steps * trainer.accumulate_grad_batches
     if trainer.is_global_zero:
         for logger in loggers:
             logger.log_hyperparams(plain)
     return trainer
+
+
+def trainer_precision(precision: str, accelerator: str) -> str:
+    """Lightning's name for a precision; `auto` is bfloat16 (mixed) where the device computes in it natively."""
+    if precision != "auto":
+        return precision
+    device = torch.device("cpu") if accelerator == "cpu" else pick_device("auto")
+    return "bf16-mixed" if has_fast_bfloat16(device) else "32-true"
 
 
 def last_checkpoint(run_dir: Path) -> Path:

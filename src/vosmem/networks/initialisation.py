@@ -7,15 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from vosmem.networks.backbone import ResNetTrunk
+from vosmem.networks.decoder import Decoder
 from vosmem.networks.heads import KeyValueHead
 
 LANE_SHARE = 8  # one of so many channels belongs to the mask lane
-RESIDUAL_SCALE = 0.2
+RESIDUAL_SCALE = 0.1
+LOGIT_SCALE = 2.0  # of each of the two channels; a cell that is wholly the object's starts at this logit
 
 
 @torch.no_grad()
 def match_encoders(
-    query: ResNetTrunk, memory: ResNetTrunk, query_head: KeyValueHead, memory_head: KeyValueHead
+    query: ResNetTrunk, memory: ResNetTrunk, query_head: KeyValueHead, memory_head: KeyValueHead, decoder: Decoder
 ) -> None:
     """Start both trunks and both heads equal, the mask filters apart.
 
@@ -28,12 +30,15 @@ def match_encoders(
 
 
 @torch.no_grad()
-def lay_mask_lane(query: ResNetTrunk, memory: ResNetTrunk, query_head: KeyValueHead, memory_head: KeyValueHead) -> None:
-    """For trunks that start from random: matched encoders, and a lane of channels through which masks reach the value.
+def lay_mask_lane(
+    query: ResNetTrunk, memory: ResNetTrunk, query_head: KeyValueHead, memory_head: KeyValueHead, decoder: Decoder
+) -> None:
+    """For trunks that start from random: matched encoders, and a lane of channels that leads the mask to the output.
 
     One channel in eight of the memory trunk sees only the masks, from the stem to stride 16, and the keys do not look
-    at those channels. At the start the keys are those of the image alone and the value carries the mask, so the heads
-    and the decoder can learn at once. Residual branches start small (after the zero-initialised residuals of Goyal et
+    at those channels. The first channel of the value is fitted to the mask from there when training calibrates the
+    network, and the decoder hands it through. So the untrained network already says what matching says, and every
+    gradient reaches the keys by a short way from the first step. Residual branches start small (after the zero-initialised residuals of Goyal et
     al., 2017), which leaves random features local enough to be found again under an affine map.
     """
     for trunk in (query, memory):
@@ -41,7 +46,7 @@ def lay_mask_lane(query: ResNetTrunk, memory: ResNetTrunk, query_head: KeyValueH
     for block in _blocks(query):
         if block.downsample is not None:
             _separate(block.downsample[0].weight)
-    match_encoders(query, memory, query_head, memory_head)
+    match_encoders(query, memory, query_head, memory_head, decoder)
     stem = memory.conv1.weight
     lane = stem.shape[0] // LANE_SHARE
     stem[-lane:] = 0
@@ -52,6 +57,23 @@ def lay_mask_lane(query: ResNetTrunk, memory: ResNetTrunk, query_head: KeyValueH
             filters[channel - lane] = _blob(filters[0], positive=(channel // 2) % 2 == 0)
     for head in (query_head, memory_head):
         head.key.weight[:, -head.key.weight.shape[1] // LANE_SHARE :] = 0
+    _hand_through(decoder)
+
+
+def _hand_through(decoder: Decoder) -> None:
+    """Let the first channel of the read-out be the first channel of every stage, and the logit follow it."""
+    decoder.fuse.weight[0] = 0
+    decoder.fuse.weight[0, 0, 1, 1] = 1
+    decoder.fuse.bias[0] = 0
+    for block in (decoder.fuse_block, decoder.skip8.block, decoder.block8, decoder.skip4.block, decoder.block4):
+        block.conv2.weight[0], block.conv2.bias[0] = 0, 0
+    for skip in (decoder.skip8, decoder.skip4):
+        skip.conv.weight[0], skip.conv.bias[0] = 0, 0
+    for channel, sign in enumerate((-1, 1)):  # background, object
+        decoder.predict.weight[channel] *= 0.1  # what the other channels say is noise yet
+        decoder.predict.weight[channel, 0] = 0
+        decoder.predict.weight[channel, 0, 1, 1] = sign * LOGIT_SCALE
+        decoder.predict.bias[channel] = -sign * LOGIT_SCALE / 2
 
 
 def _blob(like: Tensor, positive: bool) -> Tensor:

@@ -76,7 +76,7 @@ class STM(nn.Module):
         self.decoder = Decoder(value_channels, f8_channels, f4_channels, decoder_channels)
         for trunk in self.trunks():
             load_backbone_weights(trunk, weights, backbone)
-        INITIALISATIONS[init](self.query_encoder, self.memory_encoder, self.query_head, self.memory_head)
+        INITIALISATIONS[init](self.query_encoder, self.memory_encoder, self.query_head, self.memory_head, self.decoder)
         # Same numbers, other strides: training steps on a CPU were ten times as fast, GPUs profit in half precision.
         self.to(memory_format=torch.channels_last)
 
