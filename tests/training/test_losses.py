@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vosmem.errors import InputError
-from vosmem.training.losses import BootstrappedCrossEntropy, ClipCrossEntropy, matching_loss
+from vosmem.training.losses import BootstrappedCrossEntropy, ClipCrossEntropy, WithOverlap, matching_loss
 
 
 def draw(batch=3):
@@ -24,11 +24,41 @@ def test_sum_over_frames_of_the_mean_over_pixels():
     torch.testing.assert_close(ClipCrossEntropy()(logits, labels, step=0), expected)
 
 
-@pytest.mark.parametrize("loss", [ClipCrossEntropy(), BootstrappedCrossEntropy(share=0.3, start=0, end=10)])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ClipCrossEntropy(),
+        BootstrappedCrossEntropy(share=0.3, start=0, end=10),
+        WithOverlap(ClipCrossEntropy(), weight=0.7),
+    ],
+)
 def test_mean_over_shares_of_a_batch_is_the_whole(loss):
     logits, labels = draw(batch=4)
     halves = [loss(logits[part], labels[part], step=7) for part in (slice(0, 2), slice(2, 4))]
     torch.testing.assert_close(torch.stack(halves).mean(), loss(logits, labels, step=7))
+
+
+def test_overlap_is_one_minus_the_soft_jaccard_of_the_objects_in_sight():
+    logits, labels = draw()
+    labels[0, 0] = 0  # a frame that no object is in
+    probs, expected = logits.softmax(dim=2), 0.0
+    for b in range(3):
+        for t in range(2):
+            missed = []
+            for k in (1, 2):
+                truth = labels[b, t] == k
+                if truth.any():
+                    p = probs[b, t, k]
+                    missed.append(1 - p[truth].sum() / (p[~truth].sum() + truth.sum()))
+            expected += sum(missed) / max(1, len(missed)) / 3
+    nothing = WithOverlap(ClipCrossEntropy(), weight=0.0)(logits, labels, step=0)
+    torch.testing.assert_close(WithOverlap(ClipCrossEntropy(), weight=2.0)(logits, labels, 0) - nothing, 2 * expected)
+
+
+def test_overlap_of_a_perfect_mask_costs_nothing():
+    labels = torch.tensor([0, 1, 1, 0]).view(1, 1, 2, 2)
+    logits = 60.0 * torch.stack([labels == 0, labels == 1], dim=2)
+    assert WithOverlap(ClipCrossEntropy(), weight=1.0)(logits, labels, step=0) < 1e-6
 
 
 def test_share_falls_linearly():
