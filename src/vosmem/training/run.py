@@ -64,10 +64,10 @@ def run_training(
     data.check()
     known = _read_scores(output_dir) if checkpoint else {}
     if checkpoint is None:
+        known[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which already learns from the data
+        known[SCORES[1]] = _copied(data.sequences)
         if calibration is not None and calibration.batches:
             calibrate(module.network, islice(data.train_dataloader(), calibration.batches), calibration)
-        known[SCORES[0]] = _validate(trainer, module, data)
-        known[SCORES[1]] = _copied(data.sequences)
         if trainer.is_global_zero:
             _write_scores(output_dir, known)
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
