@@ -20,8 +20,8 @@ RUNS = {  # name: seed of the weights, arguments of the video, memory interval
     "stm_one_object": (5, (7, 240, 427, 1, 5), 2),
     "stm_two_objects": (14, (6, 203, 310, 2, 14), 5),
 }
-# The distance of the authors' own float32 from float64. Their code stays within 3e-5 when its memory format changes, and
-# so does this network with AVX-512; other instruction sets round elsewhere (3.4e-5 was seen with AVX2).
+# The distance of the authors' own float32 from float64. Their code stays within 3e-5 when its memory format changes,
+# and so does this network with AVX-512; other instruction sets round elsewhere (3.4e-5 was seen with AVX2).
 PROBS_TOLERANCE = 1e-4
 
 

@@ -125,7 +125,7 @@ def test_fitted_keys_leave_alone_what_a_head_did_not_look_at():
 
 def test_keys_cannot_be_fitted_without_an_object():
     empty = [clip._replace(labels=torch.zeros_like(clip.labels)) for clip in two_colours(1)]
-    with pytest.raises(InputError, match="calibration.batches"):
+    with pytest.raises(InputError, match=r"calibration\.batches"):
         fit_keys(new_network(), empty)
 
 

@@ -38,8 +38,9 @@ def lay_mask_lane(
     One channel in eight of the memory trunk sees only the masks, from the stem to stride 16, and the keys do not look
     at those channels. The first channel of the value is fitted to the mask from there when training calibrates the
     network, and the decoder hands it through. So the untrained network already says what matching says, and every
-    gradient reaches the keys by a short way from the first step. Residual branches start small (after the zero-initialised residuals of Goyal et
-    al., 2017), which leaves random features local enough to be found again under an affine map.
+    gradient reaches the keys by a short way from the first step. Residual branches start small (after the
+    zero-initialised residuals of Goyal et al., 2017), which leaves random features local enough to be found again under
+    an affine map.
     """
     for trunk in (query, memory):
         _shrink_residuals(trunk)
