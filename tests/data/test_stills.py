@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from vosmem.data.coco import CocoInstances
 from vosmem.data.sets import JoinedStills, Subset
-from vosmem.data.stills import CocoInstances, ImageMaskFolder, Still
+from vosmem.data.stills import ImageMaskFolder, Still
 from vosmem.errors import InputError
 
 LABELS = np.array([[0, 3, 3], [200, 0, 3]], np.uint8)

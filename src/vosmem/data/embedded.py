@@ -4,9 +4,10 @@ from importlib.resources import files
 
 import skimage.data
 
+from vosmem.data.coco import CocoInstances
 from vosmem.data.collage import Collages
 from vosmem.data.sets import CachedStills, JoinedStills
-from vosmem.data.stills import CocoInstances, StillSource
+from vosmem.data.stills import StillSource
 
 # Photographs without polygons; none shows what a validation photograph shows.
 TEXTURES = ("brick.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "clock_motion.png")
