@@ -69,7 +69,7 @@ def test_form_of_a_batch(make):
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2])
 def test_samples_depend_on_seed_and_epoch_and_never_on_workers(make, num_workers):
-    data, sampler = make(num_workers=num_workers, seed=3), ClipSampler(4, 12, seed=3)
+    data, sampler = make(num_workers=num_workers, seed=3), ClipSampler([1.0] * 4, 12, seed=3)
     sampler.set_epoch(1)
     clips = SyntheticClips(data.clips.source, data.clips.synthesis, seed=3)
     expected = [Clip(*(part[None] for part in clips[key])) for key in sampler]

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vosmem.data.sampling import ClipSampler, SampleKey
 from vosmem.errors import InputError
 
 
 def keys(num_items=7, samples=12, seed=0, epoch=0, replicas=1, rank=0):
-    sampler = ClipSampler(num_items, samples, seed, replicas, rank)
+    sampler = ClipSampler([1.0] * num_items, samples, seed, replicas, rank)
     sampler.set_epoch(epoch)
     return list(sampler)
 
@@ -30,7 +32,7 @@ def test_the_order_is_a_function_of_seed_and_epoch():
 
 
 def test_the_way_to_an_epoch_does_not_matter():
-    sampler = ClipSampler(20, 20, seed=0)
+    sampler = ClipSampler([1.0] * 20, 20, seed=0)
     for epoch in (4, 1, 2):
         sampler.set_epoch(epoch)
         list(sampler)
@@ -60,6 +62,21 @@ def test_each_pass_is_shuffled_anew():
     assert len({tuple(items[start : start + 30]) for start in (0, 30, 60)}) == 3
 
 
+@given(st.lists(st.floats(0.05, 4), min_size=1, max_size=8), st.integers(0, 5))
+def test_an_element_stands_in_a_pass_as_often_as_it_should_up_to_rounding(repeats, seed):
+    sampler = ClipSampler(repeats, 1, seed)
+    counts = np.bincount(sampler._pass(np.random.default_rng(seed)), minlength=len(repeats))
+    assert np.all(counts >= np.floor(repeats)) and np.all(counts <= np.ceil(repeats))
+    assert abs(counts.sum() - sum(repeats)) < 1 + 1e-9
+
+
+def test_fractions_are_met_on_average_and_by_all_elements():
+    items = [key.item for key in ClipSampler([0.25] * 8 + [2.0], 8000, seed=0)]
+    counts = np.bincount(items)
+    assert counts[8] == pytest.approx(4000, rel=0.02)
+    assert counts[:8] == pytest.approx(500, rel=0.2)
+
+
 def test_an_epoch_shorter_than_the_data_set_draws_others_the_next_time():
     first, second = ([key.item for key in keys(100, 20, epoch=epoch)] for epoch in (0, 1))
     assert len(set(first)) == len(set(second)) == 20
@@ -69,7 +86,7 @@ def test_an_epoch_shorter_than_the_data_set_draws_others_the_next_time():
 @pytest.mark.parametrize("before", [1, 2, 3])
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_a_restart_goes_on_where_training_was(before, after):
-    samplers = [ClipSampler(7, 24, 5, before, rank) for rank in range(before)]
+    samplers = [ClipSampler([1.0] * 7, 24, 5, before, rank) for rank in range(before)]
     for sampler in samplers:
         sampler.set_epoch(2)
     done = interleaved([list(sampler)[: 6 // before] for sampler in samplers])
@@ -79,7 +96,7 @@ def test_a_restart_goes_on_where_training_was(before, after):
     states = [sampler.state_dict() for sampler in samplers]
     assert all(state == states[0] for state in states)
 
-    restored = [ClipSampler(7, 24, 5, after, rank) for rank in range(after)]
+    restored = [ClipSampler([1.0] * 7, 24, 5, after, rank) for rank in range(after)]
     for sampler in restored:
         sampler.load_state_dict(states[0])
         sampler.set_epoch(2)  # as Lightning does before the epoch that goes on
@@ -88,21 +105,21 @@ def test_a_restart_goes_on_where_training_was(before, after):
 
 
 def test_the_next_epoch_starts_at_its_beginning():
-    sampler = ClipSampler(7, 12, seed=0)
+    sampler = ClipSampler([1.0] * 7, 12, seed=0)
     sampler.advance(5)
     sampler.set_epoch(1)
     assert list(sampler) == keys(epoch=1)
 
 
 def test_the_length_is_that_of_the_whole_epoch():
-    sampler = ClipSampler(7, 13, 0, num_replicas=2)
+    sampler = ClipSampler([1.0] * 7, 13, 0, num_replicas=2)
     sampler.advance(4)
     assert len(sampler) == 6
     assert len(list(sampler)) == 2
 
 
 def test_a_state_is_made_of_plain_numbers():
-    sampler = ClipSampler(7, 12, seed=0)
+    sampler = ClipSampler([1.0] * 7, 12, seed=0)
     sampler.advance(5)
     assert {type(value) for value in sampler.state_dict().values()} == {int}
 
@@ -118,4 +135,4 @@ def test_keys_are_plain_numbers():
 )
 def test_an_epoch_without_samples_is_refused(num_items, samples, message):
     with pytest.raises(InputError, match=message):
-        ClipSampler(num_items, samples, seed=0, num_replicas=3)
+        ClipSampler([1.0] * num_items, samples, seed=0, num_replicas=3)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vosmem.data.coco import CocoInstances
-from vosmem.data.sets import JoinedStills, Subset
+from vosmem.data.sets import CachedStills, JoinedStills, Subset, repeats
 from vosmem.data.stills import ImageMaskFolder, Still
 from vosmem.errors import InputError
 
@@ -254,16 +254,34 @@ class Names:
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5))
 def test_joined_sets_hold_every_still_once_in_order(counts):
-    joined = JoinedStills([Names(prefix, count) for prefix, count in enumerate(counts)])
+    joined = JoinedStills({str(prefix): Names(prefix, count) for prefix, count in enumerate(counts)})
     expected = [(prefix, index) for prefix, count in enumerate(counts) for index in range(count)]
     assert [joined.sizes(index)[0] for index in range(len(joined))] == expected
     assert [joined.name(index) for index in range(len(joined))] == [f"{prefix}{index}" for prefix, index in expected]
     assert [int(joined.read(index).image[0, 0, 0]) for index in range(len(joined))] == [10 * p + i for p, i in expected]
 
 
+def test_weights_reach_the_stills_through_other_sets():
+    sources = {"a": Names(0, 3), "b": Subset(Names(1, 4), 2, held_out=True), "c": Names(2, 1)}
+    joined = JoinedStills(sources, {"b": 0.5, "c": 5.0})
+    assert repeats(joined).tolist() == [1, 1, 1, 0.5, 0.5, 5]
+    assert repeats(CachedStills(Subset(joined, 3, held_out=False))).tolist() == [1, 1, 0.5, 5]
+    nested = JoinedStills({"joined": joined, "d": Names(3, 1)}, {"joined": 2.0})
+    assert repeats(nested).tolist() == [2, 2, 2, 1, 1, 10, 1]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [({"c": 1.0}, ["'c'", "a, b"]), ({"a": 0.0}, ["0.0", "'a'"]), ({"b": -1.0}, ["-1.0", "'b'"])],
+)
+def test_weights_that_do_not_fit_the_sets(weights, message):
+    with pytest.raises(InputError, match=naming(*message)):
+        JoinedStills({"a": Names(0, 3), "b": Names(1, 4)}, weights)
+
+
 def test_no_set_to_join():
     with pytest.raises(InputError, match=naming("no set of stills")):
-        JoinedStills([])
+        JoinedStills({})
 
 
 @given(st.integers(2, 30), st.integers(2, 8))

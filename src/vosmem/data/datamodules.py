@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from vosmem.data.checks import check_stills
 from vosmem.data.clips import ClipSynthesis, SyntheticClips
 from vosmem.data.sampling import ClipSampler
+from vosmem.data.sets import repeats
 from vosmem.data.stills import StillSource
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
@@ -23,7 +24,7 @@ class PretrainData(pl.LightningDataModule):
         sequences: what validation scores: clips of held-out stills, or videos.
         batch_size: clips of one optimiser step, over all devices.
         device_batch_size: clips that one device takes at a time; gradients are accumulated up to `batch_size`.
-        samples_per_epoch: clips of an epoch; None takes each still once. Rounded down to whole batches.
+        samples_per_epoch: clips of an epoch; None is one pass through the stills. Rounded down to whole batches.
         seed: base seed of order and draws.
         num_workers: loader processes; they never change a sample.
 
@@ -49,7 +50,7 @@ class PretrainData(pl.LightningDataModule):
         self.batch_size, self.device_batch_size, self.num_workers = batch_size, device_batch_size, num_workers
         if batch_size % device_batch_size:
             raise InputError(f"data.device_batch_size={device_batch_size} does not divide data.batch_size={batch_size}")
-        total = len(source) if samples_per_epoch is None else samples_per_epoch
+        total = round(repeats(source).sum()) if samples_per_epoch is None else samples_per_epoch
         if total < batch_size:
             raise InputError(
                 f"an epoch of {total} clips is below data.batch_size={batch_size}: raise data.samples_per_epoch"
@@ -79,7 +80,7 @@ class PretrainData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Batches of this process; the order goes on from a restored position."""
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        self.sampler = ClipSampler(len(self.clips), self.samples_per_epoch, self.seed, replicas, rank)
+        self.sampler = ClipSampler(repeats(self.clips.source), self.samples_per_epoch, self.seed, replicas, rank)
         if self._position is not None:
             self.sampler.load_state_dict(self._position)
         return DataLoader(

@@ -40,4 +40,4 @@ def embedded_training_stills(repeats: int, collages: int, collage_size: int, see
     folder = files(skimage.data)
     names = [photographs.name(index) for index in range(len(photographs))]
     made = Collages([str(folder / name) for name in (*names, *TEXTURES)], collages, collage_size, seed)
-    return JoinedStills([*[CachedStills(photographs)] * repeats, made])
+    return JoinedStills({"photographs": CachedStills(photographs), "collages": made}, {"photographs": repeats})

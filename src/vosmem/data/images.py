@@ -53,6 +53,27 @@ def read_labels(path: Path, void_is_object: bool | None = None) -> UInt8[np.ndar
     return labels
 
 
+def read_silhouette(path: Path) -> UInt8[np.ndarray, "H W"]:
+    """Read a mask of one object, of any mode: 1 where it is at least half as bright as its brightest pixel.
+
+    Saliency sets keep their masks as one-bit, 0/1, 0/255 or RGB pictures, some with soft edges. Of a palette picture
+    the indices count, not the colours.
+
+    Raises:
+        InputError: the file is missing or cannot be decoded.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith("I"):
+                grey = np.asarray(image)
+            else:
+                grey = np.asarray(image if image.mode == "P" else image.convert("L"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"mask {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
+    most = int(grey.max())
+    return (2 * grey.astype(np.int64) >= most).astype(np.uint8) if most else np.zeros(grey.shape, np.uint8)
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """Width and height from the header alone.
 

@@ -1,6 +1,6 @@
 """The order of samples: a function of seed and epoch, with a position that survives a restart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,9 +31,9 @@ class ClipSampler(Sampler[SampleKey]):
     there after `load_state_dict`.
 
     Args:
-        num_items: elements of the data set.
-        samples_per_epoch: samples of an epoch over all processes; may exceed the data set, which is then passed
-            through several times, each time shuffled anew.
+        repeats: how often each element of the data set stands in a pass through it; fractions are met on average.
+        samples_per_epoch: samples of an epoch over all processes; may exceed a pass, of which there are then several,
+            each shuffled anew.
         seed: base seed.
         num_replicas: processes that share an epoch.
         rank: this process.
@@ -42,12 +42,19 @@ class ClipSampler(Sampler[SampleKey]):
         InputError: the data set is empty, or an epoch has fewer samples than there are processes.
     """
 
-    def __init__(self, num_items: int, samples_per_epoch: int, seed: int, num_replicas: int = 1, rank: int = 0):
-        if num_items < 1:
+    def __init__(
+        self,
+        repeats: Sequence[float] | np.ndarray,
+        samples_per_epoch: int,
+        seed: int,
+        num_replicas: int = 1,
+        rank: int = 0,
+    ):
+        if len(repeats) == 0:
             raise InputError("the data set is empty: no sample can be drawn")
         if samples_per_epoch < num_replicas:
             raise InputError(f"samples_per_epoch={samples_per_epoch} is below the number of processes ({num_replicas})")
-        self.num_items, self.samples_per_epoch, self.seed = num_items, samples_per_epoch, seed
+        self.repeats, self.samples_per_epoch, self.seed = np.asarray(repeats, float), samples_per_epoch, seed
         self.num_replicas, self.rank = num_replicas, rank
         self.epoch = 0
         self._done = 0  # samples trained on in this epoch, over all processes
@@ -87,5 +94,13 @@ class ClipSampler(Sampler[SampleKey]):
 
     def _order(self) -> np.ndarray:
         rng = np.random.default_rng((self.seed, self.epoch))
-        rounds = -(-self.samples_per_epoch // self.num_items)
-        return np.concatenate([rng.permutation(self.num_items) for _ in range(rounds)])
+        order = np.zeros(0, int)
+        while len(order) < self.samples_per_epoch:
+            order = np.concatenate([order, self._pass(rng)])
+        return order
+
+    def _pass(self, rng: np.random.Generator) -> np.ndarray:
+        """All elements in random order. Of a fraction, each element gets its turn in that share of the passes."""
+        shuffled = rng.permutation(len(self.repeats))
+        counted = np.floor(np.cumsum(self.repeats[shuffled]) + rng.random())
+        return rng.permutation(np.repeat(shuffled, np.diff(counted, prepend=0.0).astype(int)))

@@ -1,8 +1,9 @@
 """Sets of stills made of other sets: joined, split, kept in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float
 
 from vosmem.data.stills import Still, StillSource
 from vosmem.errors import InputError
@@ -12,16 +13,24 @@ class JoinedStills:
     """Several sets as one, in the order given.
 
     Args:
-        sources: the sets.
+        sources: the sets by name.
+        weights: how often each still of a set stands in a pass through all of them, above 0; fractions are met on
+            average. Sets without a weight have 1.
 
     Raises:
-        InputError: no set is given.
+        InputError: no set is given, or a weight names no set or is not above 0.
     """
 
-    def __init__(self, sources: Sequence[StillSource]):
+    def __init__(self, sources: Mapping[str, StillSource], weights: Mapping[str, float] | None = None):
         if not sources:
             raise InputError("no set of stills is given: name at least one")
-        self.sources = list(sources)
+        for name, weight in (weights or {}).items():
+            if name not in sources:
+                raise InputError(f"weight of {name!r}, which is none of the joined sets: {', '.join(sources)}")
+            if weight <= 0:
+                raise InputError(f"weight {weight} of {name!r} is not above 0: leave the set out instead")
+        self.sources = list(sources.values())
+        self.weights = [float((weights or {}).get(name, 1)) for name in sources]
         self._ends = np.cumsum([len(source) for source in self.sources])
 
     def __len__(self) -> int:
@@ -61,24 +70,24 @@ class Subset:
 
     def __init__(self, source: StillSource, every: int, held_out: bool):
         self.source = source
-        self._indices = [index for index in range(len(source)) if (index % every == 0) == held_out]
-        if not self._indices:
+        self.indices = [index for index in range(len(source)) if (index % every == 0) == held_out]
+        if not self.indices:
             raise InputError(f"no still is left of {len(source)} when every {every}th is held out: use another number")
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self.indices)
 
     def name(self, index: int) -> str:
         """As the whole set calls it."""
-        return self.source.name(self._indices[index])
+        return self.source.name(self.indices[index])
 
     def read(self, index: int) -> Still:
         """As the whole set reads it."""
-        return self.source.read(self._indices[index])
+        return self.source.read(self.indices[index])
 
     def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """As the whole set tells them."""
-        return self.source.sizes(self._indices[index])
+        return self.source.sizes(self.indices[index])
 
 
 class CachedStills:
@@ -108,3 +117,17 @@ class CachedStills:
     def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """As the set tells them."""
         return self.source.sizes(index)
+
+
+def repeats(source: StillSource) -> Float[np.ndarray, "N"]:
+    """How often each still of a set stands in a pass through it: 1, or the weight of its set among joined ones."""
+    match source:
+        case JoinedStills():
+            shares = zip(source.sources, source.weights, strict=True)
+            return np.concatenate([weight * repeats(part) for part, weight in shares])
+        case Subset():
+            return repeats(source.source)[source.indices]
+        case CachedStills():
+            return repeats(source.source)
+        case _:
+            return np.ones(len(source))

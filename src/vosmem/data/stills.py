@@ -1,5 +1,6 @@
 """Photographs with object masks, from the layouts they come in."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -44,7 +45,50 @@ class StillSource(Protocol):
         ...
 
 
-class ImageMaskFolder:
+class PairedStills:
+    """Pictures and masks that lie in files of their own.
+
+    Args:
+        pairs: what messages and sheets call each still, and the paths of its picture and its mask.
+        read_mask: from a mask's path to object ids, 0 for background.
+        mask_size: from a mask's path to its width and height, without decoding it.
+    """
+
+    def __init__(
+        self,
+        pairs: Mapping[str, tuple[Path, Path]],
+        read_mask: Callable[[Path], UInt8[np.ndarray, "H W"]],
+        mask_size: Callable[[Path], tuple[int, int]] = image_size,
+    ):
+        self._names = list(pairs)
+        self._pairs = list(pairs.values())
+        self._read_mask, self._mask_size = read_mask, mask_size
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def name(self, index: int) -> str:
+        """The name it was given."""
+        return self._names[index]
+
+    def read(self, index: int) -> Still:
+        """Decode picture and mask."""
+        image_path, mask_path = self._pairs[index]
+        image, labels = read_image(image_path), self._read_mask(mask_path)
+        if labels.shape != image.shape[:2]:
+            raise InputError(
+                f"mask {str(mask_path)!r} is {labels.shape[1]}x{labels.shape[0]}, its image "
+                f"{image.shape[1]}x{image.shape[0]}: make them equal"
+            )
+        return Still(image, labels)
+
+    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """From both headers."""
+        image_path, mask_path = self._pairs[index]
+        return image_size(image_path), self._mask_size(mask_path)
+
+
+class ImageMaskFolder(PairedStills):
     """A folder with `images/` and `masks/` whose files pair by stem.
 
     Args:
@@ -59,60 +103,58 @@ class ImageMaskFolder:
     """
 
     def __init__(self, root: str, mask_ids: str = "each", images: str = "images", masks: str = "masks"):
-        if mask_ids not in ("each", "union", "regions"):
-            raise InputError(f"mask_ids={mask_ids!r} is unknown: use 'each', 'union' or 'regions'")
-        self.root, self.mask_ids = Path(root), mask_ids
-        self._images = _by_stem(self.root / images)
-        self._masks = _by_stem(self.root / masks)
-        _raise_unpaired(self._images, self._masks, self.root)
-        self._stems = natsorted(self._images)
-
-    def __len__(self) -> int:
-        return len(self._stems)
-
-    def name(self, index: int) -> str:
-        """Folder and stem."""
-        return f"{self.root.name}/{self._stems[index]}"
-
-    def read(self, index: int) -> Still:
-        """Decode picture and mask."""
-        stem = self._stems[index]
-        image, labels = read_image(self._images[stem]), read_labels(self._masks[stem])
-        if labels.shape != image.shape[:2]:
-            raise InputError(
-                f"mask {str(self._masks[stem])!r} is {labels.shape[1]}x{labels.shape[0]}, its image "
-                f"{image.shape[1]}x{image.shape[0]}: make them equal"
-            )
-        if self.mask_ids == "union":
-            labels = (labels > 0).astype(np.uint8)
-        elif self.mask_ids == "regions":
-            labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.uint8) + 1
-        return Still(image, labels)
-
-    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """From both headers."""
-        stem = self._stems[index]
-        return image_size(self._images[stem]), image_size(self._masks[stem])
+        if mask_ids not in MASK_IDS:
+            raise InputError(f"mask_ids={mask_ids!r} is unknown: use {', '.join(MASK_IDS)}")
+        folders = [Path(root) / name for name in (images, masks)]
+        for folder in folders:
+            if not folder.is_dir():
+                raise InputError(f"folder {str(folder)!r} not found: set the root of the data set")
+        files = [[path for path in folder.iterdir() if is_image(path)] for folder in folders]
+        for folder, found in zip(folders, files, strict=True):
+            if not found:
+                raise InputError(f"folder {str(folder)!r} holds no pictures")
+        pairs = pair_up(*({path: path.stem for path in found} for found in files), root=Path(root))
+        super().__init__({f"{Path(root).name}/{stem}": pair for stem, pair in pairs.items()}, MASK_IDS[mask_ids])
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise InputError(f"folder {str(folder)!r} not found: set the root of the data set")
+def pair_up(images: Mapping[Path, str], masks: Mapping[Path, str], root: Path) -> dict[str, tuple[Path, Path]]:
+    """Pictures and masks of the same key, in the keys' natural order.
+
+    Args:
+        images: the key of every picture.
+        masks: the key of every mask.
+        root: what messages call the set.
+
+    Raises:
+        InputError: two files share a key, or a picture or a mask stands alone; the first ten are listed.
+    """
+    image_of, mask_of = _by_key(images), _by_key(masks)
+    lone = [f"{image_of[key].name} has no mask" for key in natsorted(image_of.keys() - mask_of.keys())]
+    lone += [f"mask {mask_of[key].name} has no image" for key in natsorted(mask_of.keys() - image_of.keys())]
+    if lone:
+        raise InputError(f"{len(lone)} files of {str(root)!r} do not pair: {'; '.join(lone[:10])}")
+    return {key: (image_of[key], mask_of[key]) for key in natsorted(image_of)}
+
+
+def _by_key(keys: Mapping[Path, str]) -> dict[str, Path]:
     files: dict[str, Path] = {}
-    for path in natsorted(folder.iterdir()):
-        if not is_image(path):
-            continue
-        if path.stem in files:
-            twins = f"{files[path.stem].name} and {path.name}"
-            raise InputError(f"folder {str(folder)!r} holds {twins}: which one is meant? keep one of each stem")
-        files[path.stem] = path
-    if not files:
-        raise InputError(f"folder {str(folder)!r} holds no pictures")
+    for path in natsorted(keys):
+        twin = files.setdefault(keys[path], path)
+        if twin != path:
+            raise InputError(
+                f"folder {str(path.parent)!r} holds {twin.name} and {path.name}: which one is meant? "
+                f"keep one of each stem"
+            )
     return files
 
 
-def _raise_unpaired(images: dict[str, Path], masks: dict[str, Path], root: Path) -> None:
-    lone = [f"{images[stem].name} has no mask" for stem in natsorted(images.keys() - masks.keys())]
-    lone += [f"mask {masks[stem].name} has no image" for stem in natsorted(masks.keys() - images.keys())]
-    if lone:
-        raise InputError(f"{len(lone)} files of {str(root)!r} do not pair: {'; '.join(lone[:10])}")
+def _read_union(path: Path) -> UInt8[np.ndarray, "H W"]:
+    return (read_labels(path) > 0).astype(np.uint8)
+
+
+def _read_regions(path: Path) -> UInt8[np.ndarray, "H W"]:
+    labels = read_labels(path)
+    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.uint8) + 1
+
+
+MASK_IDS = {"each": read_labels, "union": _read_union, "regions": _read_regions}
