@@ -110,7 +110,7 @@ def test_every_key_is_a_keyword_of_its_constructor(group, choice):
         assert unknown == [], f"{group}/{choice}{path}: {target} has no {unknown}"
 
 
-@pytest.mark.parametrize(("name", "millions"), [("stm", 38.93), ("stm_r18", 17.2), ("stm_small", 7)])
+@pytest.mark.parametrize(("name", "millions"), [("stm", 38.93), ("stm_r18", 17.2), ("stm_small", 7), ("stm_tiny", 3.8)])
 def test_models_have_the_size_that_docs_say(name, millions):
     network = instantiate(composed(f"model={name}", "model.weights=none").model)
     assert isinstance(network, STM)

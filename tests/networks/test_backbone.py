@@ -8,7 +8,7 @@ from vosmem.errors import InputError
 from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+@pytest.mark.parametrize("name", ["resnet10", "resnet18", "resnet50"])
 def test_strides_and_channels(name):
     trunk = ResNetTrunk(name)
     f16, f8, f4 = trunk(torch.rand(1, 3, 32, 48))
@@ -90,3 +90,8 @@ def test_offline_imagenet_says_what_to_pass(monkeypatch):
 def test_unknown_backbone():
     with pytest.raises(InputError, match="resnet18, resnet50"):
         ResNetTrunk("vgg")
+
+
+def test_a_resnet10_has_no_imagenet_weights():
+    with pytest.raises(InputError, match=r"\Atorchvision has no .*resnet10.*model\.weights=none.*\Z"):
+        load_backbone_weights(ResNetTrunk("resnet10"), "imagenet", "resnet10")

@@ -6,12 +6,14 @@ import torch
 import torchvision
 from jaxtyping import Float
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, ResNet
 
 from vosmem.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-CHANNELS = {"resnet18": (64, 128, 256), "resnet50": (256, 512, 1024)}  # of f4, f8, f16
+# Of f4, f8 and f16. A resnet10 has one block a stage where a resnet18 has two.
+CHANNELS = {"resnet10": (64, 128, 256), "resnet18": (64, 128, 256), "resnet50": (256, 512, 1024)}
 
 
 class ResNetTrunk(nn.Module):
@@ -21,7 +23,7 @@ class ResNetTrunk(nn.Module):
     network was trained so. `.train()` therefore leaves every `BatchNorm2d` in eval mode.
 
     Args:
-        name: `resnet18` or `resnet50`.
+        name: `resnet10`, `resnet18` or `resnet50`.
         num_mask_channels: further one-channel inputs (masks) that join the image before the first batch norm, each
             by its own 7x7 convolution.
         train_affine: whether scale and shift of the batch norms are trained. They stay parameters either way.
@@ -37,7 +39,9 @@ class ResNetTrunk(nn.Module):
         super().__init__()
         if name not in CHANNELS:
             raise InputError(f"unknown backbone {name!r}: use one of {', '.join(CHANNELS)}")
-        resnet = getattr(torchvision.models, name)(weights=None)
+        resnet = (
+            ResNet(BasicBlock, [1, 1, 1, 1]) if name == "resnet10" else getattr(torchvision.models, name)(weights=None)
+        )
         self.channels = CHANNELS[name]
         self.mean = nn.Buffer(torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.std = nn.Buffer(torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
@@ -75,6 +79,13 @@ class ResNetTrunk(nn.Module):
         f4 = self.layer1(x)
         f8 = self.layer2(f4)
         return self.layer3(f8), f8, f4
+
+
+def _resnet(name: str) -> ResNet:
+    if name == "resnet10":  # torchvision's blocks, but no constructor of its own
+        return ResNet(BasicBlock, [1, 1, 1, 1])
+    resnet: ResNet = getattr(torchvision.models, name)(weights=None)
+    return resnet
 
 
 def load_backbone_weights(trunk: ResNetTrunk, weights: str, name: str) -> None:
@@ -121,6 +132,8 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _download(name: str) -> dict[str, Tensor]:
+    if name == "resnet10":
+        raise InputError("torchvision has no ImageNet weights of resnet10: pass model.weights=none or the path of some")
     weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
     try:
         return weights.get_state_dict(progress=False, check_hash=True)

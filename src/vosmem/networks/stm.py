@@ -29,7 +29,7 @@ class STM(nn.Module):
     keep it as each needs.
 
     Args:
-        backbone: `resnet50` (the paper) or `resnet18`.
+        backbone: `resnet50` (the paper), `resnet18` or `resnet10`.
         key_channels: width of the keys (paper: 128).
         value_channels: width of the values (paper: 512).
         decoder_channels: width of the decoder (paper: 256).
