@@ -37,7 +37,7 @@ def cut_out(still: Still, label: int, longer_side: float) -> CutOut:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     mask = np.pad(mask[window], MARGIN)
-    image = cv2.copyMakeBorder(still.image[window], *[MARGIN] * 4, cv2.BORDER_REPLICATE)
+    image = cv2.copyMakeBorder(still.image[window], MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
     scale = longer_side / max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1)
     size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

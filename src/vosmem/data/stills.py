@@ -105,16 +105,18 @@ class ImageMaskFolder(PairedStills):
     def __init__(self, root: str, mask_ids: str = "each", images: str = "images", masks: str = "masks"):
         if mask_ids not in MASK_IDS:
             raise InputError(f"mask_ids={mask_ids!r} is unknown: use {', '.join(MASK_IDS)}")
-        folders = [Path(root) / name for name in (images, masks)]
-        for folder in folders:
-            if not folder.is_dir():
-                raise InputError(f"folder {str(folder)!r} not found: set the root of the data set")
-        files = [[path for path in folder.iterdir() if is_image(path)] for folder in folders]
-        for folder, found in zip(folders, files, strict=True):
-            if not found:
-                raise InputError(f"folder {str(folder)!r} holds no pictures")
-        pairs = pair_up(*({path: path.stem for path in found} for found in files), root=Path(root))
+        pairs = pair_up(_stems(Path(root) / images), _stems(Path(root) / masks), Path(root))
         super().__init__({f"{Path(root).name}/{stem}": pair for stem, pair in pairs.items()}, MASK_IDS[mask_ids])
+
+
+def _stems(folder: Path) -> dict[Path, str]:
+    """The pictures of a folder and their stems."""
+    if not folder.is_dir():
+        raise InputError(f"folder {str(folder)!r} not found: set the root of the data set")
+    stems = {path: path.stem for path in folder.iterdir() if is_image(path)}
+    if not stems:
+        raise InputError(f"folder {str(folder)!r} holds no pictures")
+    return stems
 
 
 def pair_up(images: Mapping[Path, str], masks: Mapping[Path, str], root: Path) -> dict[str, tuple[Path, Path]]:

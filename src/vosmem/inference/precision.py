@@ -8,7 +8,7 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        able = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
+        able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
         # Processors without these names (other than x86) have their own; they stay at float32 until one was measured.
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     return False

@@ -63,18 +63,25 @@ def lay_mask_lane(
 
 def _hand_through(decoder: Decoder) -> None:
     """Let the first channel of the read-out be the first channel of every stage, and the logit follow it."""
-    decoder.fuse.weight[0] = 0
+    _silence(decoder.fuse, 0)
     decoder.fuse.weight[0, 0, 1, 1] = 1
-    decoder.fuse.bias[0] = 0
     for block in (decoder.fuse_block, decoder.skip8.block, decoder.block8, decoder.skip4.block, decoder.block4):
-        block.conv2.weight[0], block.conv2.bias[0] = 0, 0
+        _silence(block.conv2, 0)
     for skip in (decoder.skip8, decoder.skip4):
-        skip.conv.weight[0], skip.conv.bias[0] = 0, 0
+        _silence(skip.conv, 0)
+    decoder.predict.weight *= 0.1  # what the other channels say is noise yet
     for channel, sign in enumerate((-1, 1)):  # background, object
-        decoder.predict.weight[channel] *= 0.1  # what the other channels say is noise yet
-        decoder.predict.weight[channel, 0] = 0
+        _silence(decoder.predict, channel, keep=slice(1, None), bias=-sign * LOGIT_SCALE / 2)
         decoder.predict.weight[channel, 0, 1, 1] = sign * LOGIT_SCALE
-        decoder.predict.bias[channel] = -sign * LOGIT_SCALE / 2
+
+
+def _silence(conv: nn.Conv2d, channel: int, keep: slice = slice(0, 0), bias: float = 0.0) -> None:
+    """Let an output channel see no input but those kept."""
+    kept = conv.weight[channel, keep].clone()
+    conv.weight[channel] = 0
+    conv.weight[channel, keep] = kept
+    assert conv.bias is not None
+    conv.bias[channel] = bias
 
 
 def _blob(like: Tensor, positive: bool) -> Tensor:
