@@ -48,7 +48,7 @@ def test_every_experiment_composes_without_a_gap(name):
 # the wrong place would lose the second.
 OVERRIDDEN = {
     "pretrain": {"model.backbone": "resnet50", "validate_every_steps": 10_000},
-    "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 500},
+    "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 300},
     "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
 }
 

@@ -64,4 +64,4 @@ def test_the_first_ten_are_named_and_the_others_counted(folder, faulty):
 
 def test_joined_sets_are_checked_whole(folder):
     source = ImageMaskFolder(str(folder(2, wrong=[1])))
-    assert "2 of 4 stills" in message_of(JoinedStills([source, source]))
+    assert "2 of 4 stills" in message_of(JoinedStills({"one": source, "other": source}))

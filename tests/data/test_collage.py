@@ -6,7 +6,7 @@ from PIL import Image
 
 from vosmem.data.collage import Collages
 from vosmem.data.embedded import embedded_stills, embedded_training_stills
-from vosmem.data.sets import CachedStills
+from vosmem.data.sets import CachedStills, repeats
 from vosmem.errors import InputError
 
 
@@ -59,9 +59,9 @@ def test_nothing_to_make_collages_of(images, count):
 
 
 def test_the_embedded_training_set_keeps_validation_photographs_out():
-    training = embedded_training_stills(repeats=2, collages=3, collage_size=64, seed=0)
+    training = embedded_training_stills(repeats=2.0, collages=3, collage_size=64, seed=0)
     photographs, held_out = embedded_stills("train"), embedded_stills("val")
-    assert len(training) == 2 * len(photographs) + 3
+    assert repeats(training).tolist() == [2] * len(photographs) + [1] * 3
     names = {training.name(index) for index in range(len(training))}
     assert not names & {held_out.name(index) for index in range(len(held_out))}
     pieces = {path for index in range(len(held_out)) for path in [held_out.name(index)]}

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import UInt8
 from torch.utils.data import Dataset
 
+from vosmem.data.pasting import Pasting
 from vosmem.data.sampling import SampleKey
 from vosmem.data.stills import Still, StillSource
 from vosmem.errors import InputError
@@ -32,6 +33,7 @@ class ClipSynthesis:
         num_frames: length of the clip.
         max_objects: objects followed at most; each clip follows a random number of them.
         min_object_pixels: an object with fewer pixels in frame 0 counts as lost and becomes background.
+        pasting: objects of other stills that move by themselves, laid over the picture after `clip_transforms`.
 
     Raises:
         InputError: the size is not a multiple of 16, or a count is below 1 (frames below 2).
@@ -46,6 +48,7 @@ class ClipSynthesis:
     num_frames: int = 3
     max_objects: int = 3
     min_object_pixels: int = 16
+    pasting: Pasting | None = None
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size % 16:
@@ -57,12 +60,15 @@ class ClipSynthesis:
         self._per_clip = A.Compose(list(self.clip_transforms))
         self._per_frame = A.Compose(list(self.frame_transforms))
 
-    def __call__(self, still: Still, seed: Sequence[int]) -> tuple[np.ndarray, np.ndarray, int]:
+    def __call__(
+        self, still: Still, seed: Sequence[int], donors: StillSource | None = None
+    ) -> tuple[np.ndarray, np.ndarray, int]:
         """Make a clip.
 
         Args:
             still: the photograph and its objects.
             seed: numbers that name the sample; equal seeds give equal clips.
+            donors: stills whose objects may be pasted; without them nothing is.
 
         Returns:
             frames (T, H, W, 3) bytes, labels (T, H, W) bytes 0..K, and K. A draw whose frame 0 lost every object is
@@ -70,9 +76,9 @@ class ClipSynthesis:
             the still has no object.
         """
         for attempt in range(1 + REDRAWS):
-            draw = _seeds((*seed, attempt), 2 + self.num_frames)
+            draw = _seeds((*seed, attempt), 3 + self.num_frames)
             chosen = Still(still.image, choose_objects(still.labels, self.max_objects, np.random.default_rng(draw[0])))
-            frames, labels = self._draw(chosen, draw[1:])
+            frames, labels = self._draw(chosen, draw[1:], donors)
             labels, count = keep_first_objects(labels, self.min_object_pixels)
             if count:
                 return frames, labels, count
@@ -88,13 +94,17 @@ class ClipSynthesis:
             small[cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_AREA) > 0] = label
         return small
 
-    def _draw(self, still: Still, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(self, still: Still, seeds: Sequence[int], donors: StillSource | None) -> tuple[np.ndarray, np.ndarray]:
         self._per_clip.set_random_seed(seeds[0])
         base = self._per_clip(image=still.image, mask=still.labels)
+        moments = [Still(base["image"], base["mask"])] * self.num_frames
+        if self.pasting is not None and donors is not None:
+            rng = np.random.default_rng(seeds[-1])
+            moments = self.pasting(moments[0], donors, self.num_frames, self.max_objects, rng)
         frames, labels = [], []
-        for seed in seeds[1:]:
+        for moment, seed in zip(moments, seeds[1:-1], strict=True):
             self._per_frame.set_random_seed(seed)
-            frame = self._per_frame(image=base["image"], mask=base["mask"])
+            frame = self._per_frame(image=moment.image, mask=moment.labels)
             frames.append(frame["image"])
             labels.append(frame["mask"])
         stacked = np.stack(frames)
@@ -122,7 +132,8 @@ class SyntheticClips(Dataset):
 
     def __getitem__(self, key: SampleKey) -> Clip:
         """The clip of a sampler's key, as tensors without the batch axis."""
-        frames, labels, count = self.synthesis(self.source.read(key.item), (self.seed, key.epoch, key.place))
+        seed = (self.seed, key.epoch, key.place)
+        frames, labels, count = self.synthesis(self.source.read(key.item), seed, self.source)
         return Clip(
             torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels), torch.tensor(count)
         )

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped, UInt8
 
-from vosmem.data.stills import Still
+from vosmem.data.stills import Still, StillSource
+from vosmem.errors import InputError
 
 MARGIN = 2  # empty pixels round a cut-out, so that its edge fades to nothing when it is turned
 SHOWS = 0.5  # alpha from which a pixel is the object's
@@ -22,6 +23,37 @@ class CutOut(NamedTuple):
 
     colour: Float32[np.ndarray, "h w 3"]
     alpha: Float32[np.ndarray, "h w"]
+
+
+def choose_donor(source: StillSource, rng: np.random.Generator, tries: int = 40) -> tuple[int, int]:
+    """A still and an object of it that looks whole: neither a speck nor cut off along the picture's border.
+
+    Args:
+        source: the stills.
+        rng: where the draws come from.
+        tries: stills looked at, at most; then the least cut off of their objects is taken.
+
+    Raises:
+        InputError: none of them has an object.
+    """
+    best = None
+    for _ in range(tries):
+        item = int(rng.integers(len(source)))
+        labels = source.read(item).labels
+        ids = np.unique(labels[labels > 0])
+        if not len(ids):
+            continue
+        label = int(rng.choice(ids))
+        mask = labels == label
+        share = mask.mean()
+        border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).sum() / np.sqrt(mask.sum())
+        if 0.01 <= share <= 0.6 and border < 0.4:
+            return item, label
+        if share >= 0.001 and (best is None or border < best[0]):
+            best = (border, item, label)
+    if best is None:
+        raise InputError(f"none of {tries} stills drawn holds an object that can be cut out")
+    return best[1], best[2]
 
 
 def cut_out(still: Still, label: int, longer_side: float) -> CutOut:
@@ -47,6 +79,12 @@ def cut_out(still: Still, label: int, longer_side: float) -> CutOut:
         alpha = cv2.resize(mask, size, interpolation=interpolation)
     colour = cv2.resize(image, size, interpolation=interpolation).astype(np.float32)
     return CutOut(colour * alpha[..., None], alpha)
+
+
+def recoloured(thing: CutOut, rng: np.random.Generator) -> CutOut:
+    """The same object in slightly other colours."""
+    factors = rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    return CutOut(np.minimum(thing.colour * factors, 255 * thing.alpha[..., None]), thing.alpha)
 
 
 def centred(picture: Shaped[np.ndarray, "h w *c"]) -> Float64[np.ndarray, "3 3"]:

@@ -27,11 +27,11 @@ def embedded_stills(split: str, min_area: float = 1000.0) -> CocoInstances:
     return CocoInstances(str(annotations), str(files(skimage.data)), split=split, min_area=min_area)
 
 
-def embedded_training_stills(repeats: int, collages: int, collage_size: int, seed: int) -> StillSource:
+def embedded_training_stills(repeats: float, collages: int, collage_size: int, seed: int) -> StillSource:
     """The training photographs, each several times, beside collages made of them and of embedded textures.
 
     Args:
-        repeats: how often each photograph stands in the set.
+        repeats: how often each photograph stands in a pass through the set.
         collages: how many collages stand beside them.
         collage_size: side of a collage in pixels.
         seed: base seed of the collages.

@@ -7,12 +7,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from vosmem.data.cutouts import CutOut, cut_out
+from vosmem.data.cutouts import CutOut, choose_donor, cut_out, recoloured
 from vosmem.data.motion import num_knots, smooth_path, through_knots, wander
 from vosmem.data.stills import StillSource
 from vosmem.errors import InputError
 
-DONOR_TRIES = 40
 BEND_GRID = 4  # points a side of an object's deformation
 REACH = 0.38  # how far from the middle an object's centre wanders, as a share of the frame's sides
 Range = tuple[float, float]
@@ -142,10 +141,11 @@ def stage(source: StillSource, scene: Scene, rng: np.random.Generator) -> Stagin
         InputError: the stills hold no object that can be cut out.
     """
     count = int(rng.integers(scene.num_objects[0], scene.num_objects[1] + 1))
-    donors = [_donor(source, rng) for _ in range(count)]
+    donors = [choose_donor(source, rng) for _ in range(count)]
     actors = [_actor(source, donor, label, scene, rng) for label, donor in enumerate(donors, start=1)]
     for _ in range(int(rng.integers(scene.num_look_alikes[0], scene.num_look_alikes[1] + 1))):
-        actors.append(_disguised(_actor(source, donors[int(rng.integers(count))], 0, scene, rng), rng))
+        copy = _actor(source, donors[int(rng.integers(count))], 0, scene, rng)
+        actors.append(copy._replace(thing=recoloured(copy.thing, rng)))
     way = scene.camera_shift * scene.short_side
     return Staging(
         actors=[actors[place] for place in rng.permutation(len(actors))],
@@ -195,32 +195,3 @@ def _backdrop(
     scale = spare * max(scene.height / photograph.shape[0], scene.width / photograph.shape[1])
     size = (round(photograph.shape[1] * scale), round(photograph.shape[0] * scale))
     return cv2.resize(photograph, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-
-
-def _donor(source: StillSource, rng: np.random.Generator) -> tuple[int, int]:
-    """A still and an object of it that looks whole: neither a speck nor cut off along the picture's border."""
-    best = None
-    for _ in range(DONOR_TRIES):
-        item = int(rng.integers(len(source)))
-        labels = source.read(item).labels
-        ids = np.unique(labels[labels > 0])
-        if not len(ids):
-            continue
-        label = int(rng.choice(ids))
-        mask = labels == label
-        share = mask.mean()
-        border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).sum() / np.sqrt(mask.sum())
-        if 0.01 <= share <= 0.6 and border < 0.4:
-            return item, label
-        if share >= 0.001 and (best is None or border < best[0]):
-            best = (border, item, label)
-    if best is None:
-        raise InputError(f"none of {DONOR_TRIES} stills drawn holds an object that can be cut out")
-    return best[1], best[2]
-
-
-def _disguised(actor: Actor, rng: np.random.Generator) -> Actor:
-    """The same object in slightly other colours."""
-    factors = rng.uniform(0.85, 1.15, 3).astype(np.float32)
-    colour = np.minimum(actor.thing.colour * factors, 255 * actor.thing.alpha[..., None])
-    return actor._replace(thing=CutOut(colour, actor.thing.alpha))

@@ -178,7 +178,7 @@ class SyntheticSequences(Sequence[ClipSequence]):
 
     def _make(self, place: int) -> ClipSequence:
         item = place % len(self.source)
-        frames, labels, num_objects = self.synthesis(self.source.read(item), (self.seed, 0, place))
+        frames, labels, num_objects = self.synthesis(self.source.read(item), (self.seed, 0, place), self.source)
         return ClipSequence(f"{Path(self.source.name(item)).stem}_{place:03d}", frames, labels, num_objects)
 
 

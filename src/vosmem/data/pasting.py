@@ -1,0 +1,80 @@
+"""Objects of other stills that move by themselves through a clip."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vosmem.data.cutouts import CutOut, centred, choose_donor, cut_out, paste, recoloured, turned
+from vosmem.data.stills import Still, StillSource
+
+DONOR_TRIES = 8
+
+
+@dataclass(frozen=True)
+class Pasting:
+    """Lays cut-out objects over a clip, each with a motion of its own.
+
+    The affine maps of a clip move a photograph as a whole, so an object never moves against what is behind it. Pasted
+    objects do: some are followed, others hide what is followed, and copies of followed objects are background.
+
+    Args:
+        count: objects pasted in a clip, least and most.
+        size: longer side of an object, as a share of the picture's short side.
+        follow: probability that a pasted object is followed, where the clip has room for it.
+        look_alike: probability that a copy of one of the clip's own objects is pasted instead, as background.
+        shift: greatest way between two frames, along each axis, as a share of the picture's short side.
+        turn: greatest rotation between two frames to either side, in degrees.
+        grow: least and greatest change of scale between two frames.
+    """
+
+    count: tuple[int, int]
+    size: tuple[float, float]
+    follow: float
+    look_alike: float
+    shift: float
+    turn: float
+    grow: tuple[float, float]
+
+    def __call__(
+        self, still: Still, donors: StillSource, num_frames: int, max_objects: int, rng: np.random.Generator
+    ) -> list[Still]:
+        """The still as each frame of a clip sees it, before the camera moves.
+
+        Args:
+            still: picture and objects 1..K of the clip.
+            donors: where pasted objects come from.
+            num_frames: length of the clip.
+            max_objects: objects that a clip may follow; pasted ones get the ids after K.
+            rng: where the draws come from.
+        """
+        scenes = [Still(still.image.copy(), still.labels.copy()) for _ in range(num_frames)]
+        followed = int(still.labels.max())
+        for _ in range(int(rng.integers(self.count[0], self.count[1] + 1))):
+            side = rng.uniform(*self.size) * min(still.labels.shape)
+            if still.labels.any() and rng.random() < self.look_alike:
+                thing, label = self._copy(still, side, rng), 0
+            else:
+                item, donated = choose_donor(donors, rng, DONOR_TRIES)
+                thing, label = cut_out(donors.read(item), donated, side * self.grow[1]), 0
+                if followed < max_objects and rng.random() < self.follow:
+                    label = followed = followed + 1
+            self._move(scenes, thing, label, rng)
+        return scenes
+
+    def _copy(self, still: Still, side: float, rng: np.random.Generator) -> CutOut:
+        own = np.unique(still.labels[still.labels > 0])
+        return recoloured(cut_out(still, int(rng.choice(own)), side * self.grow[1]), rng)
+
+    def _move(self, scenes: list[Still], thing: CutOut, label: int, rng: np.random.Generator) -> None:
+        """Paste along a random path; a step that would leave the picture is taken the other way."""
+        height, width = scenes[0].labels.shape
+        x, y = rng.uniform(0.15, 0.85, 2) * (width, height)
+        degrees, scale, mirror = rng.uniform(-15, 15), 1 / self.grow[1], bool(rng.integers(2))
+        for scene in scenes:
+            place = turned(float(degrees), float(scale), float(x), float(y), mirror)
+            paste(scene.image, scene.labels, thing, place @ centred(thing.alpha), label)
+            step_x, step_y = rng.uniform(-self.shift, self.shift, 2) * min(height, width)
+            x += step_x if 0 <= x + step_x <= width else -step_x
+            y += step_y if 0 <= y + step_y <= height else -step_y
+            degrees += rng.uniform(-self.turn, self.turn)
+            scale *= rng.uniform(*self.grow)
