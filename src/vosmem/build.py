@@ -1,7 +1,7 @@
 """Configuration to objects: the only place that knows Hydra and OmegaConf."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from vosmem.checkpoints import load_reference_stm, load_weights, read_checkpoint
 from vosmem.data.datamodules import PretrainData
+from vosmem.data.rendered import RenderedVideos
+from vosmem.data.stills import StillSource
+from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.report import results, write_results
 from vosmem.evaluation.run import Method, SequenceRun, evaluate_sequences
+from vosmem.inference.export import write_davis
 from vosmem.inference.precision import has_fast_bfloat16
 from vosmem.inference.writer import write_labels
 from vosmem.networks.stm import STM
@@ -24,6 +28,7 @@ from vosmem.training.calibration import Calibration
 from vosmem.training.callbacks import KeepConfig
 from vosmem.training.modules import PretrainModule
 from vosmem.training.run import TrainingReport, hush_lightning, run_training
+from vosmem.visualization.contact_sheet import clip_rows, contact_sheet, rendered_rows, still_rows
 
 
 def make(config: DictConfig, **extra: Any) -> Any:
@@ -174,6 +179,35 @@ def _method(config: DictConfig, device: torch.device) -> Callable[[], Method]:
         raise InputError("no checkpoint is given: set checkpoint=FILE, or method=copy_first_mask for the floor")
     network = load_network(config.checkpoint).to(device).eval()
     return lambda: factory(network)
+
+
+def gallery(config: DictConfig) -> Path:
+    """What `vosmem data gallery` does; returns where the sheet lies.
+
+    Raises:
+        InputError: the stills cannot be used, or `show` is unknown.
+    """
+    source: StillSource = make(config.stills)
+    if config.show == "stills":
+        rows = still_rows(source, config.count, config.seed)
+    elif config.show == "clips":
+        rows = clip_rows(source, make(config.synthesis), config.count, config.seed)
+    elif config.show == "rendered":
+        videos = RenderedVideos(source, make(config.scene), config.count, config.seed)
+        rows = rendered_rows(videos, config.frames)
+    else:
+        raise InputError(f"show={config.show!r} is unknown: use stills, clips or rendered")
+    return contact_sheet(list(rows), Path(config.paths.output_dir) / "gallery.png", config.height)
+
+
+def render(config: DictConfig) -> Iterator[VideoSequence]:
+    """What `vosmem data render` does, video by video.
+
+    Raises:
+        InputError: the stills cannot be used, or the output folder holds a data set.
+    """
+    videos = RenderedVideos(make(config.stills), make(config.scene), config.count, config.seed)
+    return write_davis(videos, Path(config.output), config.image_set, config.quality)
 
 
 def load_network(path: str | os.PathLike[str]) -> STM:

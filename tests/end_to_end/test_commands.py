@@ -28,9 +28,44 @@ def test_help_comes_at_once(tmp_path):
     start = time.monotonic()
     done = vosmem("--help", cwd=tmp_path)
     assert time.monotonic() - start < 1
-    for command in ("train", "evaluate", "score"):
+    for command in ("train", "evaluate", "data", "score"):
         assert command in done.stdout
     assert vosmem("--version", cwd=tmp_path).stdout.startswith("vosmem ")
+
+
+@pytest.mark.parametrize("show", ["stills", "clips", "rendered"])
+def test_a_gallery_of_own_stills(folder, show):
+    done = vosmem(
+        "data", "gallery", f"show={show}", "stills=folder", "paths.stills=stills", "synthesis.size=32", "count=2",
+        "scene.height=32", "scene.width=48", f"hydra.run.dir=gallery_{show}", cwd=folder,
+    )  # fmt: skip
+    sheet = folder / f"gallery_{show}" / "gallery.png"
+    assert str(sheet) in done.stdout
+    assert Image.open(sheet).height > 160
+
+
+def test_rendered_videos_can_be_evaluated(folder):
+    vosmem(
+        "data", "render", "output=rendered", "stills=folder", "paths.stills=stills", "count=2", "scene.height=48",
+        "scene.width=64", "scene.num_frames=4", cwd=folder,
+    )  # fmt: skip
+    vosmem(
+        "evaluate", "method=copy_first_mask", "dataset=davis17", "dataset.root=rendered", "hydra.run.dir=copied",
+        cwd=folder,
+    )  # fmt: skip
+    outcome = json.loads((folder / "copied" / "results.json").read_text())
+    assert sorted(outcome["masks_used"]) == ["rendered_0000", "rendered_0001"]
+    again = vosmem("data", "render", "output=rendered", cwd=folder, check=False)
+    assert again.returncode == 2 and again.stderr.count("\n") == 1 and "holds a data set already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(["galery"], "'galery'"), (["gallery", "show=all"], "show='all'"), (["gallery", "stills=folder"], "not found")],
+)
+def test_bad_input_of_data_commands(folder, arguments, named):
+    done = vosmem("data", *arguments, cwd=folder / "davis", check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
 
 
 def test_a_training_leaves_everything(folder):

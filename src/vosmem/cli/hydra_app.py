@@ -18,7 +18,7 @@ def run_hydra(command: str, task: Callable[[DictConfig], None], arguments: list[
     """Compose the primary config of a command and run the task, once or as a multirun.
 
     Args:
-        command: name of the subcommand and of its primary config.
+        command: the subcommand as it is typed; its last word names the primary config.
         task: takes the composed config.
         arguments: what stands behind the subcommand on the command line.
 
@@ -45,7 +45,7 @@ def run_hydra(command: str, task: Callable[[DictConfig], None], arguments: list[
     sys.argv = [f"{original[0]} {command}", *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed by Hydra
     try:
-        hydra.main(version_base="1.3", config_path="pkg://vosmem.conf", config_name=command)(job)()
+        hydra.main(version_base="1.3", config_path="pkg://vosmem.conf", config_name=command.split()[-1])(job)()
         if failures:
             raise failures[0]
     except (HydraException, OmegaConfBaseException) as error:
@@ -65,7 +65,7 @@ def _pin_command_line(command: str, config_dir: str | None) -> None:
     hydra_config = HydraConfig.get()
     flags = ["--config-dir", config_dir] if config_dir else []
     program = sys.argv[0].removesuffix(f" {command}")
-    sys.argv = [program, command, *flags, *hydra_config.overrides.task]
+    sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task]
     with read_write(hydra_config):  # type: ignore[arg-type]
         hydra_config.run.dir = hydra_config.runtime.output_dir
 

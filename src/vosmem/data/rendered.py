@@ -35,7 +35,7 @@ class RenderedSequence:
 
     def __init__(self, name: str, source: StillSource, scene: Scene, seed: Sequence[int]):
         self.name, self.scene, self._seed = name, scene, tuple(seed)
-        self.frame_names = [f"{t:05d}" for t in range(scene.num_frames)]
+        self.frame_names: Sequence[str] = [f"{t:05d}" for t in range(scene.num_frames)]
         for attempt in range(1 + REDRAWS):
             rng = np.random.default_rng((*seed, attempt))
             self._staging = stage(source, scene, rng)
@@ -45,7 +45,7 @@ class RenderedSequence:
                 break
         if not len(seen):
             raise InputError(f"rendered video {name!r}: no object is seen in frame 0 after {REDRAWS} draws")
-        self.object_ids = tuple(range(1, len(seen) + 1))
+        self.object_ids: tuple[int, ...] = tuple(range(1, len(seen) + 1))
         slots = {int(label): slot for slot, label in enumerate(seen, start=1)}
         actors = [actor._replace(label=slots.get(actor.label, 0)) for actor in self._staging.actors]
         self._staging = self._staging._replace(actors=actors)

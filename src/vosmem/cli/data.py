@@ -1,0 +1,46 @@
+"""`vosmem data gallery` and `vosmem data render`."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import track
+
+from vosmem.cli.hydra_app import run_hydra
+from vosmem.errors import InputError
+
+USAGE = """usage: vosmem data COMMAND [key=value ...]
+
+  gallery  a contact sheet of stills, clips or rendered videos
+           (vosmem data gallery show=clips stills=embedded synthesis=rich)
+  render   videos rendered from stills, written in DAVIS layout
+           (vosmem data render output=DIR stills=embedded count=10)
+
+vosmem data COMMAND --cfg job prints all keys."""
+
+
+def run(arguments: list[str]) -> None:
+    """Run the command named first with the overrides that follow."""
+    tasks = {"gallery": _gallery, "render": _render}
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        print(USAGE)
+    elif name in tasks:
+        run_hydra(f"data {name}", tasks[name], arguments[1:])
+    else:
+        raise InputError(f"unknown data command {name!r}: use one of {', '.join(tasks)}")
+
+
+def _gallery(config: DictConfig) -> None:
+    from vosmem.build import gallery
+
+    Console(soft_wrap=True, highlight=False).print(f"contact sheet  {gallery(config)}")
+
+
+def _render(config: DictConfig) -> None:
+    from vosmem.build import render
+
+    console = Console(soft_wrap=True, highlight=False)
+    for video in track(render(config), total=config.count, description="rendering", console=console):
+        console.print(f"{video.name}: {len(video)} frames, {len(video.object_ids)} objects")
+    console.print(f"videos  {Path(config.output)}")

@@ -1,0 +1,106 @@
+"""Contact sheets: what stills, clips and rendered videos look like, with their objects tinted."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from vosmem.data.clips import ClipSynthesis
+from vosmem.data.rendered import RenderedVideos
+from vosmem.data.stills import StillSource
+from vosmem.visualization.overlay import overlay
+
+GAP = 4
+CAPTION = 18
+Picture = UInt8[np.ndarray, "H W 3"]
+
+
+class SheetRow(NamedTuple):
+    """A line of a sheet.
+
+    Attributes:
+        caption: what stands over it.
+        pictures: RGB bytes, of any sizes.
+    """
+
+    caption: str
+    pictures: list[Picture]
+
+
+def still_rows(source: StillSource, count: int, seed: int, columns: int = 3) -> Iterator[SheetRow]:
+    """Random stills, plain and tinted, several in a line."""
+    items = _draw(len(source), count, seed)
+    for start in range(0, len(items), columns):
+        pictures, names = [], []
+        for item in items[start : start + columns]:
+            still = source.read(item)
+            pictures += [still.image, overlay(still.image, _compact(still.labels))]
+            names.append(f"{source.name(item)} ({len(np.unique(still.labels[still.labels > 0]))})")
+        yield SheetRow("   ".join(names), pictures)
+
+
+def clip_rows(source: StillSource, synthesis: ClipSynthesis, count: int, seed: int) -> Iterator[SheetRow]:
+    """Random stills and a clip of each: every frame plain, then tinted."""
+    for place, item in enumerate(_draw(len(source), count, seed)):
+        still = source.read(item)
+        frames, labels, num_objects = synthesis(still, (seed, 0, place), source)
+        tinted = [overlay(frame, mask) for frame, mask in zip(frames, labels, strict=True)]
+        pictures = [overlay(still.image, _compact(still.labels)), *frames, *tinted]
+        yield SheetRow(f"{source.name(item)}, {num_objects} objects", pictures)
+
+
+def rendered_rows(videos: RenderedVideos, frames: int) -> Iterator[SheetRow]:
+    """Frames of each video spread over its length; every second one plain."""
+    for video in videos:
+        times = np.linspace(0, len(video) - 1, frames).round().astype(int)
+        pictures = []
+        for place, t in enumerate(times):
+            frame, labels = video.render(int(t))
+            pictures.append(frame if place % 2 else overlay(frame, labels))
+        yield SheetRow(f"{video.name}, {len(video.object_ids)} objects, {len(video)} frames", pictures)
+
+
+def contact_sheet(rows: Sequence[SheetRow], path: Path, height: int) -> Path:
+    """Write lines of pictures under their captions.
+
+    Args:
+        rows: the lines; at least one.
+        path: the picture to write; its folder is made.
+        height: of every picture, in pixels.
+    """
+    strips = [np.concatenate([_spaced(_to_height(picture, height)) for picture in row.pictures], 1) for row in rows]
+    width = max(strip.shape[1] for strip in strips)
+    sheet = Image.new("RGB", (width, len(rows) * (CAPTION + height + GAP)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
+    for place, (row, strip) in enumerate(zip(rows, strips, strict=True)):
+        top = place * (CAPTION + height + GAP)
+        draw.text((2, top + 2), row.caption, fill=(40, 40, 40), font=font)
+        sheet.paste(Image.fromarray(strip), (0, top + CAPTION))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+    return path
+
+
+def _draw(length: int, count: int, seed: int) -> list[int]:
+    return sorted(int(item) for item in np.random.default_rng(seed).permutation(length)[:count])
+
+
+def _compact(labels: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
+    """Ids without gaps, so that neighbours get colours that differ."""
+    ids = np.unique(labels[labels > 0])
+    table = np.zeros(256, np.uint8)
+    table[ids] = np.arange(1, len(ids) + 1)
+    return table[labels]
+
+
+def _to_height(picture: Picture, height: int) -> UInt8[np.ndarray, "h w 3"]:
+    size = (max(1, round(picture.shape[1] * height / picture.shape[0])), height)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if height < picture.shape[0] else cv2.INTER_CUBIC)
+
+
+def _spaced(picture: Picture) -> UInt8[np.ndarray, "H w 3"]:
+    return np.pad(picture, ((0, 0), (0, GAP), (0, 0)), constant_values=255)
