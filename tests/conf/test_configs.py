@@ -50,6 +50,7 @@ OVERRIDDEN = {
     "pretrain": {"model.backbone": "resnet50", "validate_every_steps": 10_000},
     "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 300},
     "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
+    "pretrain_long": {"synthesis.size": 256, "validate_every_steps": 300},
 }
 
 

@@ -1,0 +1,63 @@
+"""How many clips a second the loader makes, by worker processes and by synthesis.
+
+    python -m benchmarks.loader [KEY=VALUE ...]      (overrides of `vosmem train`; embedded stills by default)
+
+The numbers of workers take turns, several times, and medians are compared, so that a busy neighbour slows all alike.
+"""
+
+import os
+import statistics
+import sys
+import time
+
+import cv2
+from hydra import compose, initialize_config_module
+from hydra.utils import instantiate
+
+from vosmem.data.datamodules import PretrainData
+
+WORKERS = (0, 1, 2)
+NUM_REPEATS = 3
+NUM_CLIPS = 48
+
+
+def clips_per_second(data: PretrainData) -> float:
+    """Rate of one epoch, the start of the workers left out."""
+    batches = iter(data.train_dataloader())
+    next(batches)
+    start, count = time.perf_counter(), 0
+    for batch in batches:
+        count += len(batch.frames)
+    return count / (time.perf_counter() - start)
+
+
+def make(overrides: list[str], synthesis: str, num_workers: int) -> PretrainData:
+    """The data module of a training with these overrides."""
+    config = compose(
+        "train",
+        overrides=[
+            "paths.output_dir=unused", "data=embedded", f"synthesis={synthesis}", "synthesis.size=256",
+            f"data.samples_per_epoch={NUM_CLIPS}", f"data.num_workers={num_workers}", *overrides,
+        ],
+    )  # fmt: skip
+    data: PretrainData = instantiate(config.data)
+    return data
+
+
+def main() -> None:
+    """Print the median rate of each synthesis and number of workers, and its ratio to no worker."""
+    cv2.setNumThreads(1)  # as in a worker
+    print(
+        f"{os.cpu_count()} cores; clips of 3 frames of 256 x 256; medians of {NUM_REPEATS} epochs of {NUM_CLIPS} clips"
+    )
+    with initialize_config_module("vosmem.conf", version_base="1.3"):
+        for synthesis in ("paper", "rich"):
+            sets = {count: make(sys.argv[1:], synthesis, count) for count in WORKERS}
+            turns = [[clips_per_second(data) for data in sets.values()] for _ in range(NUM_REPEATS)]
+            medians = [statistics.median(rates) for rates in zip(*turns, strict=True)]
+            for count, rate in zip(WORKERS, medians, strict=True):
+                print(f"{synthesis:<8} {count} workers  {rate:7.1f} clips/s  {rate / medians[0]:4.1f} x")
+
+
+if __name__ == "__main__":
+    main()
