@@ -5,6 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
 
 from vosmem.data.clips import ClipSynthesis, SyntheticClips
 from vosmem.data.datamodules import PretrainData
@@ -21,13 +24,33 @@ def naming(*parts):
     return r"\A" + "".join(f".*{re.escape(part)}" for part in parts) + r".*\Z"
 
 
-@pytest.fixture
-def make(stills):
+def plain_synthesis():
+    return ClipSynthesis(32, [ZoomShortSide(32)], [CropAffine(32, rotate=(-20.0, 20.0))], max_objects=1)
+
+
+def rich_synthesis():
+    """All that `conf/synthesis/rich.yaml` has: other stills' objects, bending, blur, JPEG."""
+    GlobalHydra.instance().clear()
+    with initialize_config_module("vosmem.conf", version_base="1.3"):
+        config = compose(
+            "gallery",
+            overrides=[
+                "synthesis=rich",
+                "synthesis.size=32",
+                "synthesis.max_objects=1",
+                "synthesis.min_object_pixels=16",
+            ],
+        )
+    return instantiate(config.synthesis)
+
+
+@pytest.fixture(params=[plain_synthesis, rich_synthesis])
+def make(stills, request):
     """Makes the data of a run on four stills."""
 
     def make_data(num_sequences=0, world_size=1, rank=0, **options):
         source = ImageMaskFolder(str(stills))
-        synthesis = ClipSynthesis(32, [ZoomShortSide(32)], [CropAffine(32, rotate=(-20.0, 20.0))], max_objects=1)
+        synthesis = request.param()
         sequences = SyntheticSequences(source, synthesis, num_sequences, seed=1)
         settings = {"batch_size": 4, "device_batch_size": 2, "samples_per_epoch": 12, "seed": 3, "num_workers": 0}
         data = PretrainData(source=source, synthesis=synthesis, sequences=sequences, **(settings | options))

@@ -1,5 +1,6 @@
 """Objects of other stills that move by themselves through a clip."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,13 +28,13 @@ class Pasting:
         grow: least and greatest change of scale between two frames.
     """
 
-    count: tuple[int, int]
-    size: tuple[float, float]
+    count: Sequence[int]
+    size: Sequence[float]
     follow: float
     look_alike: float
     shift: float
     turn: float
-    grow: tuple[float, float]
+    grow: Sequence[float]
 
     def __call__(
         self, still: Still, donors: StillSource, num_frames: int, max_objects: int, rng: np.random.Generator
@@ -50,7 +51,7 @@ class Pasting:
         scenes = [Still(still.image.copy(), still.labels.copy()) for _ in range(num_frames)]
         followed = int(still.labels.max())
         for _ in range(int(rng.integers(self.count[0], self.count[1] + 1))):
-            side = rng.uniform(*self.size) * min(still.labels.shape)
+            side = rng.uniform(self.size[0], self.size[1]) * min(still.labels.shape)
             if still.labels.any() and rng.random() < self.look_alike:
                 thing, label = self._copy(still, side, rng), 0
             else:
@@ -77,4 +78,4 @@ class Pasting:
             x += step_x if 0 <= x + step_x <= width else -step_x
             y += step_y if 0 <= y + step_y <= height else -step_y
             degrees += rng.uniform(-self.turn, self.turn)
-            scale *= rng.uniform(*self.grow)
+            scale *= rng.uniform(self.grow[0], self.grow[1])

@@ -36,9 +36,10 @@ class RenderedSequence:
     def __init__(self, name: str, source: StillSource, scene: Scene, seed: Sequence[int]):
         self.name, self.scene, self._seed = name, scene, tuple(seed)
         self.frame_names: Sequence[str] = [f"{t:05d}" for t in range(scene.num_frames)]
+        self._latest: tuple[int, np.ndarray, np.ndarray] | None
         for attempt in range(1 + REDRAWS):
             rng = np.random.default_rng((*seed, attempt))
-            self._staging = stage(source, scene, rng)
+            self._staging, self._latest = stage(source, scene, rng), None
             shown = np.bincount(self.render(0)[1].ravel(), minlength=256)[1:]
             seen = np.flatnonzero(shown >= scene.min_object_share * scene.height * scene.width) + 1
             if len(seen) == len({actor.label for actor in self._staging.actors} - {0}):
@@ -48,7 +49,7 @@ class RenderedSequence:
         self.object_ids: tuple[int, ...] = tuple(range(1, len(seen) + 1))
         slots = {int(label): slot for slot, label in enumerate(seen, start=1)}
         actors = [actor._replace(label=slots.get(actor.label, 0)) for actor in self._staging.actors]
-        self._staging = self._staging._replace(actors=actors)
+        self._staging, self._latest = self._staging._replace(actors=actors), None
 
     def __len__(self) -> int:
         return self.scene.num_frames
@@ -66,7 +67,12 @@ class RenderedSequence:
         return self.labels(0) if t == 0 else None
 
     def render(self, t: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]]:
-        """Frame t and its labels."""
+        """Frame t and its labels; the latest are kept, since frame and labels are asked for in turn."""
+        if self._latest is None or self._latest[0] != t:
+            self._latest = (t, *self._render(t))
+        return self._latest[1:]
+
+    def _render(self, t: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]]:
         scene, staging = self.scene, self._staging
         shown = turned(0.0, 1.0, (scene.width - 1) / 2, (scene.height - 1) / 2)
         camera = turned(staging.camera_degrees[t], staging.camera_zoom[t], staging.camera_x[t], staging.camera_y[t])

@@ -1,5 +1,6 @@
 """What a rendered video holds: its objects, their background and how all of it moves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from vosmem.errors import InputError
 
 BEND_GRID = 4  # points a side of an object's deformation
 REACH = 0.38  # how far from the middle an object's centre wanders, as a share of the frame's sides
-Range = tuple[float, float]
+Range = Sequence[float]  # least and greatest
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Scene:
     height: int
     width: int
     num_frames: int = 60
-    num_objects: tuple[int, int] = (1, 5)
-    num_look_alikes: tuple[int, int] = (0, 2)
+    num_objects: Sequence[int] = (1, 5)
+    num_look_alikes: Sequence[int] = (0, 2)
     object_size: Range = (0.3, 0.8)
     speed: float = 0.012
     turn: float = 35.0
@@ -164,7 +165,7 @@ def _path(scene: Scene, rng: np.random.Generator, low: float, high: float) -> Fl
 
 
 def _actor(source: StillSource, donor: tuple[int, int], label: int, scene: Scene, rng: np.random.Generator) -> Actor:
-    side = rng.uniform(*scene.object_size) * scene.short_side
+    side = rng.uniform(scene.object_size[0], scene.object_size[1]) * scene.short_side
     thing = cut_out(source.read(donor[0]), donor[1], side * scene.grow[1])
     knots = num_knots(scene.num_frames, scene.frames_per_knot)
     step = scene.speed * scene.frames_per_knot * scene.short_side

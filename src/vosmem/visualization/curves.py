@@ -40,7 +40,7 @@ def plot_curves(metrics: pd.DataFrame, path: Path) -> Path:
             loss["step"], loss["train/loss"].rolling(window, min_periods=1).mean(), color="C0", label="running mean"
         )
         left.legend(frameon=False)
-    left.set(title="training loss", xlabel="step", ylabel="cross entropy")
+    left.set(title="training loss", xlabel="step", ylabel="loss")
     for name, style in (("J&F", "C3-o"), ("J", "C0--"), ("F", "C2--")):
         column = f"val/{name}"
         if column in metrics:
