@@ -181,7 +181,7 @@ class TestChooseObjects:
     def test_every_label_chosen_is_one_object_and_the_rest_is_background(self, ids, background, most, seed):
         present = {0, *ids} if background or not ids else set(ids)
         labels = np.resize(np.array(sorted(present), np.uint8), (7, 7))
-        chosen = choose_objects(labels, most, np.random.default_rng(seed))
+        chosen = choose_objects(labels, most, np.random.default_rng(seed))[labels]
         pairs = set(zip(chosen.ravel().tolist(), labels.ravel().tolist(), strict=True))
         picked = {new: old for new, old in pairs if new}
         assert sorted(picked) == list(range(1, len(picked) + 1))
@@ -195,7 +195,7 @@ class TestChooseObjects:
         labels, objects = np.array([ids], np.uint8), [i for i in ids if i]
         seen = set()
         for seed in range(400):
-            chosen = choose_objects(labels, most, np.random.default_rng(seed))[0]
+            chosen = choose_objects(labels, most, np.random.default_rng(seed))[labels][0]
             seen.add(tuple(ids[list(chosen).index(k)] for k in range(1, chosen.max() + 1)))
         assert seen == {choice for n in range(1, min(most, 3) + 1) for choice in permutations(objects, n)}
 

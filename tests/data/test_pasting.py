@@ -47,7 +47,7 @@ def grey(num_objects):
 
 def scenes(still, seed=0, most=3, **changes):
     pasting = dataclasses.replace(PASTING, **changes)
-    return pasting(still, Red(), 3, most, np.random.default_rng(seed))
+    return pasting([still] * 3, Red(), most, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize(("own", "expected"), [(0, {1}), (1, {1, 2}), (3, {1, 2, 3})])

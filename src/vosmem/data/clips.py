@@ -1,7 +1,7 @@
 """Clips from stills: one photograph seen under several random affine maps is a short video with exact masks."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would look for a newer version on the network
@@ -75,16 +75,48 @@ class ClipSynthesis:
             thrown away, at most 5 times; then the whole photograph is taken, without augmentation. K is 0 only if
             the still has no object.
         """
+        return self.of_frames(lambda rng: [still] * self.num_frames, seed, donors)
+
+    def of_frames(
+        self,
+        take: Callable[[np.random.Generator], Sequence[Still]],
+        seed: Sequence[int],
+        donors: StillSource | None = None,
+    ) -> tuple[np.ndarray, np.ndarray, int]:
+        """Make a clip of frames that a function takes, anew for each draw.
+
+        Args:
+            take: gives `num_frames` frames with their objects, of one size.
+            seed: numbers that name the sample.
+            donors: stills whose objects may be pasted.
+
+        Returns:
+            as calling the synthesis does, with the whole frames in place of the whole photograph.
+        """
         for attempt in range(1 + REDRAWS):
             draw = _seeds((*seed, attempt), 3 + self.num_frames)
-            chosen = Still(still.image, choose_objects(still.labels, self.max_objects, np.random.default_rng(draw[0])))
+            rng = np.random.default_rng(draw[0])
+            taken = take(rng)
+            table = choose_objects(taken[0].labels, self.max_objects, rng)
+            chosen = [Still(moment.image, table[moment.labels]) for moment in taken]
             frames, labels = self._draw(chosen, draw[1:], donors)
             labels, count = keep_first_objects(labels, self.min_object_pixels)
             if count:
                 return frames, labels, count
-        image = cv2.resize(still.image, (self.size, self.size), interpolation=cv2.INTER_AREA)
-        labels, count = keep_first_objects(np.stack([self._shrink(chosen.labels)] * self.num_frames), 1)
-        return np.stack([image] * self.num_frames), labels, count
+        size = (self.size, self.size)
+        frames = np.stack([cv2.resize(moment.image, size, interpolation=cv2.INTER_AREA) for moment in chosen])
+        labels, count = keep_first_objects(np.stack([self._shrink(moment.labels) for moment in chosen]), 1)
+        return frames, labels, count
+
+    def _alike(self, moments: Sequence[Still], seed: int) -> list[Still]:
+        """The clip's transforms with the same draws for each frame; one still is transformed once."""
+        made: dict[int, Still] = {}
+        for moment in moments:
+            if id(moment.image) not in made:
+                self._per_clip.set_random_seed(seed)
+                done = self._per_clip(image=moment.image, mask=moment.labels)
+                made[id(moment.image)] = Still(done["image"], done["mask"])
+        return [made[id(moment.image)] for moment in moments]
 
     def _shrink(self, labels: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "h w"]:
         """Labels of the whole photograph at the clip's size; an object too thin for the nearest label stays too."""
@@ -94,13 +126,12 @@ class ClipSynthesis:
             small[cv2.resize(mask, (self.size, self.size), interpolation=cv2.INTER_AREA) > 0] = label
         return small
 
-    def _draw(self, still: Still, seeds: Sequence[int], donors: StillSource | None) -> tuple[np.ndarray, np.ndarray]:
-        self._per_clip.set_random_seed(seeds[0])
-        base = self._per_clip(image=still.image, mask=still.labels)
-        moments = [Still(base["image"], base["mask"])] * self.num_frames
+    def _draw(
+        self, moments: Sequence[Still], seeds: Sequence[int], donors: StillSource | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        moments = self._alike(moments, seeds[0])
         if self.pasting is not None and donors is not None:
-            rng = np.random.default_rng(seeds[-1])
-            moments = self.pasting(moments[0], donors, self.num_frames, self.max_objects, rng)
+            moments = self.pasting(moments, donors, self.max_objects, np.random.default_rng(seeds[-1]))
         frames, labels = [], []
         for moment, seed in zip(moments, seeds[1:-1], strict=True):
             self._per_frame.set_random_seed(seed)
@@ -139,8 +170,8 @@ class SyntheticClips(Dataset):
         )
 
 
-def choose_objects(labels: UInt8[np.ndarray, "H W"], most: int, rng: np.random.Generator) -> UInt8[np.ndarray, "H W"]:
-    """Keep a random number of objects, 1 to `most`, renumbered 1.. in random order; the rest becomes background.
+def choose_objects(labels: UInt8[np.ndarray, "H W"], most: int, rng: np.random.Generator) -> UInt8[np.ndarray, "256"]:
+    """A table from ids to a random number of them, 1 to `most`, renumbered 1.. in random order; the rest becomes 0.
 
     The number is random because a network that always gets every object of a photograph can find them without
     looking at the given mask.
@@ -150,7 +181,7 @@ def choose_objects(labels: UInt8[np.ndarray, "H W"], most: int, rng: np.random.G
     chosen = rng.permutation(ids)[:count]
     table = np.zeros(256, np.uint8)
     table[chosen] = np.arange(1, count + 1)
-    return table[labels]
+    return table
 
 
 def keep_first_objects(labels: UInt8[np.ndarray, "T H W"], min_pixels: int) -> tuple[UInt8[np.ndarray, "T H W"], int]:

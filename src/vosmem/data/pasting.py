@@ -37,23 +37,23 @@ class Pasting:
     grow: Sequence[float]
 
     def __call__(
-        self, still: Still, donors: StillSource, num_frames: int, max_objects: int, rng: np.random.Generator
+        self, moments: Sequence[Still], donors: StillSource, max_objects: int, rng: np.random.Generator
     ) -> list[Still]:
-        """The still as each frame of a clip sees it, before the camera moves.
+        """The frames of a clip with objects laid over them, before the camera moves.
 
         Args:
-            still: picture and objects 1..K of the clip.
+            moments: picture and objects 1..K of each frame.
             donors: where pasted objects come from.
-            num_frames: length of the clip.
             max_objects: objects that a clip may follow; pasted ones get the ids after K.
             rng: where the draws come from.
         """
-        scenes = [Still(still.image.copy(), still.labels.copy()) for _ in range(num_frames)]
-        followed = int(still.labels.max())
+        first = moments[0]
+        scenes = [Still(moment.image.copy(), moment.labels.copy()) for moment in moments]
+        followed = int(first.labels.max())
         for _ in range(int(rng.integers(self.count[0], self.count[1] + 1))):
-            side = rng.uniform(self.size[0], self.size[1]) * min(still.labels.shape)
-            if still.labels.any() and rng.random() < self.look_alike:
-                thing, label = self._copy(still, side, rng), 0
+            side = rng.uniform(self.size[0], self.size[1]) * min(first.labels.shape)
+            if first.labels.any() and rng.random() < self.look_alike:
+                thing, label = self._copy(first, side, rng), 0
             else:
                 item, donated = choose_donor(donors, rng, DONOR_TRIES)
                 thing, label = cut_out(donors.read(item), donated, side * self.grow[1]), 0
