@@ -14,14 +14,14 @@ import cv2
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
-from vosmem.data.datamodules import PretrainData
+from vosmem.data.datamodules import ClipData
 
 WORKERS = (0, 1, 2)
 NUM_REPEATS = 3
 NUM_CLIPS = 48
 
 
-def clips_per_second(data: PretrainData) -> float:
+def clips_per_second(data: ClipData) -> float:
     """Rate of one epoch, the start of the workers left out."""
     batches = iter(data.train_dataloader())
     next(batches)
@@ -31,7 +31,7 @@ def clips_per_second(data: PretrainData) -> float:
     return count / (time.perf_counter() - start)
 
 
-def make(overrides: list[str], synthesis: str, num_workers: int) -> PretrainData:
+def make(overrides: list[str], synthesis: str, num_workers: int) -> ClipData:
     """The data module of a training with these overrides."""
     config = compose(
         "train",
@@ -40,7 +40,7 @@ def make(overrides: list[str], synthesis: str, num_workers: int) -> PretrainData
             f"data.samples_per_epoch={NUM_CLIPS}", f"data.num_workers={num_workers}", *overrides,
         ],
     )  # fmt: skip
-    data: PretrainData = instantiate(config.data)
+    data: ClipData = instantiate(config.data)
     return data
 
 

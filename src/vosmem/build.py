@@ -1,7 +1,7 @@
 """Configuration to objects: the only place that knows Hydra and OmegaConf."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from vosmem.checkpoints import load_reference_stm, load_weights, read_checkpoint
-from vosmem.data.datamodules import PretrainData
+from vosmem.data.datamodules import ClipData
 from vosmem.data.rendered import RenderedVideos
 from vosmem.data.stills import StillSource
 from vosmem.data.videos import VideoSequence
@@ -56,8 +56,10 @@ def train(config: DictConfig) -> TrainingReport:
 
     hush_lightning()
     pl.seed_everything(config.seed, verbose=False)
-    data: PretrainData = make(config.data)
+    data: ClipData = make(config.data)
     module: PretrainModule = make(config.stage)
+    if config.initial_weights is not None:
+        load_weights(module.network, read_network_state(config.initial_weights), "initial_weights")
     trainer = make_trainer(config, plain, data)
     if trainer.is_global_zero:
         output_dir.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ def make_calibration(config: DictConfig) -> Calibration:
     """What is set from data before the first step: batch-norm statistics only where the trunks start from nothing."""
     chosen = config.calibration
     return Calibration(
-        chosen.batches,
+        0 if config.initial_weights is not None else chosen.batches,
         batch_norm=config.model.weights == "none",
         key_std=chosen.key_std,
         discriminant=chosen.discriminant,
@@ -89,7 +91,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
 
 
-def make_trainer(config: DictConfig, plain: dict[str, Any], data: PretrainData) -> pl.Trainer:
+def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> pl.Trainer:
     """A trainer whose accumulation keeps the batch of a step the same however many devices share it."""
     callbacks = [make(callback) for callback in config.callbacks.values()]
     loggers = [make(logger) for logger in config.logger.values()]
@@ -220,12 +222,25 @@ def load_network(path: str | os.PathLike[str]) -> STM:
     if "config" not in content or "state_dict" not in content:
         return load_reference_stm(content)
     network: STM = make(OmegaConf.create({**content["config"]["model"], "weights": "none"}))
-    prefix = "network."
-    state = {
-        name.removeprefix(prefix): value for name, value in content["state_dict"].items() if name.startswith(prefix)
-    }
-    load_weights(network, state, f"checkpoint {str(path)!r}")
+    load_weights(network, _network_part(content["state_dict"]), f"checkpoint {str(path)!r}")
     return network
+
+
+def read_network_state(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    """The network's state dict in a training run's checkpoint, or in the published STM weights.
+
+    Raises:
+        InputError: the file cannot be read, or is neither.
+    """
+    content = read_checkpoint(Path(path))
+    if "state_dict" not in content:
+        return load_reference_stm(content).state_dict()
+    return _network_part(content["state_dict"])
+
+
+def _network_part(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    prefix = "network."
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def pick_device(name: str) -> torch.device:

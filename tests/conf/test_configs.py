@@ -23,6 +23,7 @@ CHOICES = [
     if path.name.endswith(".yaml")
 ]
 FILL = ["paths.output_dir=out", "paths.stills=stills", "trainer.max_steps=10"]
+WITHOUT_STEPS = FILL[:2]
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,15 @@ def test_every_experiment_composes_without_a_gap(name):
 # the wrong place would lose the second.
 OVERRIDDEN = {
     "pretrain": {"model.backbone": "resnet50", "validate_every_steps": 10_000},
+    "main": {
+        "synthesis.frame_transforms.0.rotate": [-15, 15],
+        "validate_every_steps": 2000,
+        "stage.detach_masks": False,
+    },
+    "main_davis": {"model.backbone": "resnet50", "validate_every_steps": 9420},
+    "main_youtubevos": {"videos.frame_step": 5, "validate_every_steps": 9420},
+    "main_davis_youtubevos": {"videos.weights.davis": 5, "validate_every_steps": 9420},
+    "main_rendered": {"curriculum.skips": [10], "validate_every_steps": 200},
     "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 300},
     "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
     "pretrain_long": {"synthesis.size": 256, "validate_every_steps": 300},
@@ -60,6 +70,18 @@ def test_experiments_win_over_defaults(name):
     for key, value in OVERRIDDEN[name].items():
         assert OmegaConf.select(experiment, key) == value
         assert OmegaConf.select(default, key) != value
+
+
+@pytest.mark.parametrize("name", ["main_davis", "main_youtubevos", "main_davis_youtubevos"])
+def test_the_papers_scale_of_main_training(name):
+    config = composed(f"experiment={name}", *WITHOUT_STEPS)
+    clips = config.data.samples_per_epoch // config.data.batch_size
+    assert config.data.samples_per_epoch == 3771 and config.data.batch_size == 4
+    assert config.trainer.max_steps == 260 * clips
+    assert config.synthesis.size == 384 and config.synthesis.num_frames == 3 and config.synthesis.max_objects == 3
+    assert config.optimizer.lr == 1e-5 and config.model.backbone == "resnet50"
+    schedule = instantiate(config.curriculum)
+    assert [schedule(epoch) for epoch in (0, 20, 99, 100, 259)] == [0, 5, 20, 25, 25]
 
 
 def test_the_papers_scale():
@@ -104,7 +126,11 @@ def test_every_key_is_a_keyword_of_its_constructor(group, choice):
             from hydra.utils import get_method
 
             callable_ = get_method(target)
-        parameters = inspect.signature(callable_).parameters
+        parameters = dict(inspect.signature(callable_).parameters)
+        for base in getattr(callable_, "__mro__", ()):  # a class may hand its further keywords on
+            if base.__module__.startswith("vosmem"):
+                parameters |= inspect.signature(base).parameters
+        parameters.pop("settings", None)
         if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             continue
         unknown = [key for key in node if not key.startswith("_") and key not in parameters]

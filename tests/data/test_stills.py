@@ -280,7 +280,7 @@ def test_weights_that_do_not_fit_the_sets(weights, message):
 
 
 def test_no_set_to_join():
-    with pytest.raises(InputError, match=naming("no set of stills")):
+    with pytest.raises(InputError, match=naming("no set")):
         JoinedStills({})
 
 

@@ -164,10 +164,13 @@ class SyntheticClips(Dataset):
     def __getitem__(self, key: SampleKey) -> Clip:
         """The clip of a sampler's key, as tensors without the batch axis."""
         seed = (self.seed, key.epoch, key.place)
-        frames, labels, count = self.synthesis(self.source.read(key.item), seed, self.source)
-        return Clip(
-            torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels), torch.tensor(count)
-        )
+        return as_clip(*self.synthesis(self.source.read(key.item), seed, self.source))
+
+
+def as_clip(frames: UInt8[np.ndarray, "T H W 3"], labels: UInt8[np.ndarray, "T H W"], num_objects: int) -> Clip:
+    """Tensors without the batch axis."""
+    stacked = torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous()
+    return Clip(stacked, torch.from_numpy(labels), torch.tensor(num_objects))
 
 
 def choose_objects(labels: UInt8[np.ndarray, "H W"], most: int, rng: np.random.Generator) -> UInt8[np.ndarray, "256"]:

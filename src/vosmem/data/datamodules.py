@@ -3,30 +3,36 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
+from jaxtyping import Float
 from torch.utils.data import DataLoader, Dataset
 
-from vosmem.data.checks import check_stills
+from vosmem.data.checks import check_stills, check_videos
 from vosmem.data.clips import ClipSynthesis, SyntheticClips
+from vosmem.data.curriculum import SkipSchedule
 from vosmem.data.sampling import ClipSampler
-from vosmem.data.sets import repeats
+from vosmem.data.sets import repeats as repeats_of
 from vosmem.data.stills import StillSource
+from vosmem.data.training_videos import TrainingVideo, folder_videos
+from vosmem.data.video_clips import VideoClips
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 
 
-class PretrainData(pl.LightningDataModule):
-    """Synthetic clips of stills for training, sequences for validation.
+class ClipData(pl.LightningDataModule):
+    """Clips for training in an order that resumes, sequences for validation.
 
     Args:
-        source: the training stills.
-        synthesis: how a still becomes a training clip.
+        clips: makes the clip of a sampler's key.
+        repeats: how often each element of what the clips are made of stands in a pass through it.
         sequences: what validation scores: clips of held-out stills, or videos.
         batch_size: clips of one optimiser step, over all devices.
         device_batch_size: clips that one device takes at a time; gradients are accumulated up to `batch_size`.
-        samples_per_epoch: clips of an epoch; None is one pass through the stills. Rounded down to whole batches.
+        samples_per_epoch: clips of an epoch; None is one pass. Rounded down to whole batches.
         seed: base seed of order and draws.
         num_workers: loader processes; they never change a sample.
+        curriculum: the greatest skip of each epoch, for clips of videos.
 
     Raises:
         InputError: `device_batch_size` does not divide `batch_size`, or an epoch is shorter than a batch.
@@ -35,22 +41,22 @@ class PretrainData(pl.LightningDataModule):
     def __init__(
         self,
         *,
-        source: StillSource,
-        synthesis: ClipSynthesis,
+        clips: Dataset,
+        repeats: Float[np.ndarray, "N"],
         sequences: Sequence[VideoSequence],
         batch_size: int,
         device_batch_size: int,
         samples_per_epoch: int | None,
         seed: int,
         num_workers: int,
+        curriculum: SkipSchedule | None = None,
     ):
         super().__init__()
-        self.clips = SyntheticClips(source, synthesis, seed)
-        self.sequences = sequences
+        self.clips, self.repeats, self.sequences, self.curriculum = clips, repeats, sequences, curriculum
         self.batch_size, self.device_batch_size, self.num_workers = batch_size, device_batch_size, num_workers
         if batch_size % device_batch_size:
             raise InputError(f"data.device_batch_size={device_batch_size} does not divide data.batch_size={batch_size}")
-        total = round(repeats(source).sum()) if samples_per_epoch is None else samples_per_epoch
+        total = round(repeats.sum()) if samples_per_epoch is None else samples_per_epoch
         if total < batch_size:
             raise InputError(
                 f"an epoch of {total} clips is below data.batch_size={batch_size}: raise data.samples_per_epoch"
@@ -74,13 +80,13 @@ class PretrainData(pl.LightningDataModule):
         return self.batch_size // together
 
     def check(self) -> None:
-        """Look at all training stills before a run; InputError lists what cannot be used."""
-        check_stills(self.clips.source)
+        """Look at all training data before a run; InputError lists what cannot be used."""
+        raise NotImplementedError
 
     def train_dataloader(self) -> DataLoader:
         """Batches of this process; the order goes on from a restored position."""
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        self.sampler = ClipSampler(repeats(self.clips.source), self.samples_per_epoch, self.seed, replicas, rank)
+        self.sampler = ClipSampler(self.repeats, self.samples_per_epoch, self.seed, replicas, rank, self.curriculum)
         if self._position is not None:
             self.sampler.load_state_dict(self._position)
         return DataLoader(
@@ -105,6 +111,70 @@ class PretrainData(pl.LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved position when the loader is made."""
         self._position = state_dict or None
+
+
+class PretrainData(ClipData):
+    """Synthetic clips of stills for training.
+
+    Args:
+        source: the training stills.
+        synthesis: how a still becomes a training clip.
+        seed: base seed of order and draws.
+        settings: the rest of `ClipData`'s.
+    """
+
+    def __init__(self, *, source: StillSource, synthesis: ClipSynthesis, seed: int, **settings: Any):
+        self.source = source
+        super().__init__(
+            clips=SyntheticClips(source, synthesis, seed), repeats=repeats_of(source), seed=seed, **settings
+        )
+
+    def check(self) -> None:
+        """Look at all training stills."""
+        check_stills(self.source)
+
+
+class MainData(ClipData):
+    """Clips of videos for training.
+
+    Args:
+        videos: the training videos.
+        synthesis: augmentation; its `num_frames` is the clip's length.
+        curriculum: the greatest skip of each epoch.
+        reversal: probability that a clip runs backwards.
+        seed: base seed of order and draws.
+        settings: the rest of `ClipData`'s.
+    """
+
+    def __init__(
+        self,
+        *,
+        videos: Sequence[TrainingVideo],
+        synthesis: ClipSynthesis,
+        curriculum: SkipSchedule,
+        reversal: float,
+        seed: int,
+        **settings: Any,
+    ):
+        self.videos, self.num_frames = videos, synthesis.num_frames
+        clips = VideoClips(videos, synthesis, seed, reversal)
+        super().__init__(clips=clips, repeats=repeats_of(videos), seed=seed, curriculum=curriculum, **settings)
+
+    def check(self) -> None:
+        """Look at all training videos."""
+        check_videos(self.videos, self.num_frames)
+
+
+class FolderData(MainData):
+    """`MainData` of one folder with `JPEGImages/<video>` and `Annotations/<video>`.
+
+    Args:
+        root: the folder.
+        settings: the rest of `MainData`'s.
+    """
+
+    def __init__(self, *, root: str, **settings: Any):
+        super().__init__(videos=folder_videos(root), **settings)
 
 
 class _Items(Dataset):

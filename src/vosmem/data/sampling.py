@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch.utils.data import Sampler
 
+from vosmem.data.curriculum import SkipSchedule
 from vosmem.errors import InputError
 
 
@@ -16,11 +17,13 @@ class SampleKey(NamedTuple):
         epoch: pass of the training.
         place: index in the epoch, counted over all processes; with the epoch it seeds the sample's draws.
         item: which element of the data set.
+        max_skip: greatest skip of a video clip; the curriculum's word, which reaches workers by this way alone.
     """
 
     epoch: int
     place: int
     item: int
+    max_skip: int = 0
 
 
 class ClipSampler(Sampler[SampleKey]):
@@ -37,6 +40,7 @@ class ClipSampler(Sampler[SampleKey]):
         seed: base seed.
         num_replicas: processes that share an epoch.
         rank: this process.
+        curriculum: the greatest skip of each epoch; None is 0 throughout.
 
     Raises:
         InputError: the data set is empty, or an epoch has fewer samples than there are processes.
@@ -49,13 +53,14 @@ class ClipSampler(Sampler[SampleKey]):
         seed: int,
         num_replicas: int = 1,
         rank: int = 0,
+        curriculum: SkipSchedule | None = None,
     ):
         if len(repeats) == 0:
             raise InputError("the data set is empty: no sample can be drawn")
         if samples_per_epoch < num_replicas:
             raise InputError(f"samples_per_epoch={samples_per_epoch} is below the number of processes ({num_replicas})")
         self.repeats, self.samples_per_epoch, self.seed = np.asarray(repeats, float), samples_per_epoch, seed
-        self.num_replicas, self.rank = num_replicas, rank
+        self.num_replicas, self.rank, self.curriculum = num_replicas, rank, curriculum
         self.epoch = 0
         self._done = 0  # samples trained on in this epoch, over all processes
 
@@ -67,7 +72,12 @@ class ClipSampler(Sampler[SampleKey]):
         order = self._order()
         usable = len(self) * self.num_replicas
         places = range(self._done + self.rank, usable, self.num_replicas)
-        return iter([SampleKey(self.epoch, place, int(order[place])) for place in places])
+        return iter([SampleKey(self.epoch, place, int(order[place]), self.max_skip) for place in places])
+
+    @property
+    def max_skip(self) -> int:
+        """Greatest skip of the present epoch."""
+        return 0 if self.curriculum is None else self.curriculum(self.epoch)
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch; its own epoch leaves the position alone. Lightning calls this before each epoch."""

@@ -1,11 +1,13 @@
-"""Sets of stills made of other sets: joined, split, kept in memory."""
+"""Sets made of other sets: joined, split, kept in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from vosmem.data.stills import Still, StillSource
+from vosmem.data.training_videos import TrainingVideo
 from vosmem.errors import InputError
 
 
@@ -22,15 +24,7 @@ class JoinedStills:
     """
 
     def __init__(self, sources: Mapping[str, StillSource], weights: Mapping[str, float] | None = None):
-        if not sources:
-            raise InputError("no set of stills is given: name at least one")
-        for name, weight in (weights or {}).items():
-            if name not in sources:
-                raise InputError(f"weight of {name!r}, which is none of the joined sets: {', '.join(sources)}")
-            if weight <= 0:
-                raise InputError(f"weight {weight} of {name!r} is not above 0: leave the set out instead")
-        self.sources = list(sources.values())
-        self.weights = [float((weights or {}).get(name, 1)) for name in sources]
+        self.sources, self.weights = list(sources.values()), weights_of(sources, weights)
         self._ends = np.cumsum([len(source) for source in self.sources])
 
     def __len__(self) -> int:
@@ -119,12 +113,52 @@ class CachedStills:
         return self.source.sizes(index)
 
 
-def repeats(source: StillSource) -> Float[np.ndarray, "N"]:
-    """How often each still of a set stands in a pass through it: 1, or the weight of its set among joined ones."""
+class JoinedVideos(Sequence[TrainingVideo]):
+    """Several sets of training videos as one, in the order given.
+
+    Args:
+        sources: the sets by name.
+        weights: as those of `JoinedStills`: DAVIS with 5 beside YouTube-VOS with 1 is usual.
+
+    Raises:
+        InputError: as `JoinedStills`.
+    """
+
+    def __init__(self, sources: Mapping[str, Sequence[TrainingVideo]], weights: Mapping[str, float] | None = None):
+        self.sources, self.weights = list(sources.values()), weights_of(sources, weights)
+        self._ends = np.cumsum([len(source) for source in self.sources])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, index: int) -> TrainingVideo:  # type: ignore[override]
+        """The video of its set."""
+        which = int(np.searchsorted(self._ends, index, side="right"))
+        return self.sources[which][index - (int(self._ends[which - 1]) if which else 0)]
+
+
+def weights_of(sources: Mapping[str, Any], weights: Mapping[str, float] | None) -> list[float]:
+    """The weight of each joined set.
+
+    Raises:
+        InputError: no set is given, or a weight names no set or is not above 0.
+    """
+    if not sources:
+        raise InputError("no set is given to be joined: name at least one")
+    for name, weight in (weights or {}).items():
+        if name not in sources:
+            raise InputError(f"weight of {name!r}, which is none of the joined sets: {', '.join(sources)}")
+        if weight <= 0:
+            raise InputError(f"weight {weight} of {name!r} is not above 0: leave the set out instead")
+    return [float((weights or {}).get(name, 1)) for name in sources]
+
+
+def repeats(source: StillSource | Sequence[TrainingVideo]) -> Float[np.ndarray, "N"]:
+    """How often each element of a set stands in a pass through it: 1, or the weight of its set among joined ones."""
     match source:
-        case JoinedStills():
-            shares = zip(source.sources, source.weights, strict=True)
-            return np.concatenate([weight * repeats(part) for part, weight in shares])
+        case JoinedStills() | JoinedVideos():
+            parts: Sequence[StillSource | Sequence[TrainingVideo]] = source.sources
+            return np.concatenate([w * repeats(part) for part, w in zip(parts, source.weights, strict=True)])
         case Subset():
             return repeats(source.source)[source.indices]
         case CachedStills():

@@ -7,12 +7,12 @@ from typing import Protocol, overload, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from natsort import natsorted
 from torch import Tensor
 
 from vosmem.data.clips import ClipSynthesis
-from vosmem.data.images import is_image, read_image, read_labels
+from vosmem.data.images import read_image, read_labels
 from vosmem.data.stills import StillSource
+from vosmem.data.video_layouts import davis_folders, list_pictures, plain_folders
 from vosmem.errors import InputError
 from vosmem.ops.masks import ids_to_slots
 
@@ -65,8 +65,8 @@ class FolderSequence:
 
     def __init__(self, name: str, frames: Path, masks: Path, merge_objects: bool = False):
         self.name, self.merge_objects = name, merge_objects
-        self._frames = _pictures(frames)
-        self._masks = {path.stem: path for path in _pictures(masks)}
+        self._frames = list_pictures(frames)
+        self._masks = {path.stem: path for path in list_pictures(masks)}
         self.frame_names = [path.stem for path in self._frames]
         if self.frame_names[0] not in self._masks:
             raise InputError(
@@ -197,46 +197,18 @@ def davis_sequences(
     Raises:
         InputError: root, list or a sequence's folder is missing, or a name is not in the list.
     """
-    base = Path(root)
-    if not base.is_dir():
-        raise InputError(f"data set root {root!r} not found: set dataset.root=PATH to the folder that holds JPEGImages")
-    listed = _read_list(base, year, image_set)
-    unknown = [name for name in sequences or [] if name not in listed]
-    if unknown:
-        raise InputError(
-            f"sequence {unknown[0]!r} is not in the {image_set} list of {root!r}, which starts {', '.join(listed[:3])}"
-        )
-    return [
-        FolderSequence(
-            name,
-            base / "JPEGImages" / resolution / name,
-            base / "Annotations" / resolution / name,
-            merge_objects=year == 2016,
-        )
-        for name in (sequences or listed)
-    ]
+    folders = davis_folders(root, year, image_set, resolution, sequences)
+    return [FolderSequence(*folder, merge_objects=year == 2016) for folder in folders]
 
 
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(f"folder {str(folder)!r} not found")
-    pictures = natsorted(path for path in folder.iterdir() if is_image(path))
-    if not pictures:
-        raise InputError(f"folder {str(folder)!r} holds no pictures")
-    return pictures
+def folder_sequences(root: str, sequences: Sequence[str] | None = None) -> list[FolderSequence]:
+    """Sequences of any folder with `JPEGImages/<video>` and `Annotations/<video>`; the first frame needs a mask.
 
+    Args:
+        root: the folder.
+        sequences: names to take instead of all that have masks.
 
-def _read_list(root: Path, year: int, image_set: str) -> list[str]:
-    """Names of the sequences; the lists of 2016 may hold pairs of paths instead."""
-    candidates = [root / "ImageSets" / folder / f"{image_set}.txt" for folder in (str(year), "480p", "2016", "2017")]
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None:
-        raise InputError(f"no list {image_set}.txt below {str(root / 'ImageSets')!r}: expected {candidates[0]}")
-    names: dict[str, None] = {}
-    for line in found.read_text().split("\n"):
-        if line.strip():
-            first = line.split()[0]
-            names[Path(first).parent.name if "/" in first else first] = None
-    if not names:
-        raise InputError(f"list {str(found)!r} is empty: write one sequence name a line")
-    return list(names)
+    Raises:
+        InputError: a folder is missing or a name is none of the videos.
+    """
+    return [FolderSequence(*folder) for folder in plain_folders(root, sequences)]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from vosmem.data.datamodules import ClipData
 from vosmem.shapes import Clip
 
 
@@ -16,6 +17,18 @@ class TrackSamples(pl.Callback):
     ) -> None:
         """Count the batch."""
         trainer.datamodule.sampler.advance(len(batch.frames))  # type: ignore[attr-defined]
+
+
+class LogMaxSkip(pl.Callback):
+    """Logs the curriculum's greatest skip at the trainer's logging interval, where the data has a curriculum."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Clip, batch_idx: int
+    ) -> None:
+        """Log now and then."""
+        data: ClipData = trainer.datamodule  # type: ignore[attr-defined]
+        if data.curriculum is not None:
+            pl_module.log("train/max_skip", float(data.curriculum(trainer.current_epoch)))
 
 
 class KeepConfig(pl.Callback):

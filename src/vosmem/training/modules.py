@@ -39,6 +39,8 @@ class PretrainModule(pl.LightningModule):
         STM sections 3.6 and 3.7.
     """
 
+    detach_masks = False
+
     def __init__(
         self,
         *,
@@ -61,7 +63,7 @@ class PretrainModule(pl.LightningModule):
 
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
         """Loss of a batch of clips."""
-        logits, carried, expected = unroll(self.network, clip)
+        logits, carried, expected = unroll(self.network, clip, self.detach_masks)
         loss = self.loss(logits, clip.labels[:, 1:], self.global_step)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames))
         if not self.matching_weight:
@@ -104,3 +106,17 @@ class PretrainModule(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self._make_scheduler(optimizer), "interval": "step"},
         }
+
+
+class MainModule(PretrainModule):
+    """The second stage: the same network, unroll and loss, on clips of real video.
+
+    Args:
+        detach_masks: whether an estimate is memorised without its gradient, which saves memory and is what some
+            re-implementations do; the paper lets it flow.
+        settings: those of `PretrainModule`.
+    """
+
+    def __init__(self, *, detach_masks: bool, **settings: Any):
+        super().__init__(**settings)
+        self.detach_masks = detach_masks

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 
-from vosmem.data.datamodules import PretrainData
+from vosmem.data.datamodules import ClipData
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask
@@ -42,7 +42,7 @@ class TrainingReport:
 def run_training(
     trainer: pl.Trainer,
     module: PretrainModule,
-    data: PretrainData,
+    data: ClipData,
     output_dir: Path,
     *,
     checkpoint: Path | None = None,
@@ -88,7 +88,7 @@ def hush_lightning() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-def _validate(trainer: pl.Trainer, module: PretrainModule, data: PretrainData) -> float:
+def _validate(trainer: pl.Trainer, module: PretrainModule, data: ClipData) -> float:
     outcome = trainer.validate(module, datamodule=data, verbose=False, weights_only=True)
     return float(outcome[0]["val/J&F"])
 
@@ -98,7 +98,7 @@ def _copied(sequences: Sequence[VideoSequence]) -> float:
     return summarize([score for run in runs.values() for score in run.scores])["J&F"]
 
 
-def _draw(module: PretrainModule, data: PretrainData, output_dir: Path) -> dict[str, Path]:
+def _draw(module: PretrainModule, data: ClipData, output_dir: Path) -> dict[str, Path]:
     """Curves from the logged metrics, and a strip of validation sequences."""
     files = {}
     metrics = collect_metrics(output_dir)

@@ -29,12 +29,13 @@ class Unrolled(NamedTuple):
     expected: Float[Tensor, "O T h w"]
 
 
-def unroll(network: STM, clip: Clip) -> Unrolled:
+def unroll(network: STM, clip: Clip, detach_masks: bool = False) -> Unrolled:
     """Memorise frame 0 with its true masks, segment frame 1, memorise it with its soft estimate, segment frame 2, ...
 
     Args:
         network: the network.
         clip: frames whose sides are multiples of 16.
+        detach_masks: whether an estimate is memorised without its gradient.
 
     Source:
         STM section 3.6: estimates are memorised as raw probabilities, not thresholded.
@@ -54,6 +55,8 @@ def unroll(network: STM, clip: Clip) -> Unrolled:
         logits.append(network.segment(query, memory, valid))
         carried.append(_carry(memory, query, cells[:, :t], owners))
         masks = logits[-1].softmax(dim=1)[:, 1:]
+        if detach_masks:
+            masks = masks.detach()
     return Unrolled(torch.stack(logits, dim=1), torch.stack(carried, dim=1), cells[:, 1:])
 
 

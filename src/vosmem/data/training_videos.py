@@ -1,0 +1,144 @@
+"""Videos as training reads them: any frame that has a mask, by its number."""
+
+from collections.abc import Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from vosmem.data.images import image_size, read_image, read_labels
+from vosmem.data.rendered import RenderedVideos
+from vosmem.data.stills import Still
+from vosmem.data.video_layouts import davis_folders, list_pictures, plain_folders
+from vosmem.errors import InputError
+
+
+@runtime_checkable
+class TrainingVideo(Protocol):
+    """A video whose frames all have masks.
+
+    Attributes:
+        name: what messages call it.
+        frame_step: frames of the original rate from one frame to the next: 5 where every fifth is there.
+    """
+
+    name: str
+    frame_step: int
+
+    def __len__(self) -> int: ...
+
+    def read(self, t: int) -> Still:
+        """Frame t and its objects, by the ids that they have throughout the video."""
+        ...
+
+    def sizes(self, t: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Width and height of frame t and of its mask, from their headers."""
+        ...
+
+
+class MaskedFrames:
+    """The frames of a folder that have a mask.
+
+    Args:
+        name: what messages call the video.
+        frames: folder of pictures, in natural order.
+        masks: folder of masks with the frames' stems.
+        merge_objects: all ids become object 1 (DAVIS-2016).
+        frame_step: as in `TrainingVideo`.
+
+    Raises:
+        InputError: a folder is missing or empty, or a mask has no frame.
+    """
+
+    def __init__(self, name: str, frames: Path, masks: Path, merge_objects: bool = False, frame_step: int = 1):
+        self.name, self.merge_objects, self.frame_step = name, merge_objects, frame_step
+        mask_of = {path.stem: path for path in list_pictures(masks)}
+        self._pairs = [(path, mask_of.pop(path.stem)) for path in list_pictures(frames) if path.stem in mask_of]
+        if mask_of:
+            lone = sorted(mask_of)[0]
+            raise InputError(f"video {name!r}: mask {lone!r} has no frame in {str(frames)!r} ({len(mask_of)} in all)")
+        self._void_is_object: bool | None = None
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def read(self, t: int) -> Still:
+        """Decode frame and mask."""
+        frame, mask = self._pairs[t]
+        image, labels = read_image(frame), read_labels(mask, self._void())
+        if labels.shape != image.shape[:2]:
+            raise InputError(f"mask {str(mask)!r} and its frame differ in size: make them equal")
+        return Still(image, (labels > 0).astype(labels.dtype) if self.merge_objects else labels)
+
+    def sizes(self, t: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """From both headers."""
+        frame, mask = self._pairs[t]
+        return image_size(frame), image_size(mask)
+
+    def _void(self) -> bool:
+        """Whether 255 is an object: where the first mask that is not empty has no other value."""
+        if self._void_is_object is None:
+            kinds = ((read_labels(mask, void_is_object=False), read_labels(mask)) for _, mask in self._pairs)
+            self._void_is_object = next((not ids.any() for ids, alone in kinds if ids.any() or alone.any()), False)
+        return self._void_is_object
+
+
+def davis_videos(root: str, year: int, image_set: str = "train", resolution: str = "480p") -> list[MaskedFrames]:
+    """Training videos of a folder in DAVIS layout; 2016 merges the objects of a video.
+
+    Raises:
+        InputError: root, list or a video's folder is missing.
+    """
+    folders = davis_folders(root, year, image_set, resolution)
+    return [MaskedFrames(*folder, merge_objects=year == 2016) for folder in folders]
+
+
+def folder_videos(root: str, frame_step: int = 1) -> list[MaskedFrames]:
+    """Training videos of any folder with `JPEGImages/<video>` and `Annotations/<video>`.
+
+    Args:
+        root: the folder.
+        frame_step: frames of the original rate between two neighbours: 5 for YouTube-VOS at 6 frames a second.
+
+    Raises:
+        InputError: a folder is missing, or a mask has no frame.
+    """
+    return [MaskedFrames(*folder, frame_step=frame_step) for folder in plain_folders(root)]
+
+
+class RenderedTraining(Sequence[TrainingVideo]):
+    """Rendered videos as training videos, streamed: nothing lies on disk.
+
+    Args:
+        videos: the rendered videos; one is staged when it is asked for, and renders the frames that a clip takes.
+    """
+
+    def __init__(self, videos: RenderedVideos):
+        self.videos = videos
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, index: int) -> TrainingVideo:  # type: ignore[override]
+        """A video; slices are not needed."""
+        return _Rendered(self.videos, range(len(self))[index])
+
+
+class _Rendered:
+    """A rendered video that is staged at its first frame."""
+
+    frame_step = 1
+
+    def __init__(self, videos: RenderedVideos, index: int):
+        self.name = f"rendered_{index:04d}"
+        self._stage = cache(partial(videos.__getitem__, index))
+        self._scene = videos.scene
+
+    def __len__(self) -> int:
+        return self._scene.num_frames
+
+    def read(self, t: int) -> Still:
+        return Still(*self._stage().render(t))
+
+    def sizes(self, t: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        size = (self._scene.width, self._scene.height)
+        return size, size

@@ -1,0 +1,68 @@
+"""Training clips of videos: a few frames in order of time, further apart as the curriculum goes on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from vosmem.data.clips import ClipSynthesis, as_clip
+from vosmem.data.sampling import SampleKey
+from vosmem.data.stills import Still
+from vosmem.data.training_videos import TrainingVideo
+from vosmem.shapes import Clip
+
+LOOKS = 6  # at other times, for a first frame that holds an object
+
+
+class VideoClips(Dataset):
+    """Clips of a set of videos; a sample depends on (seed, epoch, place, greatest skip) alone.
+
+    Args:
+        videos: the videos.
+        synthesis: augmentation; its `num_frames` is the clip's length.
+        seed: base seed of all draws.
+        reversal: probability that a clip runs backwards.
+    """
+
+    def __init__(self, videos: Sequence[TrainingVideo], synthesis: ClipSynthesis, seed: int, reversal: float = 0.0):
+        self.videos, self.synthesis, self.seed, self.reversal = videos, synthesis, seed, reversal
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, key: SampleKey) -> Clip:
+        """The clip of a sampler's key, as tensors without the batch axis."""
+        video = self.videos[key.item]
+
+        def take(rng: np.random.Generator) -> list[Still]:
+            for _ in range(LOOKS):
+                times = choose_times(len(video), self.synthesis.num_frames, key.max_skip, video.frame_step, rng)
+                if rng.random() < self.reversal:
+                    times = times[::-1]
+                first = video.read(times[0])
+                if first.labels.any():
+                    break
+            return [first, *(video.read(t) for t in times[1:])]
+
+        return as_clip(*self.synthesis.of_frames(take, (self.seed, key.epoch, key.place)))
+
+
+def choose_times(num_frames: int, count: int, max_skip: int, frame_step: int, rng: np.random.Generator) -> list[int]:
+    """Ascending frame numbers of a clip.
+
+    Args:
+        num_frames: length of the video, at least `count`.
+        count: length of the clip.
+        max_skip: greatest number of frames of the original rate that are left out between two neighbours; each pair
+            draws its own, evenly from 0 up. Less where the video is too short for it.
+        frame_step: frames of the original rate between two frames of the video.
+        rng: where the draws come from.
+
+    Source:
+        STM's authors on skips; a skip divided by 5 where only every fifth frame is there is STCN's.
+    """
+    room = (num_frames - 1) // (count - 1)  # the greatest difference that always fits
+    most = min(max_skip, room * frame_step - 1)
+    steps = 1 + rng.integers(0, most + 1, count - 1) // frame_step
+    start = int(rng.integers(0, num_frames - int(steps.sum())))
+    return [start, *(start + int(way) for way in np.cumsum(steps))]
