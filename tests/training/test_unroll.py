@@ -41,6 +41,19 @@ def test_the_gradient_flows_through_the_memorised_estimate(small_stm):
     assert not torch.allclose(small_stm.decoder.predict.weight.grad, through_both)
 
 
+def test_a_detached_estimate_is_the_same_without_its_gradient(small_stm):
+    """Detached, the second frame's loss does not reach the first frame's answer: the decoder's gradient is another."""
+    batch = clip(num_objects=(1,))
+    flowing = unroll(small_stm.train(), batch).logits
+    flowing[:, -1, 1].sum().backward()
+    with_flow = small_stm.decoder.predict.weight.grad.clone()
+    small_stm.zero_grad()
+    detached = unroll(small_stm, batch, detach_masks=True).logits
+    detached[:, -1, 1].sum().backward()
+    torch.testing.assert_close(flowing, detached)
+    assert not torch.allclose(small_stm.decoder.predict.weight.grad, with_flow)
+
+
 def test_a_batch_with_an_empty_clip_trains(small_stm):
     batch = clip(num_objects=(1, 0))
     loss = ClipCrossEntropy()(unroll(small_stm.train(), batch).logits, batch.labels[:, 1:], step=0)
