@@ -1,5 +1,6 @@
 """Checkpoint files: the published STM layout, and weights of this project's own runs."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,18 @@ _REFERENCE_NAMES = {
     "Decoder.RF2.ResMM.": "decoder.block4.",
     "Decoder.pred2.": "decoder.predict.",
 }
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        InputError: the file is missing.
+    """
+    if not path.is_file():
+        raise InputError(f"checkpoint {str(path)!r} not found: pass the path of a .ckpt or .pth file")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from vosmem.build import resolved
+from vosmem.build.common import resolved
 from vosmem.networks import STM
 
 CONF = files("vosmem.conf")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vosmem.build import trainer_precision
+from vosmem.build.training import trainer_precision
 from vosmem.inference.precision import has_fast_bfloat16
 
 

@@ -32,13 +32,13 @@ def run(arguments: list[str]) -> None:
 
 
 def _gallery(config: DictConfig) -> None:
-    from vosmem.build import gallery
+    from vosmem.build.data import gallery
 
     Console(soft_wrap=True, highlight=False).print(f"contact sheet  {gallery(config)}")
 
 
 def _render(config: DictConfig) -> None:
-    from vosmem.build import render
+    from vosmem.build.data import render
 
     console = Console(soft_wrap=True, highlight=False)
     for video in track(render(config), total=config.count, description="rendering", console=console):

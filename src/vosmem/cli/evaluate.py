@@ -4,15 +4,16 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from vosmem.cli.hydra_app import run_hydra
+from vosmem.cli.resume import resumed_arguments
 
 
 def run(arguments: list[str]) -> None:
-    """Segment a data set and score it."""
-    run_hydra("evaluate", _evaluate, arguments)
+    """Segment a data set and score it; `resume=RUN_DIR` goes on with that run, in its folder."""
+    run_hydra("evaluate", _evaluate, resumed_arguments(arguments))
 
 
 def _evaluate(config: DictConfig) -> None:
-    from vosmem.build import evaluate
+    from vosmem.build.evaluation import evaluate
     from vosmem.evaluation.report import results_table
     from vosmem.evaluation.run import SequenceRun
 

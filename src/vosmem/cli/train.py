@@ -15,7 +15,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _train(config: DictConfig) -> None:
-    from vosmem.build import train
+    from vosmem.build.training import train
 
     report = train(config)
     if not report.files:

@@ -1,0 +1,81 @@
+"""What every command needs: instantiation, checkpoints, devices."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from vosmem.checkpoints import load_reference_stm, load_weights, read_checkpoint
+from vosmem.errors import InputError
+from vosmem.networks.stm import STM
+
+
+def make(config: DictConfig, **extra: Any) -> Any:
+    """Instantiate a config; an InputError of the constructor comes out as itself."""
+    try:
+        return instantiate(config, **extra)
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, InputError):
+                raise cause from error
+            cause = cause.__cause__
+        raise
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, every interpolation replaced and no mandatory value missing."""
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
+
+
+def load_network(path: str | os.PathLike[str]) -> STM:
+    """The network of a training run's checkpoint, or of the published STM weights.
+
+    Raises:
+        InputError: the file cannot be read, or is neither.
+    """
+    content = read_checkpoint(Path(path))
+    if "config" not in content or "state_dict" not in content:
+        return load_reference_stm(content)
+    network: STM = make(OmegaConf.create({**content["config"]["model"], "weights": "none"}))
+    load_weights(network, _network_part(content["state_dict"]), f"checkpoint {str(path)!r}")
+    return network
+
+
+def read_network_state(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    """The network's state dict in a training run's checkpoint, or in the published STM weights.
+
+    Raises:
+        InputError: the file cannot be read, or is neither.
+    """
+    content = read_checkpoint(Path(path))
+    if "state_dict" not in content:
+        return load_reference_stm(content).state_dict()
+    return _network_part(content["state_dict"])
+
+
+def _network_part(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    prefix = "network."
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        InputError: the device is unknown or absent.
+    """
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(kind for kind, here in present.items() if here)
+    if not present.get(name):
+        raise InputError(
+            f"device {name!r} is not on this machine: use auto, {', '.join(k for k, here in present.items() if here)}"
+        )
+    return torch.device(name)

@@ -1,0 +1,43 @@
+"""`vosmem data` from its configuration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from vosmem.build.common import make
+from vosmem.data.rendered import RenderedVideos
+from vosmem.data.stills import StillSource
+from vosmem.data.videos import VideoSequence
+from vosmem.errors import InputError
+from vosmem.inference.export import write_davis
+from vosmem.visualization.contact_sheet import clip_rows, contact_sheet, rendered_rows, still_rows
+
+
+def gallery(config: DictConfig) -> Path:
+    """What `vosmem data gallery` does; returns where the sheet lies.
+
+    Raises:
+        InputError: the stills cannot be used, or `show` is unknown.
+    """
+    source: StillSource = make(config.stills)
+    if config.show == "stills":
+        rows = still_rows(source, config.count, config.seed)
+    elif config.show == "clips":
+        rows = clip_rows(source, make(config.synthesis), config.count, config.seed)
+    elif config.show == "rendered":
+        videos = RenderedVideos(source, make(config.scene), config.count, config.seed)
+        rows = rendered_rows(videos, config.frames)
+    else:
+        raise InputError(f"show={config.show!r} is unknown: use stills, clips or rendered")
+    return contact_sheet(list(rows), Path(config.paths.output_dir) / "gallery.png", config.height)
+
+
+def render(config: DictConfig) -> Iterator[VideoSequence]:
+    """What `vosmem data render` does, video by video.
+
+    Raises:
+        InputError: the stills cannot be used, or the output folder holds a data set.
+    """
+    videos = RenderedVideos(make(config.stills), make(config.scene), config.count, config.seed)
+    return write_davis(videos, Path(config.output), config.image_set, config.quality)

@@ -1,0 +1,152 @@
+"""`vosmem evaluate` from its configuration, in this process or shared by several."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from vosmem.build.common import load_network, make, pick_device
+from vosmem.checkpoints import file_hash
+from vosmem.data.videos import VideoSequence
+from vosmem.errors import InputError
+from vosmem.evaluation.finished import FinishedSequences
+from vosmem.evaluation.report import results, write_results
+from vosmem.evaluation.run import Method, SequenceRun, evaluate_sequence
+from vosmem.inference.writer import write_labels
+
+OnSequence = Callable[[str, SequenceRun], None]
+
+
+def evaluate(config: DictConfig, on_sequence: OnSequence) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Everything `vosmem evaluate` does: segment, write, score. Sequences that are done already are not done again.
+
+    Args:
+        config: the composed configuration.
+        on_sequence: called when a sequence is done.
+
+    Returns:
+        the results, and what lies where.
+
+    Raises:
+        InputError: the checkpoint or the data set cannot be used, or the folder holds another evaluation.
+    """
+    output_dir = Path(config.paths.output_dir)
+    if config.precision not in ("fp32", "bf16"):
+        raise InputError(f"precision={config.precision!r} is unknown: use fp32 or bf16")
+    if config.num_workers < 0:
+        raise InputError(f"num_workers={config.num_workers} is below 0: use 0 for this process alone")
+    sequences: Sequence[VideoSequence] = make(config.dataset)
+    about = _about(config, pick_device(config.device))
+    finished = FinishedSequences(output_dir / "sequences", about)
+    runs = {}
+    for place, run in _runs(config, sequences, finished):
+        runs[place] = run
+        on_sequence(sequences[place].name, run)
+    ordered = {sequences[place].name: runs[place] for place in sorted(runs)}
+    outcome = results(ordered, {**about, "threads": torch.get_num_threads(), "num_workers": config.num_workers})
+    files = {"results": output_dir / "results.json"}
+    files["table"] = write_results(outcome, files["results"])
+    if config.save_masks:
+        files["masks"] = output_dir / "masks"
+    return outcome, files
+
+
+def _runs(
+    config: DictConfig, sequences: Sequence[VideoSequence], finished: FinishedSequences
+) -> Iterator[tuple[int, SequenceRun]]:
+    """The run of each sequence, by its place, as they are done."""
+    waiting = []
+    for place, sequence in enumerate(sequences):
+        run = finished.load(sequence.name)
+        if run is None:
+            waiting.append(place)
+        else:
+            yield place, run
+    if config.num_workers == 0:
+        evaluate_one = _evaluator(config)
+        for place in waiting:
+            run = evaluate_one(sequences[place])
+            finished.save(sequences[place].name, run)
+            yield place, run
+        return
+    threads = max(1, torch.get_num_threads() // config.num_workers)
+    pool = ProcessPoolExecutor(
+        config.num_workers,
+        mp_context=multiprocessing.get_context("spawn"),  # a forked torch may hang in its threads
+        initializer=_start_worker,
+        initargs=(OmegaConf.to_yaml(config, resolve=True), threads),
+    )
+    try:
+        with pool:
+            for place, run in zip(waiting, pool.map(_work, waiting), strict=True):
+                finished.save(sequences[place].name, run)
+                yield place, run
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"a worker process died, perhaps for want of memory: go on with fewer, num_workers={config.num_workers // 2} "
+            f"resume={config.paths.output_dir}"
+        ) from error
+
+
+_worker: dict[str, Any] = {}  # of a worker process: its configuration, then its sequences and its evaluator
+
+
+def _start_worker(config_yaml: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    _worker["config"] = OmegaConf.create(config_yaml)
+
+
+def _work(place: int) -> SequenceRun:
+    # Made at the first sequence rather than at the start, where an error would only break the pool.
+    if "evaluate_one" not in _worker:
+        config = _worker["config"]
+        _worker.update(sequences=make(config.dataset), evaluate_one=_evaluator(config))
+    run: SequenceRun = _worker["evaluate_one"](_worker["sequences"][place])
+    return run
+
+
+def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
+    """Segments and scores a sequence with a fresh method; the network is loaded once."""
+    device = pick_device(config.device)
+    make_method = _method(config, device)
+    masks = Path(config.paths.output_dir) / "masks"
+
+    def write(sequence: str, frame: str, ids: Any) -> None:
+        write_labels(masks / sequence / f"{frame}.png", ids)
+
+    def evaluate_one(sequence: VideoSequence) -> SequenceRun:
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            return evaluate_sequence(sequence, make_method(), device, write if config.save_masks else None)
+
+    return evaluate_one
+
+
+def _about(config: DictConfig, device: torch.device) -> dict[str, Any]:
+    """What the results depend on."""
+    return {
+        "checkpoint": config.checkpoint,
+        "checkpoint_sha256": None if config.checkpoint is None else file_hash(Path(config.checkpoint)),
+        "method": OmegaConf.to_container(config.method, resolve=True),
+        "dataset": OmegaConf.to_container(config.dataset, resolve=True),
+        "device": str(device),
+        "precision": config.precision,
+        "save_masks": config.save_masks,
+        "scorer": "builtin",
+    }
+
+
+def _method(config: DictConfig, device: torch.device) -> Callable[[], Method]:
+    """Makes a fresh method for each sequence; the network is loaded once."""
+    factory = make(config.method)
+    if config.method._target_ != "vosmem.inference.Propagator":
+        return factory
+    if config.checkpoint is None:
+        raise InputError("no checkpoint is given: set checkpoint=FILE, or method=copy_first_mask for the floor")
+    network = load_network(config.checkpoint).to(device).eval()
+    return partial(factory, network)

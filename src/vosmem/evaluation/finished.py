@@ -1,0 +1,70 @@
+"""Which sequences of an evaluation are done, kept on disk, so that a killed one goes on."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vosmem.errors import InputError
+from vosmem.evaluation.run import SequenceRun
+from vosmem.metrics.davis import ObjectScore
+
+
+class FinishedSequences:
+    """One file a sequence, written whole or not at all.
+
+    Args:
+        folder: where they lie; made if it is not there.
+        about: what the results depend on. A folder belongs to one such description.
+
+    Raises:
+        InputError: the folder holds the sequences of an evaluation that was made otherwise.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, Any]):
+        self.folder = folder
+        described = json.dumps(about, sort_keys=True, indent=2) + "\n"
+        note = folder / "about.json"
+        if note.is_file() and note.read_text() != described:
+            raise InputError(
+                f"{str(folder.parent)!r} holds an evaluation made with another checkpoint, data set or method: name "
+                f"another folder, or move that one away"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(note, described)
+
+    def load(self, name: str) -> SequenceRun | None:
+        """The run of a sequence, or None if it is not done."""
+        path = self._path(name)
+        if not path.is_file():
+            return None
+        try:
+            content = json.loads(path.read_text())
+            scores = [
+                ObjectScore(score["sequence"], score["object_id"], np.array(score["j"]), np.array(score["f"]))
+                for score in content.pop("scores")
+            ]
+            return SequenceRun(scores, **content)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{str(path)!r} is damaged: delete it, and the sequence will be done again") from error
+
+    def save(self, name: str, run: SequenceRun) -> None:
+        """Note a sequence as done."""
+        scores = [{**score._asdict(), "j": score.j.tolist(), "f": score.f.tolist()} for score in run.scores]
+        _write(self._path(name), json.dumps({**asdict(run), "scores": scores}) + "\n")
+
+    def _path(self, name: str) -> Path:
+        # Names come from folders of any kind; the digest keeps two of them apart that differ in odd characters alone.
+        plain = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+        return self.folder / f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.json"
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    os.replace(partial, path)

@@ -1,0 +1,103 @@
+"""Evaluations that are killed, shared by processes, or run into another's folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import write_davis
+from tests.end_to_end.tiny import tiny_train, vosmem
+
+NAMES = [f"s{number}" for number in range(6)]
+EVALUATE = [
+    "evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset=davis17", "dataset.root=davis", "device=cpu",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A data set, a trained tiny network, and a whole evaluation."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    write_davis(folder / "davis", {name: 1 + number % 2 for number, name in enumerate(NAMES)})
+    vosmem(*tiny_train(folder, "trainer.max_steps=1", "validate_every_steps=1", "hydra.run.dir=run"), cwd=folder)
+    vosmem(*EVALUATE, "hydra.run.dir=whole", cwd=folder)
+    return folder
+
+
+def outcome(run: Path) -> dict:
+    """All of a results.json that is the same whenever it is made."""
+    content = json.loads((run / "results.json").read_text())
+    for changing in ("timing", "memory"):
+        del content[changing]
+    del content["about"]["num_workers"], content["about"]["threads"]
+    return content
+
+
+def masks(run: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(run)): path.read_bytes() for path in sorted((run / "masks").rglob("*.png"))}
+
+
+def test_a_killed_evaluation_goes_on_and_equals_a_whole_one(folder):
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("vosmem"), *EVALUATE, "hydra.run.dir=killed"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    done = folder / "killed" / "sequences"
+    deadline = time.monotonic() + 120
+    while len(list(done.glob("s*.json"))) < 2 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {path.name: path.stat().st_mtime_ns for path in done.glob("s*.json")}
+    assert len(before) >= 2
+
+    vosmem("evaluate", "resume=killed", cwd=folder)
+    after = {path.name: path.stat().st_mtime_ns for path in done.glob("s*.json")}
+    assert len(after) == len(NAMES)
+    assert {name: after[name] for name in before} == before, "finished sequences were not done again"
+    assert outcome(folder / "killed") == outcome(folder / "whole")
+    assert masks(folder / "killed") == masks(folder / "whole")
+
+
+def test_processes_share_a_data_set(folder):
+    done = vosmem(*EVALUATE, "num_workers=2", "hydra.run.dir=shared", cwd=folder)
+    assert all(f"{name}: " in done.stdout for name in NAMES)
+    assert outcome(folder / "shared") == outcome(folder / "whole")
+    assert masks(folder / "shared") == masks(folder / "whole")
+
+
+def test_an_error_in_a_worker_is_one_line(folder):
+    done = vosmem(
+        *EVALUATE[:1], "method=network", *EVALUATE[2:], "num_workers=1", "hydra.run.dir=none", cwd=folder, check=False
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "no checkpoint is given" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("method=copy_first_mask", "holds an evaluation made with another"),
+        ("num_workers=-1", "num_workers=-1"),
+        ("checkpoint=nowhere.ckpt", "nowhere.ckpt"),
+    ],
+)
+def test_bad_input(folder, override, named):
+    done = vosmem(*EVALUATE, "hydra.run.dir=whole", override, cwd=folder, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
+
+
+def test_a_damaged_note_is_named(folder):
+    vosmem(*EVALUATE, "hydra.run.dir=damaged", cwd=folder)
+    note = next((folder / "damaged" / "sequences").glob("s3-*.json"))
+    note.write_text(note.read_text()[:40])
+    done = vosmem("evaluate", "resume=damaged", cwd=folder, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and note.name in done.stderr
