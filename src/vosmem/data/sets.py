@@ -11,8 +11,32 @@ from vosmem.data.training_videos import TrainingVideo
 from vosmem.errors import InputError
 
 
-class JoinedStills:
-    """Several sets as one, in the order given.
+class _Joined:
+    """Several sets as one, in the order given; of stills or of videos."""
+
+    def __init__(self, sources: Mapping[str, Any], weights: Mapping[str, float] | None = None):
+        if not sources:
+            raise InputError("no set is given to be joined: name at least one")
+        for name, weight in (weights or {}).items():
+            if name not in sources:
+                raise InputError(f"weight of {name!r}, which is none of the joined sets: {', '.join(sources)}")
+            if weight <= 0:
+                raise InputError(f"weight {weight} of {name!r} is not above 0: leave the set out instead")
+        self.sources = list(sources.values())
+        self.weights = [float((weights or {}).get(name, 1)) for name in sources]
+        self._ends = np.cumsum([len(source) for source in self.sources])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def _locate(self, index: int) -> tuple[Any, int]:
+        """The set that an element is of, and its place there."""
+        which = int(np.searchsorted(self._ends, index, side="right"))
+        return self.sources[which], index - (int(self._ends[which - 1]) if which else 0)
+
+
+class JoinedStills(_Joined):
+    """Several sets of stills as one, in the order given.
 
     Args:
         sources: the sets by name.
@@ -24,11 +48,7 @@ class JoinedStills:
     """
 
     def __init__(self, sources: Mapping[str, StillSource], weights: Mapping[str, float] | None = None):
-        self.sources, self.weights = list(sources.values()), weights_of(sources, weights)
-        self._ends = np.cumsum([len(source) for source in self.sources])
-
-    def __len__(self) -> int:
-        return int(self._ends[-1])
+        super().__init__(sources, weights)
 
     def name(self, index: int) -> str:
         """As its set calls it."""
@@ -44,10 +64,6 @@ class JoinedStills:
         """As its set tells them."""
         source, place = self._locate(index)
         return source.sizes(place)
-
-    def _locate(self, index: int) -> tuple[StillSource, int]:
-        which = int(np.searchsorted(self._ends, index, side="right"))
-        return self.sources[which], index - (int(self._ends[which - 1]) if which else 0)
 
 
 class Subset:
@@ -113,7 +129,7 @@ class CachedStills:
         return self.source.sizes(index)
 
 
-class JoinedVideos(Sequence[TrainingVideo]):
+class JoinedVideos(_Joined, Sequence[TrainingVideo]):
     """Several sets of training videos as one, in the order given.
 
     Args:
@@ -125,32 +141,13 @@ class JoinedVideos(Sequence[TrainingVideo]):
     """
 
     def __init__(self, sources: Mapping[str, Sequence[TrainingVideo]], weights: Mapping[str, float] | None = None):
-        self.sources, self.weights = list(sources.values()), weights_of(sources, weights)
-        self._ends = np.cumsum([len(source) for source in self.sources])
-
-    def __len__(self) -> int:
-        return int(self._ends[-1])
+        super().__init__(sources, weights)
 
     def __getitem__(self, index: int) -> TrainingVideo:  # type: ignore[override]
         """The video of its set."""
-        which = int(np.searchsorted(self._ends, index, side="right"))
-        return self.sources[which][index - (int(self._ends[which - 1]) if which else 0)]
-
-
-def weights_of(sources: Mapping[str, Any], weights: Mapping[str, float] | None) -> list[float]:
-    """The weight of each joined set.
-
-    Raises:
-        InputError: no set is given, or a weight names no set or is not above 0.
-    """
-    if not sources:
-        raise InputError("no set is given to be joined: name at least one")
-    for name, weight in (weights or {}).items():
-        if name not in sources:
-            raise InputError(f"weight of {name!r}, which is none of the joined sets: {', '.join(sources)}")
-        if weight <= 0:
-            raise InputError(f"weight {weight} of {name!r} is not above 0: leave the set out instead")
-    return [float((weights or {}).get(name, 1)) for name in sources]
+        source, place = self._locate(range(len(self))[index])
+        video: TrainingVideo = source[place]
+        return video
 
 
 def repeats(source: StillSource | Sequence[TrainingVideo]) -> Float[np.ndarray, "N"]:
