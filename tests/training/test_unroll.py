@@ -1,11 +1,12 @@
 """The unroll over a clip and what flows back through it."""
 
+import pytest
 import torch
 
 from vosmem.networks import STM
 from vosmem.shapes import Clip
 from vosmem.training.calibration import Calibration, calibrate
-from vosmem.training.losses import ClipCrossEntropy
+from vosmem.training.losses import BootstrappedCrossEntropy, ClipCrossEntropy, WithOverlap, matching_loss
 from vosmem.training.unroll import unroll
 
 
@@ -52,6 +53,28 @@ def test_a_detached_estimate_is_the_same_without_its_gradient(small_stm):
     detached[:, -1, 1].sum().backward()
     torch.testing.assert_close(flowing, detached)
     assert not torch.allclose(small_stm.decoder.predict.weight.grad, with_flow)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ClipCrossEntropy(),
+        BootstrappedCrossEntropy(share=0.3, start=0, end=10),
+        WithOverlap(ClipCrossEntropy(), weight=1.0),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_accumulated_halves_make_the_loss_of_the_whole_batch(small_stm, loss):
+    """A step of 4 clips is 2 x 2 with accumulation; the halves need not have as many slots."""
+    batch = clip(num_objects=(2, 2, 1, 1))
+
+    def losses(part):
+        unrolled = unroll(small_stm, part)
+        matching = matching_loss(unrolled.carried, unrolled.expected, len(part.frames))
+        return torch.stack([loss(unrolled.logits, part.labels[:, 1:], 5), matching])
+
+    halves = [losses(Clip(*(part[rows] for part in batch))) for rows in (slice(0, 2), slice(2, 4))]
+    torch.testing.assert_close(losses(batch), (halves[0] + halves[1]) / 2, rtol=1e-4, atol=1e-5)
 
 
 def test_a_batch_with_an_empty_clip_trains(small_stm):
