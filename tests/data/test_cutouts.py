@@ -1,5 +1,6 @@
 """Cut-outs: no background along their edges, masks where they show, and maps that do what they say."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -113,3 +114,10 @@ def test_a_bent_object_is_not_cut_where_its_rigid_shape_ended():
     wide = pasted(thing, centre(thing), bend=bend)[1]
     columns = np.flatnonzero(wide.any(axis=0))
     assert columns[-1] - columns[0] + 1 == pytest.approx(29 + 16, abs=3)
+
+
+def test_an_enlarged_edge_has_no_stairs():
+    """A small disc, eight times as large, is a disc still: steps along its edge would be notches in a convex shape."""
+    thing = cut_out(disc(side=25, radius=8), 3, 136.0)
+    (outline,), _ = cv2.findContours((thing.alpha >= 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    assert cv2.contourArea(outline) / cv2.contourArea(cv2.convexHull(outline)) > 0.98

@@ -70,15 +70,23 @@ def cut_out(still: Still, label: int, longer_side: float) -> CutOut:
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     mask = np.pad(mask[window], MARGIN)
     image = cv2.copyMakeBorder(still.image[window], MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
-    scale = longer_side / max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1)
+    scale = float(longer_side / max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1))
     size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     # The outermost pixels of a drawn mask already hold some background: they would glow as a ghostly edge.
     alpha = cv2.resize(cv2.erode(mask, np.ones((3, 3), np.uint8)), size, interpolation=interpolation)
     if alpha.max() < SHOWS:  # too thin to lose its edge
         alpha = cv2.resize(mask, size, interpolation=interpolation)
+    if scale > 1:
+        alpha = _without_stairs(alpha, scale)
     colour = cv2.resize(image, size, interpolation=interpolation).astype(np.float32)
     return CutOut(colour * alpha[..., None], alpha)
+
+
+def _without_stairs(alpha: Float32[np.ndarray, "h w"], scale: float) -> Float32[np.ndarray, "h w"]:
+    """Round off the steps that a mask's pixels become when they are enlarged, and keep the edge as sharp as it was."""
+    smooth = cv2.GaussianBlur(alpha, (0, 0), 0.8 * scale)
+    return ((smooth - SHOWS) * (1 + scale) + SHOWS).clip(0, 1)
 
 
 def recoloured(thing: CutOut, rng: np.random.Generator) -> CutOut:

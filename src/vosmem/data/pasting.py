@@ -9,6 +9,7 @@ from vosmem.data.cutouts import CutOut, centred, choose_donor, cut_out, paste, r
 from vosmem.data.stills import Still, StillSource
 
 DONOR_TRIES = 8
+MOST_ENLARGED = 1.5  # of a copy; blown up further it would no longer look alike
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,10 @@ class Pasting:
         return scenes
 
     def _copy(self, still: Still, side: float, rng: np.random.Generator) -> CutOut:
-        own = np.unique(still.labels[still.labels > 0])
-        return recoloured(cut_out(still, int(rng.choice(own)), side * self.grow[1]), rng)
+        label = int(rng.choice(np.unique(still.labels[still.labels > 0])))
+        rows, columns = np.nonzero(still.labels == label)
+        own = max(np.ptp(rows), np.ptp(columns)) + 1
+        return recoloured(cut_out(still, label, min(side, MOST_ENLARGED * own) * self.grow[1]), rng)
 
     def _move(self, scenes: list[Still], thing: CutOut, label: int, rng: np.random.Generator) -> None:
         """Paste along a random path; a step that would leave the picture is taken the other way."""
