@@ -11,7 +11,7 @@ from vosmem.data.videos import ClipSequence, davis_sequences
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask, WarpByFlow
 from vosmem.evaluation.report import results, score_results, write_results
-from vosmem.evaluation.run import evaluate_sequence, evaluate_sequences
+from vosmem.evaluation.run import evaluate_sequence
 from vosmem.evaluation.scorers import score_folders
 from vosmem.inference.writer import write_labels
 
@@ -52,10 +52,11 @@ def test_clips_count_their_last_frame():
 
 
 def test_written_masks_carry_the_ids_and_score_the_same(davis, tmp_path):
+    def write(name, frame, ids):
+        write_labels(tmp_path / name / f"{frame}.png", ids)
+
     sequences = davis_sequences(str(davis), year=2017)
-    runs = evaluate_sequences(
-        sequences, CopyFirstMask, CPU, lambda name, frame, ids: write_labels(tmp_path / name / f"{frame}.png", ids)
-    )
+    runs = {sequence.name: evaluate_sequence(sequence, CopyFirstMask(), CPU, write) for sequence in sequences}
     outcome = results(runs, {"method": "copy"})
     scored = score_results(score_folders(davis / "Annotations" / "480p", tmp_path), {})
     assert {key: scored[key] for key in ("J&F", "J", "F", "num_objects")} == {

@@ -1,5 +1,6 @@
 """LightningDataModules: which samples, in which order, for training and validation."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 
 
-class ClipData(pl.LightningDataModule):
+class ClipData(pl.LightningDataModule, ABC):
     """Clips for training in an order that resumes, sequences for validation.
 
     Args:
@@ -79,9 +80,9 @@ class ClipData(pl.LightningDataModule):
             )
         return self.batch_size // together
 
+    @abstractmethod
     def check(self) -> None:
         """Look at all training data before a run; InputError lists what cannot be used."""
-        raise NotImplementedError
 
     def train_dataloader(self) -> DataLoader:
         """Batches of this process; the order goes on from a restored position."""

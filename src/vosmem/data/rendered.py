@@ -1,7 +1,6 @@
 """Videos rendered from photographs: cut-out objects that move over other photographs, with exact ground truth."""
 
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 from vosmem.data.cutouts import centred, paste, turned
 from vosmem.data.scenes import Scene, stage
 from vosmem.data.stills import StillSource
+from vosmem.data.videos import MadeSequences
 from vosmem.errors import InputError
 
 REDRAWS = 8
@@ -99,7 +99,7 @@ class RenderedSequence:
         return (exposed + 0.5).clip(0, 255).astype(np.uint8)
 
 
-class RenderedVideos(Sequence[RenderedSequence]):
+class RenderedVideos(MadeSequences[RenderedSequence]):
     """A set of rendered videos, each a function of (seed, place) alone.
 
     Args:
@@ -110,23 +110,8 @@ class RenderedVideos(Sequence[RenderedSequence]):
     """
 
     def __init__(self, source: StillSource, scene: Scene, count: int, seed: int):
-        self.source, self.scene, self.num_videos, self.seed = source, scene, count, seed
+        super().__init__(count)
+        self.source, self.scene, self.seed = source, scene, seed
 
-    def __len__(self) -> int:
-        return self.num_videos
-
-    @overload
-    def __getitem__(self, index: int) -> RenderedSequence: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[RenderedSequence]: ...
-
-    def __getitem__(self, index: int | slice) -> RenderedSequence | list[RenderedSequence]:
-        """A video, or several."""
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(self.num_videos))]
-        place = range(self.num_videos)[index]
+    def _make(self, place: int) -> RenderedSequence:
         return RenderedSequence(f"rendered_{place:04d}", self.source, self.scene, (self.seed, place))
-
-    def __iter__(self) -> Iterator[RenderedSequence]:
-        return (self[place] for place in range(self.num_videos))

@@ -1,8 +1,9 @@
 """Videos with masks, read frame by frame, and synthetic clips in the same shape."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, overload, runtime_checkable
+from typing import Protocol, TypeVar, overload, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from vosmem.data.stills import StillSource
 from vosmem.data.video_layouts import davis_folders, list_pictures, plain_folders
 from vosmem.errors import InputError
 from vosmem.ops.masks import ids_to_slots
+
+Made = TypeVar("Made")
 
 
 @runtime_checkable
@@ -144,8 +147,38 @@ class ClipSequence:
         return self._labels[0] if t == 0 else None
 
 
-class SyntheticSequences(Sequence[ClipSequence]):
-    """A fixed set of clips for validation, going round the stills; a clip is made when it is first asked for.
+class MadeSequences(Sequence[Made], ABC):
+    """Videos that are made when they are asked for, each a function of its place.
+
+    Args:
+        count: how many there are.
+    """
+
+    def __init__(self, count: int):
+        self.num_videos = count
+
+    def __len__(self) -> int:
+        return self.num_videos
+
+    @overload
+    def __getitem__(self, index: int) -> Made: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Made]: ...
+
+    def __getitem__(self, index: int | slice) -> Made | list[Made]:
+        """One video, or several."""
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(self.num_videos))]
+        return self._make(range(self.num_videos)[index])
+
+    @abstractmethod
+    def _make(self, place: int) -> Made:
+        """The video of a place from 0 up."""
+
+
+class SyntheticSequences(MadeSequences[ClipSequence]):
+    """A fixed set of clips for validation, going round the stills; a clip that was made is kept.
 
     Args:
         source: stills that training never sees.
@@ -155,28 +188,16 @@ class SyntheticSequences(Sequence[ClipSequence]):
     """
 
     def __init__(self, source: StillSource, synthesis: ClipSynthesis, count: int, seed: int):
-        self.source, self.synthesis, self.num_clips, self.seed = source, synthesis, count, seed
+        super().__init__(count)
+        self.source, self.synthesis, self.seed = source, synthesis, seed
         self._made: dict[int, ClipSequence] = {}
 
-    def __len__(self) -> int:
-        return self.num_clips
-
-    @overload
-    def __getitem__(self, index: int) -> ClipSequence: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[ClipSequence]: ...
-
-    def __getitem__(self, index: int | slice) -> ClipSequence | list[ClipSequence]:
-        """A clip, or several."""
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(self.num_clips))]
-        place = range(self.num_clips)[index]
+    def _make(self, place: int) -> ClipSequence:
         if place not in self._made:
-            self._made[place] = self._make(place)
+            self._made[place] = self._synthesise(place)
         return self._made[place]
 
-    def _make(self, place: int) -> ClipSequence:
+    def _synthesise(self, place: int) -> ClipSequence:
         item = place % len(self.source)
         frames, labels, num_objects = self.synthesis(self.source.read(item), (self.seed, 0, place), self.source)
         return ClipSequence(f"{Path(self.source.name(item)).stem}_{place:03d}", frames, labels, num_objects)

@@ -1,7 +1,7 @@
 """One way to run a method over a sequence, used by validation and by evaluation alike."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -91,27 +91,3 @@ def evaluate_sequence(
         for score, object_id in zip(scorer.result(), sequence.object_ids, strict=True)
     ]
     return run
-
-
-def evaluate_sequences(
-    sequences: Sequence[VideoSequence],
-    make_method: Callable[[], Method],
-    device: torch.device,
-    write: Writer | None = None,
-    on_sequence: Callable[[str, SequenceRun], None] | None = None,
-) -> dict[str, SequenceRun]:
-    """Run a fresh method over each sequence.
-
-    Args:
-        sequences: what to segment; names are unique.
-        make_method: makes a method without memory of another video.
-        device: where frames are put.
-        write: called with each frame's ids.
-        on_sequence: called when a sequence is done.
-    """
-    runs = {}
-    for sequence in sequences:
-        runs[sequence.name] = evaluate_sequence(sequence, make_method(), device, write)
-        if on_sequence is not None:
-            on_sequence(sequence.name, runs[sequence.name])
-    return runs

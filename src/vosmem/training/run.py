@@ -15,7 +15,7 @@ from vosmem.data.datamodules import ClipData
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask
-from vosmem.evaluation.run import evaluate_sequences, segment_sequence
+from vosmem.evaluation.run import evaluate_sequence, segment_sequence
 from vosmem.inference.propagation import Propagator
 from vosmem.metrics.davis import summarize
 from vosmem.training.calibration import Calibration, calibrate
@@ -94,8 +94,9 @@ def _validate(trainer: pl.Trainer, module: PretrainModule, data: ClipData) -> fl
 
 
 def _copied(sequences: Sequence[VideoSequence]) -> float:
-    runs = evaluate_sequences(sequences, CopyFirstMask, torch.device("cpu"))
-    return summarize([score for run in runs.values() for score in run.scores])["J&F"]
+    cpu = torch.device("cpu")
+    runs = [evaluate_sequence(sequence, CopyFirstMask(), cpu) for sequence in sequences]
+    return summarize([score for run in runs for score in run.scores])["J&F"]
 
 
 def _draw(module: PretrainModule, data: ClipData, output_dir: Path) -> dict[str, Path]:
