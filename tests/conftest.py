@@ -32,6 +32,21 @@ def small_stm():
     return STM(backbone="resnet18", key_channels=8, value_channels=16, decoder_channels=8, weights="none").eval()
 
 
+@pytest.fixture
+def small_remn():
+    """The same of REMN."""
+    from vosmem.networks import REMN
+
+    widths = {"key_channels": 8, "value_channels": 16, "decoder_channels": 8}
+    return REMN(backbone="resnet18", **widths, weights="none", value_weights="none").eval()
+
+
+@pytest.fixture(params=["small_stm", "small_remn"])
+def small_network(request):
+    """Each small network: laws that every one must keep."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
     """Real data and golden outputs that are not part of the repository; tests that need them skip without."""

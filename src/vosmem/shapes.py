@@ -41,6 +41,7 @@ class Query(NamedTuple):
 
     key: Float[Tensor, "B Ck h w"]
     value: Float[Tensor, "B Cv h w"]
+    f16: Float[Tensor, "B C16 h w"]
     f8: Float[Tensor, "B C8 h8 w8"]
     f4: Float[Tensor, "B C4 h4 w4"]
 

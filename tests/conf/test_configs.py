@@ -10,7 +10,6 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from vosmem.build.common import resolved
-from vosmem.networks import STM
 
 CONF = files("vosmem.conf")
 EXPERIMENTS = sorted(path.name.removesuffix(".yaml") for path in (CONF / "experiment").iterdir())
@@ -137,11 +136,30 @@ def test_every_key_is_a_keyword_of_its_constructor(group, choice):
         assert unknown == [], f"{group}/{choice}{path}: {target} has no {unknown}"
 
 
-@pytest.mark.parametrize(("name", "millions"), [("stm", 38.93), ("stm_r18", 17.2), ("stm_small", 7), ("stm_tiny", 3.8)])
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [
+        ("stm", 38.93),
+        ("stm_r18", 17.2),
+        ("stm_small", 7),
+        ("stm_tiny", 3.8),
+        ("remn", 45.6),
+        ("remn_r18", 25),
+        ("remn_small", 8),
+    ],
+)
 def test_models_have_the_size_that_docs_say(name, millions):
-    network = instantiate(composed(f"model={name}", "model.weights=none").model)
-    assert isinstance(network, STM)
+    weights = ["model.weights=none", *(["model.value_weights=none"] if name.startswith("remn") else [])]
+    network = instantiate(composed(f"model={name}", *weights).model)
     assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, rel=0.1)
+
+
+def test_history_and_last_checkpoints_may_be_kept_at_the_same_steps():
+    config = composed("callbacks=history", "validate_every_steps=500", *FILL)
+    keys = [
+        instantiate(callback).state_key for name, callback in config.callbacks.items() if "every_n" in str(callback)
+    ]
+    assert len(keys) == 2 and len(set(keys)) == 2
 
 
 def test_an_unknown_key_is_refused():

@@ -32,18 +32,20 @@ def memory_at_each_frame(network, policy):
         (EveryN(n=1), lambda t: set(range(t))),
     ],
 )
-def test_frames_in_memory(small_stm, policy, rule):
-    assert memory_at_each_frame(small_stm, policy) == [sorted(rule(t)) for t in range(1, FRAMES)]
+def test_frames_in_memory(small_network, policy, rule):
+    assert memory_at_each_frame(small_network, policy) == [sorted(rule(t)) for t in range(1, FRAMES)]
 
 
-def test_no_frame_is_encoded_that_nobody_reads(small_stm, monkeypatch):
+def test_no_frame_is_encoded_that_nobody_reads(small_network, monkeypatch):
     calls = []
-    encode = small_stm.encode_memory
-    monkeypatch.setattr(small_stm, "encode_memory", lambda *args: calls.append(1) or encode(*args))
-    memory_at_each_frame(small_stm, First())
+    encode = small_network.encode_memory
+    monkeypatch.setattr(
+        small_network, "encode_memory", lambda *args, **options: calls.append(1) or encode(*args, **options)
+    )
+    memory_at_each_frame(small_network, First())
     assert len(calls) == 1
     calls.clear()
-    memory_at_each_frame(small_stm, EveryN(n=5))
+    memory_at_each_frame(small_network, EveryN(n=5))
     assert len(calls) == FRAMES - 1  # each frame but the last, once
 
 

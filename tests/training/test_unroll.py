@@ -16,43 +16,43 @@ def clip(num_objects=(2, 1), frames=3, size=32):
     return Clip(images, labels, torch.tensor(num_objects))
 
 
-def test_shapes_and_padded_slots(small_stm):
-    logits = unroll(small_stm, clip()).logits
+def test_shapes_and_padded_slots(small_network):
+    logits = unroll(small_network, clip()).logits
     assert logits.shape == (2, 2, 3, 32, 32)
     assert (logits[1, :, 2] == -torch.inf).all() and logits[0].isfinite().all()
 
 
-def test_clips_of_a_batch_do_not_see_each_other(small_stm):
+def test_clips_of_a_batch_do_not_see_each_other(small_network):
     batch = clip()
-    alone = unroll(small_stm, Clip(*(part[1:] for part in batch))).logits
-    torch.testing.assert_close(unroll(small_stm, batch).logits[1:, :, :2], alone, rtol=1e-4, atol=1e-4)
+    alone = unroll(small_network, Clip(*(part[1:] for part in batch))).logits
+    torch.testing.assert_close(unroll(small_network, batch).logits[1:, :, :2], alone, rtol=1e-4, atol=1e-4)
 
 
-def test_the_gradient_flows_through_the_memorised_estimate(small_stm):
+def test_the_gradient_flows_through_the_memorised_estimate(small_network):
     batch = clip(num_objects=(1,))
-    unroll(small_stm.train(), batch).logits[:, -1, 1].sum().backward()
-    through_both = small_stm.decoder.predict.weight.grad.clone()
-    small_stm.zero_grad()
+    unroll(small_network.train(), batch).logits[:, -1, 1].sum().backward()
+    through_both = small_network.decoder.predict.weight.grad.clone()
+    small_network.zero_grad()
     with torch.no_grad():
-        estimate = unroll(small_stm, Clip(batch.frames[:, :2], batch.labels[:, :2], batch.num_objects)).logits
-    memory = small_stm.encode_memory(batch.frames[:, 0].float() / 255, (batch.labels[:, 0] == 1).float()[:, None])
-    second = small_stm.encode_memory(batch.frames[:, 1].float() / 255, estimate[:, 0].softmax(dim=1)[:, 1:])
+        estimate = unroll(small_network, Clip(batch.frames[:, :2], batch.labels[:, :2], batch.num_objects)).logits
+    memory = small_network.encode_memory(batch.frames[:, 0].float() / 255, (batch.labels[:, 0] == 1).float()[:, None])
+    second = small_network.encode_memory(batch.frames[:, 1].float() / 255, estimate[:, 0].softmax(dim=1)[:, 1:])
     memory = type(memory)(*(torch.cat(pair, dim=2) for pair in zip(memory, second, strict=True)))
-    small_stm.segment(small_stm.encode_query(batch.frames[:, 2].float() / 255), memory)[:, 1].sum().backward()
-    assert not torch.allclose(small_stm.decoder.predict.weight.grad, through_both)
+    small_network.segment(small_network.encode_query(batch.frames[:, 2].float() / 255), memory)[:, 1].sum().backward()
+    assert not torch.allclose(small_network.decoder.predict.weight.grad, through_both)
 
 
-def test_a_detached_estimate_is_the_same_without_its_gradient(small_stm):
+def test_a_detached_estimate_is_the_same_without_its_gradient(small_network):
     """Detached, the second frame's loss does not reach the first frame's answer: the decoder's gradient is another."""
     batch = clip(num_objects=(1,))
-    flowing = unroll(small_stm.train(), batch).logits
+    flowing = unroll(small_network.train(), batch).logits
     flowing[:, -1, 1].sum().backward()
-    with_flow = small_stm.decoder.predict.weight.grad.clone()
-    small_stm.zero_grad()
-    detached = unroll(small_stm, batch, detach_masks=True).logits
+    with_flow = small_network.decoder.predict.weight.grad.clone()
+    small_network.zero_grad()
+    detached = unroll(small_network, batch, detach_masks=True).logits
     detached[:, -1, 1].sum().backward()
     torch.testing.assert_close(flowing, detached)
-    assert not torch.allclose(small_stm.decoder.predict.weight.grad, with_flow)
+    assert not torch.allclose(small_network.decoder.predict.weight.grad, with_flow)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_a_detached_estimate_is_the_same_without_its_gradient(small_stm):
     ],
     ids=lambda loss: type(loss).__name__,
 )
-def test_accumulated_halves_make_the_loss_of_the_whole_batch(small_stm, loss):
+def test_accumulated_halves_make_the_loss_of_the_whole_batch(small_network, loss):
     """A step of 4 clips is 2 x 2 with accumulation; the halves need not have as many slots."""
     batch = clip(num_objects=(2, 2, 1, 1))
 
     def losses(part):
-        unrolled = unroll(small_stm, part)
+        unrolled = unroll(small_network, part)
         matching = matching_loss(unrolled.carried, unrolled.expected, len(part.frames))
         return torch.stack([loss(unrolled.logits, part.labels[:, 1:], 5), matching])
 
@@ -77,12 +77,12 @@ def test_accumulated_halves_make_the_loss_of_the_whole_batch(small_stm, loss):
     torch.testing.assert_close(losses(batch), (halves[0] + halves[1]) / 2, rtol=1e-4, atol=1e-5)
 
 
-def test_a_batch_with_an_empty_clip_trains(small_stm):
+def test_a_batch_with_an_empty_clip_trains(small_network):
     batch = clip(num_objects=(1, 0))
-    loss = ClipCrossEntropy()(unroll(small_stm.train(), batch).logits, batch.labels[:, 1:], step=0)
+    loss = ClipCrossEntropy()(unroll(small_network.train(), batch).logits, batch.labels[:, 1:], step=0)
     loss.backward()
     assert loss.isfinite()
-    assert all(p.grad.isfinite().all() for p in small_stm.parameters() if p.grad is not None)
+    assert all(p.grad.isfinite().all() for p in small_network.parameters() if p.grad is not None)
 
 
 def moving_square() -> Clip:
@@ -112,12 +112,12 @@ def test_one_clip_can_be_learnt_by_heart():
     assert iou > 0.9
 
 
-def test_carried_masks_are_what_matching_alone_would_say(small_stm):
+def test_carried_masks_are_what_matching_alone_would_say(small_network):
     batch = clip(num_objects=(2, 1))
-    _, carried, expected = unroll(small_stm, batch)
+    _, carried, expected = unroll(small_network, batch)
     assert carried.shape == expected.shape == (3, 2, 2, 2)
     assert carried.min() >= 0 and carried.max() <= 1
     first = torch.nn.functional.avg_pool2d((batch.labels[1] == 1).float(), 16)
     torch.testing.assert_close(expected[2], first[1:])
     still = Clip(batch.frames, torch.ones_like(batch.labels), torch.tensor([1, 1]))
-    torch.testing.assert_close(unroll(small_stm, still).carried, torch.ones(2, 2, 2, 2))
+    torch.testing.assert_close(unroll(small_network, still).carried, torch.ones(2, 2, 2, 2))

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vosmem.checkpoints import load_reference_stm, load_weights, read_checkpoint
 from vosmem.errors import InputError
-from vosmem.networks.stm import STM
+from vosmem.networks.network import MemoryNetwork
 
 
 def make(config: DictConfig, **extra: Any) -> Any:
@@ -34,7 +34,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
 
 
-def load_network(path: str | os.PathLike[str]) -> STM:
+def load_network(path: str | os.PathLike[str]) -> MemoryNetwork:
     """The network of a training run's checkpoint, or of the published STM weights.
 
     Raises:
@@ -43,7 +43,7 @@ def load_network(path: str | os.PathLike[str]) -> STM:
     content = read_checkpoint(Path(path))
     if "config" not in content or "state_dict" not in content:
         return load_reference_stm(content)
-    network: STM = make(OmegaConf.create({**content["config"]["model"], "weights": "none"}))
+    network: MemoryNetwork = make(OmegaConf.create(_without_weights(content["config"]["model"])))
     load_weights(network, _network_part(content["state_dict"]), f"checkpoint {str(path)!r}")
     return network
 
@@ -58,6 +58,11 @@ def read_network_state(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     if "state_dict" not in content:
         return load_reference_stm(content).state_dict()
     return _network_part(content["state_dict"])
+
+
+def _without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's configuration, with nothing to be fetched for trunks that are filled anyway."""
+    return {key: "none" if key.endswith("weights") else value for key, value in model.items()}
 
 
 def _network_part(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

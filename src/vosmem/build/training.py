@@ -56,7 +56,7 @@ def make_calibration(config: DictConfig) -> Calibration:
         batch_norm=config.model.weights == "none",
         key_std=chosen.key_std,
         discriminant=chosen.discriminant,
-        mask_value=config.model.init == "mask_lane",
+        mask_value=config.model.get("init") == "mask_lane",
     )
 
 

@@ -1,5 +1,7 @@
 """Propagation: given masks for some frames, find the objects in all frames that follow."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Integer, Shaped
@@ -8,9 +10,19 @@ from torch import Tensor
 from vosmem.errors import InputError
 from vosmem.memory.bank import MemoryBank
 from vosmem.memory.policy import MemoryPolicy
-from vosmem.networks.stm import STM
+from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.masks import one_hot
 from vosmem.ops.padding import Padding, pad, padding_to_stride, unpad
+from vosmem.shapes import Query
+
+
+class _Frame(NamedTuple):
+    """A frame as the network saw it, in case that it is to be memorised."""
+
+    image: Float[Tensor, "1 3 H2 W2"]
+    masks: Float[Tensor, "1 K H2 W2"]
+    mask_given: bool
+    query: Query | None
 
 
 class Propagator:
@@ -36,7 +48,7 @@ class Propagator:
         torch.Size([2, 24, 40])
     """
 
-    def __init__(self, network: STM, policy: MemoryPolicy, short_side: int | None = None):
+    def __init__(self, network: MemoryNetwork, policy: MemoryPolicy, short_side: int | None = None):
         if short_side is not None and short_side < 16:
             raise InputError(
                 f"short side {short_side} is too small: use 16 pixels or more, or null for the frames' own size"
@@ -44,7 +56,7 @@ class Propagator:
         self.network, self.policy, self.short_side = network, policy, short_side
         self.bank = MemoryBank()
         self._frame_index = -1
-        self._last: tuple[Tensor, Tensor, bool] | None = None  # frame and masks at the network's size, mask given
+        self._last: _Frame | None = None
 
     @property
     def memory_frames(self) -> list[int]:
@@ -74,7 +86,8 @@ class Propagator:
         padding = padding_to_stride(small.shape[-2], small.shape[-1])
         padded = pad(small, padding)[None]
         self._remember_last()
-        probs = self._estimate(padded, padding) if len(self.bank) else small.new_ones(1, *small.shape[-2:])
+        query = self.network.encode_query(padded) if len(self.bank) else None
+        probs = small.new_ones(1, *small.shape[-2:]) if query is None else self._estimate(query, padding)
         full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
         if mask is not None:
             mask = mask.to(frame.device)
@@ -83,7 +96,7 @@ class Propagator:
                 probs, _resize_labels(mask, (small.shape[-2], small.shape[-1])), num_objects=full.shape[0] - 1
             )
         # The masks are padded anew: in the border no object is, whatever the network saw there.
-        self._last = (padded, pad(probs[1:], padding), mask is not None)
+        self._last = _Frame(padded, pad(probs[1:], padding)[None], mask is not None, query)
         return full
 
     def _check(self, frame: Tensor, mask: Tensor | None) -> None:
@@ -108,13 +121,12 @@ class Propagator:
         """Memorise the frame before, now that something will read it (or it is to stay)."""
         if self._last is None:
             return
-        frame, masks, given = self._last
-        keep = self.policy.keeps(self._frame_index - 1, given)
+        keep = self.policy.keeps(self._frame_index - 1, self._last.mask_given)
         if keep or self.policy.reads_previous:
-            self.bank.add(self._frame_index - 1, self.network.encode_memory(frame, masks[None]), keep=keep)
+            memory = self.network.encode_memory(self._last.image, self._last.masks, query=self._last.query)
+            self.bank.add(self._frame_index - 1, memory, keep=keep)
 
-    def _estimate(self, padded: Float[Tensor, "1 3 H2 W2"], padding: Padding) -> Float[Tensor, "K1 H W"]:
-        query = self.network.encode_query(padded)
+    def _estimate(self, query: Query, padding: Padding) -> Float[Tensor, "K1 H W"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
         return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
 

@@ -1,5 +1,7 @@
 """The networks: `nn.Module`s with plain keyword constructors. They never see files, configs or epochs."""
 
+from vosmem.networks.network import MemoryNetwork
+from vosmem.networks.remn import REMN
 from vosmem.networks.stm import STM
 
-__all__ = ["STM"]
+__all__ = ["REMN", "STM", "MemoryNetwork"]

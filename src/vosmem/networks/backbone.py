@@ -39,9 +39,7 @@ class ResNetTrunk(nn.Module):
         super().__init__()
         if name not in CHANNELS:
             raise InputError(f"unknown backbone {name!r}: use one of {', '.join(CHANNELS)}")
-        resnet = (
-            ResNet(BasicBlock, [1, 1, 1, 1]) if name == "resnet10" else getattr(torchvision.models, name)(weights=None)
-        )
+        resnet = _resnet(name)
         self.channels = CHANNELS[name]
         self.mean = nn.Buffer(torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.std = nn.Buffer(torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))

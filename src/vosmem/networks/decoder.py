@@ -15,16 +15,24 @@ def _upsample(x: Tensor, factor: int) -> Tensor:
 
 
 class ResBlock(nn.Module):
-    """Pre-activation residual block of two 3x3 convolutions, without batch norm: `x + conv2(relu(conv1(relu(x))))`."""
+    """Pre-activation residual block of two 3x3 convolutions, without batch norm: `x + conv2(relu(conv1(relu(x))))`.
 
-    def __init__(self, channels: int):
+    Args:
+        in_channels: channels of its input.
+        channels: channels of its output; where they differ, `x` passes a 3x3 convolution of its own.
+    """
+
+    def __init__(self, in_channels: int, channels: int | None = None):
         super().__init__()
-        self.conv1 = _conv3x3(channels, channels)
+        channels = in_channels if channels is None else channels
+        self.downsample = None if channels == in_channels else _conv3x3(in_channels, channels)
+        self.conv1 = _conv3x3(in_channels, channels)
         self.conv2 = _conv3x3(channels, channels)
 
-    def forward(self, x: Float[Tensor, "O C H W"]) -> Float[Tensor, "O C H W"]:
-        """Same shape."""
-        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+    def forward(self, x: Float[Tensor, "O Cin H W"]) -> Float[Tensor, "O C H W"]:
+        """Same size."""
+        residual = self.conv2(F.relu(self.conv1(F.relu(x))))
+        return residual + (x if self.downsample is None else self.downsample(x))
 
 
 class Skip(nn.Module):

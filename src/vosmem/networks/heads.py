@@ -1,6 +1,5 @@
 """Key and value heads."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -21,13 +20,6 @@ class KeyValueHead(nn.Module):
         super().__init__()
         self.key = nn.Conv2d(in_channels, key_channels, kernel_size=3, padding=1)
         self.value = nn.Conv2d(in_channels, value_channels, kernel_size=3, padding=1)
-
-    @torch.no_grad()
-    def scale_key(self, shift: Float[Tensor, "Ck"], scale: Float[Tensor, ""]) -> None:
-        """Change the key's weights so that it becomes `(key - shift) * scale`."""
-        assert self.key.bias is not None  # made with one above
-        self.key.weight.mul_(scale)
-        self.key.bias.sub_(shift).mul_(scale)
 
     def forward(self, f16: Float[Tensor, "O C h w"]) -> tuple[Float[Tensor, "O Ck h w"], Float[Tensor, "O Cv h w"]]:
         """Key and value of every cell, without a non-linearity."""

@@ -1,7 +1,7 @@
 """Space-Time Memory networks (Oh et al., ICCV 2019)."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vosmem.errors import InputError
@@ -9,9 +9,9 @@ from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.heads import KeyValueHead
 from vosmem.networks.initialisation import lay_mask_lane, match_encoders
-from vosmem.ops.aggregation import soft_aggregate
+from vosmem.networks.network import MemoryNetwork, owners_of
 from vosmem.ops.attention import read_memory
-from vosmem.ops.masks import others, unpack
+from vosmem.ops.masks import others
 from vosmem.shapes import Memory, Query
 
 INITIALISATIONS = {
@@ -21,12 +21,8 @@ INITIALISATIONS = {
 }
 
 
-class STM(nn.Module):
-    """Two encoders, a memory without parameters, and a decoder.
-
-    `encode_memory` turns a frame with masks into keys and values, `encode_query` turns a frame into a question, and
-    `segment` reads the memory and decodes. What is remembered lies outside the network, so that training and inference
-    keep it as each needs.
+class STM(MemoryNetwork):
+    """An encoder for the query and one for the memory, each with its own keys and values.
 
     Args:
         backbone: `resnet50` (the paper), `resnet18` or `resnet10`.
@@ -80,26 +76,22 @@ class STM(nn.Module):
         # Same numbers, other strides: training steps on a CPU were ten times as fast, GPUs profit in half precision.
         self.to(memory_format=torch.channels_last)
 
-    def trunks(self) -> tuple[ResNetTrunk, ResNetTrunk]:
+    def trunks(self) -> tuple[ResNetTrunk, ...]:
         """The two backbones, query first."""
         return self.query_encoder, self.memory_encoder
+
+    def key_convs(self) -> tuple[nn.Conv2d, ...]:
+        """Of the two heads, query first."""
+        return self.query_head.key, self.memory_head.key
 
     def encode_memory(
         self,
         frames: Float[Tensor, "B 3 H W"],
         masks: Float[Tensor, "B K H W"],
         valid: Bool[Tensor, "B K"] | None = None,
+        query: Query | None = None,
     ) -> Memory:
-        """Memorise a frame: a key and a value for each object.
-
-        Args:
-            frames: RGB in [0, 1]; H and W multiples of 16.
-            masks: soft masks in [0, 1], padded slots zero.
-            valid: which slots hold an object; all by default.
-
-        Returns:
-            one row for each valid slot, T = 1.
-        """
+        """As `MemoryNetwork.encode_memory`; the query, which another encoder made, is of no use here."""
         if valid is None:
             valid = torch.ones(masks.shape[:2], dtype=torch.bool, device=masks.device)
         owners = valid.nonzero()[:, 0]
@@ -111,45 +103,10 @@ class STM(nn.Module):
         """Encode a frame that is to be segmented: RGB in [0, 1]; H and W multiples of 16."""
         f16, f8, f4 = self.query_encoder(frames)
         key, value = self.query_head(f16)
-        return Query(key, value, f8, f4)
+        return Query(key, value, f16, f8, f4)
 
     def read(self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "O Cv h w"]:
-        """Ask the memory: what each object finds in it for each cell of its frame.
-
-        Args:
-            query: the encoded frames.
-            memory: what each object remembers, one row for each valid slot.
-            valid: which slots hold an object; by default every row belongs to the one frame of the batch.
-        """
-        owners = _owners(memory.key, valid)
+        """As `MemoryNetwork.read`, by dot product."""
+        owners = owners_of(memory.key, valid)
         readout = read_memory(memory.key.flatten(2), memory.value.flatten(2), query.key.flatten(2)[owners])
         return readout.unflatten(2, query.key.shape[-2:])
-
-    def decode(
-        self, query: Query, readout: Float[Tensor, "O Cv h w"], valid: Bool[Tensor, "B K"] | None = None
-    ) -> Float[Tensor, "B K1 H W"]:
-        """Decode what was read into logits over background and objects, at least float32; padded slots are -inf.
-
-        Args:
-            query: the encoded frames.
-            readout: what each object read, one row for each valid slot.
-            valid: which slots hold an object; by default every row belongs to the one frame of the batch.
-        """
-        valid = _one_frame(readout) if valid is None else valid
-        probs = self.decoder(readout, query.value, query.f8, query.f4, _owners(readout, valid))
-        return soft_aggregate(unpack(probs, valid), valid)
-
-    def segment(
-        self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None
-    ) -> Float[Tensor, "B K1 H W"]:
-        """`read`, then `decode`."""
-        return self.decode(query, self.read(query, memory, valid), valid)
-
-
-def _one_frame(rows: Float[Tensor, "O *S"]) -> Bool[Tensor, "1 O"]:
-    return torch.ones(1, rows.shape[0], dtype=torch.bool, device=rows.device)
-
-
-def _owners(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"] | None) -> Int[Tensor, "O"]:
-    """The frame of the batch that each object row belongs to."""
-    return (_one_frame(rows) if valid is None else valid).nonzero()[:, 0]

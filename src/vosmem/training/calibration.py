@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from vosmem.errors import InputError
+from vosmem.networks.network import MemoryNetwork
 from vosmem.networks.stm import STM
 from vosmem.ops.masks import one_hot, others, slots_in_use
 from vosmem.ops.padding import STRIDE
@@ -38,7 +39,7 @@ class Calibration:
     mask_value: bool = False
 
 
-def calibrate(network: STM, batches: Iterable[Clip], what: Calibration) -> None:
+def calibrate(network: MemoryNetwork, batches: Iterable[Clip], what: Calibration) -> None:
     """Calibrate a network in place on some training batches."""
     clips = list(batches)
     if what.batch_norm:
@@ -48,11 +49,12 @@ def calibrate(network: STM, batches: Iterable[Clip], what: Calibration) -> None:
     if what.key_std is not None:
         calibrate_keys(network, clips, what.key_std)
     if what.mask_value:
+        assert isinstance(network, STM)  # the only one that starts with a mask lane
         fit_mask_value(network, clips)
 
 
 @torch.no_grad()
-def calibrate_batch_norm(network: STM, clips: Sequence[Clip]) -> None:
+def calibrate_batch_norm(network: MemoryNetwork, clips: Sequence[Clip]) -> None:
     """Set the batch norms' running statistics to the mean over some training batches; then they are held again.
 
     Without it a randomly started trunk would normalise with mean 0 and variance 1, which its features do not have.
@@ -68,7 +70,8 @@ def calibrate_batch_norm(network: STM, clips: Sequence[Clip]) -> None:
         norm.momentum = None  # a plain mean over all batches
         norm.train()
     for clip in clips:
-        _encode_first_frame(network, clip)
+        valid, masks = _first_masks(clip)
+        network.encode_memory(clip.frames[:, 0].float() / 255, masks, valid)
         network.encode_query(clip.frames[:, 1].float() / 255)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
@@ -76,42 +79,43 @@ def calibrate_batch_norm(network: STM, clips: Sequence[Clip]) -> None:
 
 
 @torch.no_grad()
-def calibrate_keys(network: STM, clips: Sequence[Clip], key_std: float) -> None:
-    """Centre the query keys at zero and scale them; the memory's head gets the same shift and scale.
+def calibrate_keys(network: MemoryNetwork, clips: Sequence[Clip], key_std: float) -> None:
+    """Centre the query keys at zero and scale them; the memory's, where they are others, get the same shift and scale.
 
     Features behind a ReLU share a large mean, which a dot product takes for likeness, and a freshly drawn head makes
     keys so small that the softmax over the memory is nearly uniform: what is read then says nothing of where, and
     hardly any gradient reaches the keys.
 
     Args:
-        network: the network; the weights and biases of its key heads change.
+        network: the network; weights and biases of what makes its keys change.
         clips: batches of clips; their second frames are encoded.
         key_std: standard deviation over cells and channels that the keys get.
     """
     keys = torch.cat([network.encode_query(clip.frames[:, 1].float() / 255).key.flatten(2) for clip in clips])
     mean = keys.mean(dim=(0, 2))
     scale = key_std / (keys - mean.view(1, -1, 1)).std()
-    for head in (network.query_head, network.memory_head):
-        head.scale_key(mean, scale)
+    for conv in network.key_convs():  # so that each becomes (key - mean) * scale
+        assert conv.bias is not None
+        conv.weight.mul_(scale)
+        conv.bias.sub_(mean).mul_(scale)
 
 
 @torch.no_grad()
-def fit_keys(network: STM, clips: Sequence[Clip]) -> None:
+def fit_keys(network: MemoryNetwork, clips: Sequence[Clip]) -> None:
     """Make the keys the discriminant directions of the features: alike within an object, apart within a picture.
 
     A linear discriminant analysis over the cells of training clips, each clip and each object about its own mean. All
     that a random trunk's features know of likeness is in the keys before the first step.
 
     Args:
-        network: the network; the weights of its key heads change, and become one-cell filters. Features that a head
-            does not look at stay unseen.
+        network: the network; the weights of what makes its keys change, and become one-cell filters. Features that
+            they do not look at stay unseen.
         clips: batches of clips, all frames of which are encoded.
 
     Raises:
         InputError: no object of the clips fills two cells.
     """
-    head = network.query_head.key
-    looked_at = head.weight.abs().sum(dim=(0, 2, 3)) > 0
+    looked_at = network.key_convs()[0].weight.abs().sum(dim=(0, 2, 3)) > 0
     within, total = (torch.zeros(int(looked_at.sum()), int(looked_at.sum()), dtype=torch.float64) for _ in range(2))
     num_within = num_total = 0
     for features, owners in _cells_of_clips(network, clips):
@@ -129,16 +133,18 @@ def fit_keys(network: STM, clips: Sequence[Clip]) -> None:
     within += RIDGE_KEYS * within.diagonal().mean() * torch.eye(len(within), dtype=within.dtype)
     whiten = torch.linalg.inv(torch.linalg.cholesky(within))
     directions = whiten.T @ torch.linalg.eigh(whiten @ (total / num_total) @ whiten.T).eigenvectors
-    for head in (network.query_head.key, network.memory_head.key):
-        head.weight.zero_()
-        head.weight[:, looked_at, 1, 1] = directions[:, -len(head.weight) :].T.to(head.weight)
+    for conv in network.key_convs():
+        conv.weight.zero_()
+        conv.weight[:, looked_at, 1, 1] = directions[:, -len(conv.weight) :].T.to(conv.weight)
 
 
-def _cells_of_clips(network: STM, clips: Sequence[Clip]) -> Iterator[tuple[Float[Tensor, "N C"], Integer[Tensor, "N"]]]:
+def _cells_of_clips(
+    network: MemoryNetwork, clips: Sequence[Clip]
+) -> Iterator[tuple[Float[Tensor, "N C"], Integer[Tensor, "N"]]]:
     """For each clip the query features of all its cells, and the object that fills most of each; 0 where none does."""
     for clip in clips:
         for frames, labels in zip(clip.frames, clip.labels, strict=True):
-            features, _, _ = network.query_encoder(frames.float() / 255)
+            features, _, _ = network.trunks()[0](frames.float() / 255)
             shares = F.avg_pool2d(one_hot(labels, max(1, int(labels.max()))), STRIDE)
             share, owner = shares.max(dim=1)
             owners = torch.where(share > FILLED, owner + 1, torch.zeros_like(owner))
@@ -176,9 +182,13 @@ def fit_mask_value(network: STM, clips: Sequence[Clip]) -> None:
 
 def _encode_first_frame(network: STM, clip: Clip) -> tuple[Float[Tensor, "O C h w"], Float[Tensor, "O H W"]]:
     """Memory features of a batch's first frames at stride 16, and the masks they were made with."""
-    num_slots = max(1, int(clip.num_objects.max()))
-    valid = slots_in_use(clip.num_objects, num_slots)
-    masks = one_hot(clip.labels[:, 0], num_slots)
+    valid, masks = _first_masks(clip)
     frames = (clip.frames[:, 0].float() / 255)[valid.nonzero()[:, 0]]
     features, _, _ = network.memory_encoder(frames, masks[valid][:, None], others(masks)[valid][:, None])
     return features, masks[valid]
+
+
+def _first_masks(clip: Clip) -> tuple[Bool[Tensor, "B K"], Float[Tensor, "B K H W"]]:
+    """The slots of a batch that are in use, and the masks of its first frames."""
+    num_slots = max(1, int(clip.num_objects.max()))
+    return slots_in_use(clip.num_objects, num_slots), one_hot(clip.labels[:, 0], num_slots)

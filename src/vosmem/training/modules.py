@@ -13,7 +13,7 @@ from vosmem.evaluation.run import segment_sequence
 from vosmem.inference.propagation import Propagator
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.metrics.j_and_f import JAndF
-from vosmem.networks.stm import STM
+from vosmem.networks.network import MemoryNetwork
 from vosmem.shapes import Clip
 from vosmem.training.losses import matching_loss
 from vosmem.training.unroll import unroll
@@ -44,7 +44,7 @@ class PretrainModule(pl.LightningModule):
     def __init__(
         self,
         *,
-        network: STM,
+        network: MemoryNetwork,
         loss: nn.Module,
         optimizer: MakeOptimizer,
         scheduler: MakeScheduler,

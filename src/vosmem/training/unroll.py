@@ -7,11 +7,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from vosmem.networks.stm import STM
-from vosmem.ops.attention import read_memory
+from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.masks import one_hot, slots_in_use
 from vosmem.ops.padding import STRIDE
-from vosmem.shapes import Clip, Memory, Query
+from vosmem.shapes import Clip, Memory
 
 
 class Unrolled(NamedTuple):
@@ -29,7 +28,7 @@ class Unrolled(NamedTuple):
     expected: Float[Tensor, "O T h w"]
 
 
-def unroll(network: STM, clip: Clip, detach_masks: bool = False) -> Unrolled:
+def unroll(network: MemoryNetwork, clip: Clip, detach_masks: bool = False) -> Unrolled:
     """Memorise frame 0 with its true masks, segment frame 1, memorise it with its soft estimate, segment frame 2, ...
 
     Args:
@@ -45,15 +44,14 @@ def unroll(network: STM, clip: Clip, detach_masks: bool = False) -> Unrolled:
     valid = slots_in_use(clip.num_objects, num_slots)
     truth = [one_hot(labels, num_slots) for labels in clip.labels.unbind(dim=1)]
     cells = torch.stack([F.avg_pool2d(masks, STRIDE)[valid] for masks in truth], dim=1)
-    owners = valid.nonzero()[:, 0]
-    masks, memory = truth[0], None
+    masks, memory, query = truth[0], None, None
     logits, carried = [], []
     for t in range(1, frames.shape[1]):
-        entry = network.encode_memory(frames[:, t - 1], masks, valid)
+        entry = network.encode_memory(frames[:, t - 1], masks, valid, query)
         memory = entry if memory is None else _append(memory, entry)
         query = network.encode_query(frames[:, t])
         logits.append(network.segment(query, memory, valid))
-        carried.append(_carry(memory, query, cells[:, :t], owners))
+        carried.append(network.read(query, Memory(memory.key, cells[:, None, :t]), valid).squeeze(1))
         masks = logits[-1].softmax(dim=1)[:, 1:]
         if detach_masks:
             masks = masks.detach()
@@ -62,9 +60,3 @@ def unroll(network: STM, clip: Clip, detach_masks: bool = False) -> Unrolled:
 
 def _append(memory: Memory, entry: Memory) -> Memory:
     return Memory(torch.cat([memory.key, entry.key], dim=2), torch.cat([memory.value, entry.value], dim=2))
-
-
-def _carry(memory: Memory, query: Query, cells: Float[Tensor, "O T h w"], owners: Tensor) -> Float[Tensor, "O h w"]:
-    values = cells.flatten(1)[:, None]
-    read = read_memory(memory.key.flatten(2), values, query.key.flatten(2)[owners])
-    return read.squeeze(1).unflatten(1, cells.shape[-2:])

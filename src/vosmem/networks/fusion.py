@@ -1,0 +1,58 @@
+"""How a shared key encoder's features and an object's own become the value that is remembered."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vosmem.networks.decoder import ResBlock
+
+REDUCTION = 16  # of the channel attention's hidden layer
+
+
+class ChannelAndSpatialAttention(nn.Module):
+    """Weighs channels by what the whole frame holds, then cells by what all channels hold.
+
+    Args:
+        channels: channels of the features.
+
+    Source:
+        CBAM (Woo et al., ECCV 2018).
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        hidden = max(1, channels // REDUCTION)
+        self.channel = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
+        self.spatial = nn.Conv2d(2, 1, kernel_size=7, padding=3)
+
+    def forward(self, x: Float[Tensor, "O C h w"]) -> Float[Tensor, "O C h w"]:
+        """Same shape, every entry multiplied by two numbers in (0, 1)."""
+        weights = self.channel(x.mean(dim=(2, 3))) + self.channel(x.amax(dim=(2, 3)))
+        x = x * weights.sigmoid()[:, :, None, None]
+        summary = torch.cat([x.mean(dim=1, keepdim=True), x.amax(dim=1, keepdim=True)], dim=1)
+        return x * self.spatial(summary).sigmoid()
+
+
+class ValueFusion(nn.Module):
+    """Joins an object's features with the frame's.
+
+    Args:
+        in_channels: channels of both together.
+        value_channels: width of the value.
+
+    Source:
+        STCN (Cheng et al., NeurIPS 2021).
+    """
+
+    def __init__(self, in_channels: int, value_channels: int):
+        super().__init__()
+        self.reduce = ResBlock(in_channels, value_channels)
+        self.attention = ChannelAndSpatialAttention(value_channels)
+        self.block = ResBlock(value_channels)
+
+    def forward(
+        self, objects: Float[Tensor, "O C1 h w"], frames: Float[Tensor, "O C2 h w"]
+    ) -> Float[Tensor, "O Cv h w"]:
+        """The value of every cell."""
+        x = self.reduce(torch.cat([objects, frames], dim=1))
+        return self.block(x + self.attention(x))

@@ -1,0 +1,110 @@
+"""Robust and Efficient Memory Network (Chen et al., 2023): its base, on which the paper's mechanisms stand."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
+from vosmem.networks.decoder import Decoder
+from vosmem.networks.fusion import ValueFusion
+from vosmem.networks.network import MemoryNetwork, owners_of
+from vosmem.ops.attention import read_memory
+from vosmem.ops.masks import others
+from vosmem.shapes import Memory, Query
+
+VALUE_BACKBONE = "resnet18"
+
+
+class REMN(MemoryNetwork):
+    """One key encoder for query and memory, a light value encoder an object, and matching by distance.
+
+    Query and memory keys are the same function of the frame, so equal cells match from the first step, and all objects
+    of a frame share their keys. The base is not described by the paper's abstracts, which are all that could be read of
+    it: taking STCN's is this project's choice.
+
+    Args:
+        backbone: of the key encoder: `resnet50` or `resnet18`.
+        key_channels: width of the keys.
+        value_channels: width of the values.
+        decoder_channels: width of the decoder.
+        weights: where the key encoder starts: `imagenet`, `none` or the path of a torchvision state dict.
+        value_weights: where the value encoder (a ResNet-18) starts, in the same words.
+        train_affine: whether the batch norms' scale and shift are trained.
+
+    Raises:
+        InputError: unknown backbone, or weights that cannot be used.
+
+    Source:
+        STCN (Cheng et al., NeurIPS 2021), sections 3.1 to 3.3.
+
+    Example:
+        >>> widths = {"key_channels": 16, "value_channels": 32, "decoder_channels": 16}
+        >>> network = REMN(backbone="resnet18", **widths, weights="none", value_weights="none")
+        >>> frames, masks = torch.rand(1, 3, 32, 48), torch.ones(1, 2, 32, 48) / 2
+        >>> memory = network.encode_memory(frames, masks)
+        >>> network.segment(network.encode_query(frames), memory).shape
+        torch.Size([1, 3, 32, 48])
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        key_channels: int,
+        value_channels: int,
+        decoder_channels: int,
+        weights: str,
+        value_weights: str,
+        train_affine: bool = True,
+    ):
+        super().__init__()
+        self.key_encoder = ResNetTrunk(backbone, train_affine=train_affine)
+        self.value_encoder = ResNetTrunk(VALUE_BACKBONE, num_mask_channels=2, train_affine=train_affine)
+        f4_channels, f8_channels, f16_channels = self.key_encoder.channels
+        self.key = nn.Conv2d(f16_channels, key_channels, kernel_size=3, padding=1)
+        self.query_value = nn.Conv2d(f16_channels, value_channels, kernel_size=3, padding=1)
+        self.fusion = ValueFusion(self.value_encoder.channels[-1] + f16_channels, value_channels)
+        self.decoder = Decoder(value_channels, f8_channels, f4_channels, decoder_channels)
+        nn.init.orthogonal_(self.key.weight)
+        assert self.key.bias is not None  # made with one above
+        nn.init.zeros_(self.key.bias)
+        load_backbone_weights(self.key_encoder, weights, backbone)
+        load_backbone_weights(self.value_encoder, value_weights, VALUE_BACKBONE)
+        # Same numbers, other strides: training steps on a CPU were ten times as fast, GPUs profit in half precision.
+        self.to(memory_format=torch.channels_last)
+
+    def trunks(self) -> tuple[ResNetTrunk, ...]:
+        """Key encoder, value encoder."""
+        return self.key_encoder, self.value_encoder
+
+    def key_convs(self) -> tuple[nn.Conv2d, ...]:
+        """The one that query and memory share."""
+        return (self.key,)
+
+    def encode_query(self, frames: Float[Tensor, "B 3 H W"]) -> Query:
+        """Encode a frame that is to be segmented: RGB in [0, 1]; H and W multiples of 16."""
+        f16, f8, f4 = self.key_encoder(frames)
+        return Query(self.key(f16), self.query_value(f16), f16, f8, f4)
+
+    def encode_memory(
+        self,
+        frames: Float[Tensor, "B 3 H W"],
+        masks: Float[Tensor, "B K H W"],
+        valid: Bool[Tensor, "B K"] | None = None,
+        query: Query | None = None,
+    ) -> Memory:
+        """As `MemoryNetwork.encode_memory`; the rows of one frame hold the same key."""
+        if valid is None:
+            valid = torch.ones(masks.shape[:2], dtype=torch.bool, device=masks.device)
+        if query is None:
+            query = self.encode_query(frames)
+        owners = valid.nonzero()[:, 0]
+        objects, _, _ = self.value_encoder(frames[owners], masks[valid][:, None], others(masks)[valid][:, None])
+        value = self.fusion(objects, query.f16[owners])
+        return Memory(query.key[owners].unsqueeze(2), value.unsqueeze(2))
+
+    def read(self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "O Cv h w"]:
+        """As `MemoryNetwork.read`, by negative squared distance."""
+        owners = owners_of(memory.key, valid)
+        keys = memory.key.flatten(2), memory.value.flatten(2), query.key.flatten(2)[owners]
+        return read_memory(*keys, similarity="l2").unflatten(2, query.key.shape[-2:])
