@@ -92,7 +92,7 @@ def test_the_papers_scale():
     assert config.scheduler._target_.endswith("ConstantLR") and config.scheduler.factor == 1
     assert config.model.backbone == "resnet50"
     assert (config.model.key_channels, config.model.value_channels, config.model.decoder_channels) == (128, 512, 256)
-    assert config.memory.n == 5
+    assert config.memory.interval == 5
 
 
 def targets(node: object, path: str = "") -> list[tuple[str, DictConfig]]:

@@ -27,9 +27,9 @@ def memory_at_each_frame(network, policy):
         (First(), lambda t: {0}),
         (Previous(), lambda t: {t - 1}),
         (FirstAndPrevious(), lambda t: {0, t - 1}),
-        (EveryN(n=5), lambda t: {*range(0, t, 5), t - 1}),
-        (EveryN(n=2), lambda t: {*range(0, t, 2), t - 1}),
-        (EveryN(n=1), lambda t: set(range(t))),
+        (EveryN(interval=5), lambda t: {*range(0, t, 5), t - 1}),
+        (EveryN(interval=2), lambda t: {*range(0, t, 2), t - 1}),
+        (EveryN(interval=1), lambda t: set(range(t))),
     ],
 )
 def test_frames_in_memory(small_network, policy, rule):
@@ -45,10 +45,10 @@ def test_no_frame_is_encoded_that_nobody_reads(small_network, monkeypatch):
     memory_at_each_frame(small_network, First())
     assert len(calls) == 1
     calls.clear()
-    memory_at_each_frame(small_network, EveryN(n=5))
+    memory_at_each_frame(small_network, EveryN(interval=5))
     assert len(calls) == FRAMES - 1  # each frame but the last, once
 
 
 def test_impossible_interval():
     with pytest.raises(InputError, match="n=1"):
-        EveryN(n=0)
+        EveryN(interval=0)

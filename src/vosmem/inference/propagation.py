@@ -40,7 +40,7 @@ class Propagator:
         >>> from vosmem.memory.policy import EveryN
         >>> from vosmem.networks import STM
         >>> network = STM(backbone="resnet18", key_channels=8, value_channels=8, decoder_channels=8, weights="none")
-        >>> propagator = Propagator(network.eval(), EveryN(n=5))
+        >>> propagator = Propagator(network.eval(), EveryN(interval=5))
         >>> frames, mask = torch.rand(3, 3, 24, 40), torch.zeros(24, 40, dtype=torch.uint8)
         >>> mask[8:16, 8:16] = 1
         >>> probs = [propagator.step(frame, mask if t == 0 else None) for t, frame in enumerate(frames)]

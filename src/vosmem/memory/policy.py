@@ -56,25 +56,25 @@ class FirstAndPrevious:
 
 @dataclass(frozen=True)
 class EveryN:
-    """Frames with a given mask, the frame before, and every n-th frame from the first on.
+    """Frames with a given mask, the frame before, and every N-th frame from the first on.
 
     Args:
-        n: distance of the kept frames.
+        interval: distance of the kept frames (N).
 
     Raises:
-        InputError: n is below 1.
+        InputError: the interval is below 1.
 
     Source:
-        STM section 3.2 and Table 5; n = 5 in the paper.
+        STM section 3.2 and Table 5; N = 5 in the paper.
     """
 
-    n: int = 5
+    interval: int = 5
     reads_previous: bool = True
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise InputError(f"memory interval {self.n} is not possible: use n=1 (every frame) or more")
+        if self.interval < 1:
+            raise InputError(f"memory interval {self.interval} is not possible: use 1 (every frame) or more")
 
     def keeps(self, frame_index: int, mask_given: bool) -> bool:
-        """Given masks, and multiples of n."""
-        return mask_given or frame_index % self.n == 0
+        """Given masks, and multiples of the interval."""
+        return mask_given or frame_index % self.interval == 0
