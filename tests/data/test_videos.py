@@ -9,9 +9,11 @@ from PIL import Image
 
 from tests.golden_video import video
 from vosmem.data.clips import ClipSynthesis
+from vosmem.data.folder_videos import FolderSequence
+from vosmem.data.protocols import davis_sequences
 from vosmem.data.stills import ImageMaskFolder
 from vosmem.data.transforms import CropAffine
-from vosmem.data.videos import ClipSequence, FolderSequence, SyntheticSequences, davis_sequences
+from vosmem.data.videos import ClipSequence, SyntheticSequences
 from vosmem.errors import InputError
 
 
@@ -29,7 +31,7 @@ def save_sequence(root, masks, names=None):
         Image.new("RGB", (4, 3), (t, t, t)).save(root / "frames" / f"{name}.png")
         if ids is not None:
             Image.fromarray(picture_of(ids)).save(root / "masks" / f"{name}.png")
-    return root / "frames", root / "masks"
+    return root / "frames", root / "masks", root / "masks"
 
 
 def picture_of(ids):
@@ -75,11 +77,11 @@ class TestFolderSequence:
         assert np.array_equal(sequence.labels(1), picture_of(ids) > 0)
 
     def test_what_is_no_picture_is_overlooked(self, tmp_path):
-        frames, masks = save_sequence(tmp_path, [[0, 1]])
+        frames, masks, _ = save_sequence(tmp_path, [[0, 1]])
         for folder in (frames, masks):
             (folder / ".DS_Store").write_text("no picture")
             (folder / "Thumbs.db").write_text("no picture")
-        assert len(FolderSequence("fish", frames, masks)) == 1
+        assert len(FolderSequence("fish", frames, masks, masks)) == 1
 
     @pytest.mark.parametrize("masks", [[None, [0, 1]], [None, [0, 1], [0, 1]]])
     def test_a_missing_first_mask_is_named(self, tmp_path, masks):
@@ -87,11 +89,11 @@ class TestFolderSequence:
             FolderSequence("fish", *save_sequence(tmp_path, masks))
 
     def test_masks_without_frame_are_named_and_counted(self, tmp_path):
-        frames, masks = save_sequence(tmp_path, [[0, 1]] * 4)
+        frames, masks, _ = save_sequence(tmp_path, [[0, 1]] * 4)
         for name in ("00001", "00003"):
             (frames / f"{name}.png").unlink()
         with pytest.raises(InputError, match=naming("'fish'", "00001", "frames", "2 in all")):
-            FolderSequence("fish", frames, masks)
+            FolderSequence("fish", frames, masks, masks)
 
     def test_a_first_mask_without_object_is_named(self, tmp_path):
         with pytest.raises(InputError, match=naming("'fish'", "00000.png", "no object")):
@@ -108,9 +110,9 @@ class TestFolderSequence:
             FolderSequence("fish", *folders)
 
     def test_a_broken_frame_is_named(self, tmp_path):
-        frames, masks = save_sequence(tmp_path, [[0, 1]] * 2)
+        frames, masks, _ = save_sequence(tmp_path, [[0, 1]] * 2)
         (frames / "00001.png").write_text("no picture")
-        sequence = FolderSequence("fish", frames, masks)
+        sequence = FolderSequence("fish", frames, masks, masks)
         with pytest.raises(InputError, match=naming("frames/00001.png")):
             sequence.frame(1)
 

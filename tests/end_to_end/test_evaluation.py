@@ -2,16 +2,22 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.conftest import write_davis
 from tests.end_to_end.tiny import tiny_train, vosmem
+from tests.youtubevos import write_youtubevos
 
 NAMES = [f"s{number}" for number in range(6)]
 EVALUATE = [
@@ -101,3 +107,48 @@ def test_a_damaged_note_is_named(folder):
     note.write_text(note.read_text()[:40])
     done = vosmem("evaluate", "resume=damaged", cwd=folder, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and note.name in done.stderr
+
+
+def test_youtubevos_to_the_servers_zip(folder):
+    write_youtubevos(folder / "ytv")
+    method = ["method=copy_first_mask", "save_probabilities=true", "dataset.root=ytv"]
+    done = vosmem("evaluate", "dataset=youtubevos18", *method, "hydra.run.dir=ytv6", cwd=folder)
+    assert "not scored" in done.stdout
+    with zipfile.ZipFile(folder / "ytv6" / "submission.zip") as archive:
+        names = archive.namelist()
+    asked = {"0a": (0, 5, 10, 15), "0b": (5, 10, 15)}
+    assert names == [f"Annotations/{video}/{t:05d}.png" for video, times in asked.items() for t in times]
+    with np.load(folder / "ytv6" / "probabilities" / "0a" / "00015.npz") as written:
+        assert written["ids"].tolist() == [0, 7, 3]
+    last = np.asarray(Image.open(folder / "ytv6" / "masks" / "0a" / "00015.png"))
+    assert set(np.unique(last)) == {0, 3, 7}
+
+    truth = ["dataset=youtubevos19", "dataset.all_frames=true", "dataset.truth=ytv/truth"]
+    done = vosmem("evaluate", *method, *truth, "hydra.run.dir=ytv30", cwd=folder)
+    assert "all unseen" in done.stdout
+    outcome = json.loads((folder / "ytv30" / "results.json").read_text())
+    assert 0 < outcome["G"] < 1 and outcome["about"]["dataset"]["all_frames"] is True
+
+
+def test_two_masks_of_davis_2016_score_alike(folder):
+    """0/255 masks and the ids of 2017, where all objects together are the object."""
+    union = folder / "union"
+    shutil.copytree(folder / "davis", union)
+    for path in (union / "Annotations").rglob("*.png"):
+        Image.fromarray(np.where(np.asarray(Image.open(path)) > 0, 255, 0).astype(np.uint8)).save(path)
+    scores = []
+    for root in ("davis", "union"):
+        options = ["dataset=davis16", f"dataset.root={root}", f"hydra.run.dir=as_{root}"]
+        vosmem("evaluate", "method=copy_first_mask", *options, cwd=folder)
+        scores.append(json.loads((folder / f"as_{root}" / "results.json").read_text()))
+    assert scores[0]["sequences"] == scores[1]["sequences"] and scores[0]["num_objects"] == len(NAMES)
+
+
+def test_a_sweep_ends_with_a_table_and_a_plot(folder):
+    done = vosmem(*EVALUATE, "sweep=table5", "flip=true", "hydra.sweep.dir=sweep", cwd=folder)
+    table = pd.read_csv(folder / "sweep" / "table.csv")
+    assert list(table["memory"]) == ["first", "previous", "first_and_previous", "every_n"]
+    assert table["memory MB"].is_monotonic_increasing and table["J&F"].between(0, 100).all()
+    first = json.loads((folder / "sweep" / "0" / "results.json").read_text())
+    assert table["J"][0] == pytest.approx(100 * first["J"])
+    assert "| every_n |" in done.stdout and (folder / "sweep" / "plot.png").stat().st_size > 5000

@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 import torch
 
-from vosmem.data.videos import ClipSequence, davis_sequences
+from vosmem.data.protocols import davis_sequences
+from vosmem.data.videos import ClipSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask, WarpByFlow
 from vosmem.evaluation.report import results, score_results, write_results
 from vosmem.evaluation.run import evaluate_sequence
 from vosmem.evaluation.scorers import score_folders
 from vosmem.inference.writer import write_labels
+from vosmem.ops.masks import slots_to_ids
 
 CPU = torch.device("cpu")
 
@@ -52,8 +54,9 @@ def test_clips_count_their_last_frame():
 
 
 def test_written_masks_carry_the_ids_and_score_the_same(davis, tmp_path):
-    def write(name, frame, ids):
-        write_labels(tmp_path / name / f"{frame}.png", ids)
+    def write(sequence, segmented):
+        ids = slots_to_ids(segmented.labels.numpy(), sequence.object_ids)
+        write_labels(tmp_path / sequence.name / f"{sequence.frame_names[segmented.t]}.png", ids)
 
     sequences = davis_sequences(str(davis), year=2017)
     runs = {sequence.name: evaluate_sequence(sequence, CopyFirstMask(), CPU, write) for sequence in sequences}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from vosmem.data.videos import ClipSequence, davis_sequences
+from vosmem.data.protocols import davis_sequences
+from vosmem.data.videos import ClipSequence
 from vosmem.errors import InputError
 from vosmem.inference.export import write_davis
 

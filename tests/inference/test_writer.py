@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 
 from vosmem.data.images import read_labels
 from vosmem.inference import writer
-from vosmem.inference.writer import davis_palette, write_labels
+from vosmem.inference.writer import davis_palette, write_labels, write_probabilities
 
 FIRST_TEN_VOC_COLOURS = [
     *[[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [0, 0, 128]],
@@ -96,3 +96,12 @@ def test_a_failure_leaves_nothing_half_written(tmp_path, monkeypatch, breakage):
     monkeypatch.setattr(*breakage)
     write_in_vain(tmp_path / "00000.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_probabilities_come_back_to_a_255th(tmp_path):
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (4, 6)).transpose(2, 0, 1).astype(np.float32)
+    write_probabilities(tmp_path / "cat" / "00000.npz", probs, (7, 200, 9))
+    with np.load(tmp_path / "cat" / "00000.npz") as written:
+        assert written["ids"].tolist() == [0, 7, 200]  # the last object is yet to come
+        np.testing.assert_allclose(written["probs"] / 255, probs, atol=0.5 / 255 + 1e-6)
+    assert [path.name for path in (tmp_path / "cat").iterdir()] == ["00000.npz"]

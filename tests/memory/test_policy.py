@@ -50,5 +50,5 @@ def test_no_frame_is_encoded_that_nobody_reads(small_network, monkeypatch):
 
 
 def test_impossible_interval():
-    with pytest.raises(InputError, match="n=1"):
+    with pytest.raises(InputError, match="use 1"):
         EveryN(interval=0)

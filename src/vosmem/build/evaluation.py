@@ -16,9 +16,12 @@ from vosmem.checkpoints import file_hash
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.finished import FinishedSequences
+from vosmem.evaluation.official import frame_scorer
 from vosmem.evaluation.report import results, write_results
-from vosmem.evaluation.run import Method, SequenceRun, evaluate_sequence
-from vosmem.inference.writer import write_labels
+from vosmem.evaluation.run import Method, SegmentedFrame, SequenceRun, evaluate_sequence
+from vosmem.evaluation.submission import write_submission
+from vosmem.inference.writer import write_labels, write_probabilities
+from vosmem.ops.masks import slots_to_ids
 
 OnSequence = Callable[[str, SequenceRun], None]
 
@@ -52,8 +55,12 @@ def evaluate(config: DictConfig, on_sequence: OnSequence) -> tuple[dict[str, Any
     outcome = results(ordered, {**about, "threads": torch.get_num_threads(), "num_workers": config.num_workers})
     files = {"results": output_dir / "results.json"}
     files["table"] = write_results(outcome, files["results"])
-    if config.save_masks:
-        files["masks"] = output_dir / "masks"
+    for kind in (*(["masks"] if config.save_masks else []), *(["probabilities"] if config.save_probabilities else [])):
+        files[kind] = output_dir / kind
+    submission = getattr(sequences, "submission", None)
+    if config.save_masks and submission is not None:
+        path = output_dir / "submission.zip"
+        files["submission"] = write_submission(files["masks"], ordered, path, submission)
     return outcome, files
 
 
@@ -114,15 +121,21 @@ def _work(place: int) -> SequenceRun:
 def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
     """Segments and scores a sequence with a fresh method; the network is loaded once."""
     device = pick_device(config.device)
-    make_method = _method(config, device)
-    masks = Path(config.paths.output_dir) / "masks"
+    make_method, score = _method(config, device), frame_scorer(config.scorer)
+    output_dir = Path(config.paths.output_dir)
 
-    def write(sequence: str, frame: str, ids: Any) -> None:
-        write_labels(masks / sequence / f"{frame}.png", ids)
+    def write(sequence: VideoSequence, segmented: SegmentedFrame) -> None:
+        place = Path(sequence.name) / sequence.frame_names[segmented.t]
+        if config.save_masks:
+            ids = slots_to_ids(segmented.labels.numpy(), sequence.object_ids)
+            write_labels(output_dir / "masks" / f"{place}.png", ids)
+        if config.save_probabilities:
+            path = output_dir / "probabilities" / f"{place}.npz"
+            write_probabilities(path, segmented.probs.float().cpu().numpy(), sequence.object_ids)
 
     def evaluate_one(sequence: VideoSequence) -> SequenceRun:
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            return evaluate_sequence(sequence, make_method(), device, write if config.save_masks else None)
+            return evaluate_sequence(sequence, make_method(), device, write, score)
 
     return evaluate_one
 
@@ -137,14 +150,15 @@ def _about(config: DictConfig, device: torch.device) -> dict[str, Any]:
         "device": str(device),
         "precision": config.precision,
         "save_masks": config.save_masks,
-        "scorer": "builtin",
+        "save_probabilities": config.save_probabilities,
+        "scorer": config.scorer,
     }
 
 
 def _method(config: DictConfig, device: torch.device) -> Callable[[], Method]:
     """Makes a fresh method for each sequence; the network is loaded once."""
     factory = make(config.method)
-    if config.method._target_ != "vosmem.inference.Propagator":
+    if config.method._target_ != "vosmem.inference.make_propagator":
         return factory
     if config.checkpoint is None:
         raise InputError("no checkpoint is given: set checkpoint=FILE, or method=copy_first_mask for the floor")

@@ -5,11 +5,12 @@ from rich.console import Console
 
 from vosmem.cli.hydra_app import run_hydra
 from vosmem.cli.resume import resumed_arguments
+from vosmem.cli.sweeps import after_sweep
 
 
 def run(arguments: list[str]) -> None:
     """Segment a data set and score it; `resume=RUN_DIR` goes on with that run, in its folder."""
-    run_hydra("evaluate", _evaluate, resumed_arguments(arguments))
+    run_hydra("evaluate", _evaluate, resumed_arguments(arguments), after_sweep)
 
 
 def _evaluate(config: DictConfig) -> None:
@@ -24,6 +25,9 @@ def _evaluate(config: DictConfig) -> None:
         console.print(f"{name}: {run.num_frames} frames, {rate:.1f} frames/s, masks used: {', '.join(run.masks_used)}")
 
     outcome, files = evaluate(config, progress)
-    console.print(results_table(outcome, "percent"))
+    if outcome["num_objects"]:
+        console.print(results_table(outcome, "percent"))
+    else:
+        console.print("not scored: no frame but the given ones has ground truth")
     for name, path in files.items():
-        console.print(f"  {name:<10} {path}")
+        console.print(f"  {name:<13} {path}")

@@ -3,24 +3,32 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from vosmem.errors import InputError
 
 
-def run_hydra(command: str, task: Callable[[DictConfig], None], arguments: list[str]) -> None:
+def run_hydra(
+    command: str,
+    task: Callable[[DictConfig], None],
+    arguments: list[str],
+    after_sweep: Callable[[Path], None] | None = None,
+) -> None:
     """Compose the primary config of a command and run the task, once or as a multirun.
 
     Args:
         command: the subcommand as it is typed; its last word names the primary config.
         task: takes the composed config.
         arguments: what stands behind the subcommand on the command line.
+        after_sweep: takes the folder of a multirun once its jobs are done, also where some of them failed.
 
     Raises:
         InputError: the command line names an unknown group, choice or key, or a value is missing.
@@ -28,8 +36,11 @@ def run_hydra(command: str, task: Callable[[DictConfig], None], arguments: list[
     flags = get_args_parser().parse_args(arguments)
 
     failures: list[Exception] = []
+    sweeps: set[Path] = set()
 
     def job(config: DictConfig) -> None:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            sweeps.add(Path(HydraConfig.get().sweep.dir).absolute())
         _pin_command_line(command, flags.config_dir)
         environment = dict(os.environ)
         try:
@@ -46,6 +57,9 @@ def run_hydra(command: str, task: Callable[[DictConfig], None], arguments: list[
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed by Hydra
     try:
         hydra.main(version_base="1.3", config_path="pkg://vosmem.conf", config_name=command.split()[-1])(job)()
+        if after_sweep is not None:
+            for sweep in sweeps:
+                after_sweep(sweep)
         if failures:
             raise failures[0]
     except (HydraException, OmegaConfBaseException) as error:
@@ -65,7 +79,8 @@ def _pin_command_line(command: str, config_dir: str | None) -> None:
     hydra_config = HydraConfig.get()
     flags = ["--config-dir", config_dir] if config_dir else []
     program = sys.argv[0].removesuffix(f" {command}")
-    sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task]
+    # A sweep that a config asks for would start again as well.
+    sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task, "hydra.mode=RUN"]
     with read_write(hydra_config):  # type: ignore[arg-type]
         hydra_config.run.dir = hydra_config.runtime.output_dir
 

@@ -7,11 +7,12 @@ from rich.console import Console
 
 from vosmem.cli.hydra_app import run_hydra
 from vosmem.cli.resume import resumed_arguments
+from vosmem.cli.sweeps import after_sweep
 
 
 def run(arguments: list[str]) -> None:
     """Train as the overrides say; `resume=RUN_DIR` goes on with that run, in its folder."""
-    run_hydra("train", _train, resumed_arguments(arguments))
+    run_hydra("train", _train, resumed_arguments(arguments), after_sweep)
 
 
 def _train(config: DictConfig) -> None:

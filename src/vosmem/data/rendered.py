@@ -11,14 +11,14 @@ from torch import Tensor
 from vosmem.data.cutouts import centred, paste, turned
 from vosmem.data.scenes import Scene, stage
 from vosmem.data.stills import StillSource
-from vosmem.data.videos import MadeSequences
+from vosmem.data.videos import MadeSequences, VideoSequence
 from vosmem.errors import InputError
 
 REDRAWS = 8
 NOISE_STREAM = 1_000_003  # keeps the noise of a frame apart from the draws of the scene
 
 
-class RenderedSequence:
+class RenderedSequence(VideoSequence):
     """One video. Frames are rendered when they are asked for; each is a function of (seed, t) alone.
 
     Args:
@@ -30,8 +30,6 @@ class RenderedSequence:
     Raises:
         InputError: the photographs hold no object that can be cut out.
     """
-
-    exclude_last = False
 
     def __init__(self, name: str, source: StillSource, scene: Scene, seed: Sequence[int]):
         self.name, self.scene, self._seed = name, scene, tuple(seed)
@@ -51,9 +49,6 @@ class RenderedSequence:
         actors = [actor._replace(label=slots.get(actor.label, 0)) for actor in self._staging.actors]
         self._staging, self._latest = self._staging._replace(actors=actors), None
 
-    def __len__(self) -> int:
-        return self.scene.num_frames
-
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
         """RGB bytes of frame t."""
         return torch.from_numpy(self.render(t)[0]).permute(2, 0, 1)
@@ -61,10 +56,6 @@ class RenderedSequence:
     def labels(self, t: int) -> UInt8[Tensor, "H W"]:
         """Slots of frame t."""
         return torch.from_numpy(self.render(t)[1])
-
-    def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
-        """The first frame's labels."""
-        return self.labels(0) if t == 0 else None
 
     def render(self, t: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]]:
         """Frame t and its labels; the latest are kept, since frame and labels are asked for in turn."""

@@ -1,9 +1,9 @@
 """Videos with masks, read frame by frame, and synthetic clips in the same shape."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar, overload, runtime_checkable
+from typing import TypeVar, overload
 
 import numpy as np
 import torch
@@ -11,106 +11,57 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from vosmem.data.clips import ClipSynthesis
-from vosmem.data.images import read_image, read_labels
 from vosmem.data.stills import StillSource
-from vosmem.data.video_layouts import davis_folders, list_pictures, plain_folders
-from vosmem.errors import InputError
-from vosmem.ops.masks import ids_to_slots
 
 Made = TypeVar("Made")
 
 
-@runtime_checkable
-class VideoSequence(Protocol):
-    """A video with ground truth, as evaluation sees it. Labels are slots 0..K; `object_ids[k-1]` is the id of slot k.
+class VideoSequence(ABC):
+    """A video as evaluation sees it. Labels are slots 0..K; `object_ids[k-1]` is the id of slot k.
+
+    By default it has ground truth of every frame, all its objects are given with the first, and a mask of every frame
+    is asked for.
 
     Attributes:
         name: what tables call it.
-        object_ids: the ids on disk, ascending.
+        object_ids: the ids on disk; objects that are given earlier come first.
         frame_names: stems of the frames, for the files written.
         exclude_last: whether the last frame is left out of the score, as DAVIS does.
+        groups: for ids that the protocol tells apart in its score, the group (YouTube-VOS: `seen`, `unseen`).
     """
 
     name: str
     object_ids: tuple[int, ...]
     frame_names: Sequence[str]
-    exclude_last: bool
-
-    def __len__(self) -> int: ...
-
-    def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """RGB bytes of frame t."""
-        ...
-
-    def labels(self, t: int) -> UInt8[Tensor, "H W"] | None:
-        """Ground truth of frame t; None where there is none."""
-        ...
-
-    def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
-        """The mask that the protocol hands over at frame t; None at most frames."""
-        ...
-
-
-class FolderSequence:
-    """One folder of frames and one of masks.
-
-    Args:
-        name: what tables call it.
-        frames: folder of pictures, in natural order.
-        masks: folder of masks with the frames' stems; the first frame needs one.
-        merge_objects: all ids become object 1 (DAVIS-2016).
-
-    Raises:
-        InputError: a folder is missing or empty, the first frame has no mask or no object, or a mask has no frame.
-    """
-
-    exclude_last = True
-
-    def __init__(self, name: str, frames: Path, masks: Path, merge_objects: bool = False):
-        self.name, self.merge_objects = name, merge_objects
-        self._frames = list_pictures(frames)
-        self._masks = {path.stem: path for path in list_pictures(masks)}
-        self.frame_names = [path.stem for path in self._frames]
-        if self.frame_names[0] not in self._masks:
-            raise InputError(
-                f"sequence {name!r}: first frame {self._frames[0].name} has no mask in {str(masks)!r}; add one"
-            )
-        lone = sorted(self._masks.keys() - set(self.frame_names))
-        if lone:
-            raise InputError(
-                f"sequence {name!r}: mask {lone[0]!r} has no frame in {str(frames)!r} ({len(lone)} in all)"
-            )
-        # What 255 means is settled by the first mask: a later one may hold void and no object.
-        first = self._masks[self.frame_names[0]]
-        self._void_is_object = None if merge_objects else not read_labels(first, void_is_object=False).any()
-        ids = np.unique(self._read_ids(0))
-        self.object_ids = tuple(int(i) for i in ids if i)
-        if not self.object_ids:
-            raise InputError(f"sequence {name!r}: the mask of the first frame {self._frames[0].name} holds no object")
+    exclude_last: bool = False
+    groups: Mapping[int, str] = {}
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self.frame_names)
 
+    @abstractmethod
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """Decode frame t."""
-        return torch.from_numpy(read_image(self._frames[t]).copy()).permute(2, 0, 1)
+        """RGB bytes of frame t."""
 
+    @abstractmethod
     def labels(self, t: int) -> UInt8[Tensor, "H W"] | None:
-        """Decode the mask of frame t; ids that the first frame does not have become background."""
-        if self.frame_names[t] not in self._masks:
-            return None
-        return torch.from_numpy(ids_to_slots(self._read_ids(t), self.object_ids))
+        """Ground truth of frame t; None where there is none."""
+
+    @property
+    def given_at(self) -> tuple[int, ...]:
+        """For each slot the frame at which its mask is handed over."""
+        return (0,) * len(self.object_ids)
 
     def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
-        """The first frame's mask."""
+        """The mask that the protocol hands over at frame t, of the objects given there alone; None at most frames."""
         return self.labels(0) if t == 0 else None
 
-    def _read_ids(self, t: int) -> UInt8[np.ndarray, "H W"]:
-        ids = read_labels(self._masks[self.frame_names[t]], self._void_is_object)
-        return (ids > 0).astype(np.uint8) if self.merge_objects else ids
+    def asks_for(self, t: int) -> bool:
+        """Whether the protocol asks for a mask of frame t."""
+        return True
 
 
-class ClipSequence:
+class ClipSequence(VideoSequence):
     """A clip in memory as a sequence.
 
     Args:
@@ -119,8 +70,6 @@ class ClipSequence:
         labels: slots 0..K.
         num_objects: K.
     """
-
-    exclude_last = False  # a clip is too short to leave frames out
 
     def __init__(
         self, name: str, frames: UInt8[np.ndarray, "T H W 3"], labels: UInt8[np.ndarray, "T H W"], num_objects: int
@@ -131,9 +80,6 @@ class ClipSequence:
         self._frames = torch.from_numpy(frames).permute(0, 3, 1, 2)
         self._labels = torch.from_numpy(labels)
 
-    def __len__(self) -> int:
-        return len(self._frames)
-
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
         """Frame t."""
         return self._frames[t]
@@ -141,10 +87,6 @@ class ClipSequence:
     def labels(self, t: int) -> UInt8[Tensor, "H W"]:
         """Labels of frame t."""
         return self._labels[t]
-
-    def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
-        """The first frame's labels."""
-        return self._labels[0] if t == 0 else None
 
 
 class MadeSequences(Sequence[Made], ABC):
@@ -201,35 +143,3 @@ class SyntheticSequences(MadeSequences[ClipSequence]):
         item = place % len(self.source)
         frames, labels, num_objects = self.synthesis(self.source.read(item), (self.seed, 0, place), self.source)
         return ClipSequence(f"{Path(self.source.name(item)).stem}_{place:03d}", frames, labels, num_objects)
-
-
-def davis_sequences(
-    root: str, year: int, image_set: str = "val", resolution: str = "480p", sequences: Sequence[str] | None = None
-) -> list[FolderSequence]:
-    """Sequences of a folder in DAVIS layout.
-
-    Args:
-        root: holds `JPEGImages/`, `Annotations/` and `ImageSets/`.
-        year: 2016 merges all objects of a sequence into one; 2017 keeps them apart.
-        image_set: name of the list, `val` for example.
-        resolution: folder below `JPEGImages` and `Annotations`.
-        sequences: names to take instead of the whole list.
-
-    Raises:
-        InputError: root, list or a sequence's folder is missing, or a name is not in the list.
-    """
-    folders = davis_folders(root, year, image_set, resolution, sequences)
-    return [FolderSequence(*folder, merge_objects=year == 2016) for folder in folders]
-
-
-def folder_sequences(root: str, sequences: Sequence[str] | None = None) -> list[FolderSequence]:
-    """Sequences of any folder with `JPEGImages/<video>` and `Annotations/<video>`; the first frame needs a mask.
-
-    Args:
-        root: the folder.
-        sequences: names to take instead of all that have masks.
-
-    Raises:
-        InputError: a folder is missing or a name is none of the videos.
-    """
-    return [FolderSequence(*folder) for folder in plain_folders(root, sequences)]

@@ -1,7 +1,7 @@
 """Results as JSON, CSV and a table for the terminal."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,14 @@ def results(runs: Mapping[str, SequenceRun], about: Mapping[str, Any]) -> dict[s
         about: how it was made (checkpoint, policy, device, ...); stored as it is.
 
     Returns:
-        means over all objects as fractions (`J&F`, `J`, `F`, recall, decay), then per sequence and object, the masks
-        used, and `timing` and `memory` apart.
-
-    Raises:
-        InputError: no object has an evaluated frame.
+        means over all objects as fractions (`J&F`, `J`, `F`, recall, decay; none where no frame has ground truth),
+        those by group where the protocol has groups, then per sequence and object, the masks used, and `timing` and
+        `memory` apart.
     """
     scores = [score for run in runs.values() for score in run.scores]
     return {
-        **summarize(scores),
+        **_summary(scores),
+        **_grouped(runs.values()),
         "sequences": {name: {**_means(run.scores), "objects": _by_object(run.scores)} for name, run in runs.items()},
         "masks_used": {name: run.masks_used for name, run in runs.items()},
         "about": dict(about),
@@ -71,14 +70,40 @@ def results_table(outcome: Mapping[str, Any], title: str) -> Table:
     table = Table(title=title, show_footer=True)
     table.add_column("sequence", footer=f"mean of {outcome['num_objects']} objects")
     for key in ("J&F", "J", "F"):
-        table.add_column(key, footer=f"{100 * outcome[key]:.1f}", justify="right")
+        table.add_column(key, footer=_percent(outcome.get(key)), justify="right")
     for name, sequence in outcome["sequences"].items():
         table.add_row(name, *(_percent(sequence.get(key)) for key in ("J&F", "J", "F")))
+    for name, group in outcome.get("groups", {}).items():
+        table.add_row(f"all {name}", *(_percent(group[key]) for key in ("J&F", "J", "F")), style="bold")
+    if "G" in outcome:
+        table.add_row("G", _percent(outcome["G"]), style="bold")
     return table
 
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _summary(scores: Sequence[ObjectScore]) -> dict[str, Any]:
+    """`summarize`, or no more than that nothing was scored."""
+    return summarize(scores) if any(len(score.j) for score in scores) else {"num_objects": 0}
+
+
+def _grouped(runs: Iterable[SequenceRun]) -> dict[str, Any]:
+    """Means by group, and G, the mean of J and F over the groups.
+
+    Source:
+        Xu et al., YouTube-VOS (2018), section 5.
+    """
+    by_group: dict[str, list[ObjectScore]] = {}
+    for run in runs:
+        for score in run.scores:
+            if str(score.object_id) in run.groups and len(score.j):
+                by_group.setdefault(run.groups[str(score.object_id)], []).append(score)
+    if not by_group:
+        return {}
+    groups = {name: {**_means(own), "num_objects": len(own)} for name, own in sorted(by_group.items())}
+    return {"groups": groups, "G": float(np.mean([[group["J"], group["F"]] for group in groups.values()]))}
 
 
 def _means(scores: Sequence[ObjectScore]) -> dict[str, float]:
@@ -103,7 +128,7 @@ def _object(score: ObjectScore) -> dict[str, float]:
     }
 
 
-def _timing(runs: Any) -> dict[str, float | int]:
+def _timing(runs: Iterable[SequenceRun]) -> dict[str, float | int]:
     """Seconds inside the method alone, the first frames of the whole evaluation left out as warm-up."""
     seconds = np.array([value for run in runs for value in run.seconds])
     counted = seconds[WARM_UP_FRAMES:] if len(seconds) > WARM_UP_FRAMES else seconds

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from vosmem.data.folder_videos import FolderSequence
 from vosmem.data.images import read_labels
-from vosmem.data.videos import FolderSequence
 from vosmem.errors import InputError
 from vosmem.metrics.davis import ObjectScore, SequenceScorer
 from vosmem.ops.masks import ids_to_slots
@@ -37,7 +37,7 @@ def score_folders(truth: Path, predictions: Path, merge_objects: bool = False) -
 def _score_sequence(truth: Path, predictions: Path, merge_objects: bool) -> list[ObjectScore]:
     if not predictions.is_dir():
         raise InputError(f"predictions of sequence {truth.name!r} not found: expected folder {str(predictions)!r}")
-    sequence = FolderSequence(truth.name, frames=truth, masks=truth, merge_objects=merge_objects)
+    sequence = FolderSequence(truth.name, frames=truth, masks=truth, truth=truth, merge_objects=merge_objects)
     slots = range(1, len(sequence.object_ids) + 1)
     scorer = SequenceScorer(sequence.name, slots)
     for t in range(1, len(sequence) - 1):

@@ -31,10 +31,12 @@ class Propagator:
     Args:
         network: the network, in eval mode, on the device where the work is to be done.
         policy: which frames stay in memory.
-        short_side: frames whose short side is longer are shrunk to it for the network; None keeps their size.
+        short_side: the frames' short side for the network; None keeps their size.
+        resize: `down` shrinks frames that are larger than `short_side`, `always` enlarges smaller ones too.
+        scale: factor of the size that this gives.
 
     Raises:
-        InputError: `short_side` is below 16.
+        InputError: `short_side` is below 16, `resize` unknown, or `scale` not above 0.
 
     Example:
         >>> from vosmem.memory.policy import EveryN
@@ -48,12 +50,24 @@ class Propagator:
         torch.Size([2, 24, 40])
     """
 
-    def __init__(self, network: MemoryNetwork, policy: MemoryPolicy, short_side: int | None = None):
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        policy: MemoryPolicy,
+        short_side: int | None = None,
+        resize: str = "down",
+        scale: float = 1.0,
+    ):
         if short_side is not None and short_side < 16:
             raise InputError(
                 f"short side {short_side} is too small: use 16 pixels or more, or null for the frames' own size"
             )
-        self.network, self.policy, self.short_side = network, policy, short_side
+        if resize not in ("down", "always"):
+            raise InputError(f"resize={resize!r} is unknown: use down or always")
+        if scale <= 0:
+            raise InputError(f"scale {scale} is not possible: use a factor above 0, such as 1.0")
+        self.network, self.policy = network, policy
+        self.short_side, self.resize, self.scale = short_side, resize, scale
         self.bank = MemoryBank()
         self._frame_index = -1
         self._last: _Frame | None = None
@@ -62,6 +76,11 @@ class Propagator:
     def memory_frames(self) -> list[int]:
         """Indices of the frames that the current frame was read from."""
         return self.bank.frames
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of all that is remembered."""
+        return self.bank.nbytes()
 
     @torch.inference_mode()
     def step(
@@ -82,7 +101,7 @@ class Propagator:
         """
         self._check(frame, mask)
         self._frame_index += 1
-        small = self._shrink(frame)
+        small = self._fit(frame)
         padding = padding_to_stride(small.shape[-2], small.shape[-1])
         padded = pad(small, padding)[None]
         self._remember_last()
@@ -109,12 +128,14 @@ class Propagator:
         if mask is not None and (mask.is_floating_point() or mask.is_complex()):
             raise InputError(f"mask holds {mask.dtype}: give integer labels, 0 for background")
 
-    def _shrink(self, frame: Tensor) -> Tensor:
+    def _fit(self, frame: Tensor) -> Tensor:
+        """The frame at the network's size."""
         height, width = frame.shape[-2:]
-        if self.short_side is None or min(height, width) <= self.short_side:
+        factor = 1.0 if self.short_side is None else self.short_side / min(height, width)
+        factor = self.scale * (min(1.0, factor) if self.resize == "down" else factor)
+        if factor == 1:
             return frame
-        scale = self.short_side / min(height, width)
-        size = (round(height * scale), round(width * scale))
+        size = (max(1, round(height * factor)), max(1, round(width * factor)))
         return F.interpolate(frame[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
 
     def _remember_last(self) -> None:

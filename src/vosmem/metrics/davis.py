@@ -3,7 +3,7 @@
 Annotations reach these functions with void (255) already turned into background: the reader did it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +44,11 @@ class Statistics(NamedTuple):
     decay: float
 
 
+Labels = Integer[np.ndarray, "H W"]
+FrameScores = tuple[Float64[np.ndarray, "K"], Float64[np.ndarray, "K"]]
+FrameScorer = Callable[[Labels, Labels, Sequence[int]], FrameScores]  # as `score_frame`
+
+
 def score_frame(
     true_labels: Integer[np.ndarray, "H W"],
     pred_labels: Integer[np.ndarray, "H W"],
@@ -77,6 +82,7 @@ class SequenceScorer:
     Args:
         sequence: Name of the sequence.
         object_ids: The ids to score; DAVIS takes those of the first annotation.
+        score: What scores a frame.
 
     Example:
         >>> scorer = SequenceScorer("bear", [1])
@@ -85,19 +91,24 @@ class SequenceScorer:
         [ObjectScore(sequence='bear', object_id=1, j=array([1.]), f=array([1.]))]
     """
 
-    def __init__(self, sequence: str, object_ids: Sequence[int]) -> None:
+    def __init__(self, sequence: str, object_ids: Sequence[int], score: FrameScorer = score_frame) -> None:
         self.sequence = sequence
         self.object_ids = tuple(int(i) for i in object_ids)
-        self._frames: list[tuple[Float64[np.ndarray, "K"], Float64[np.ndarray, "K"]]] = []
+        self._score = score
+        self._values: dict[int, list[tuple[float, float]]] = {i: [] for i in self.object_ids}
 
     def update(
-        self, true_labels: Integer[np.ndarray, "H W"], pred_labels: Integer[np.ndarray, "H_pred W_pred"]
+        self,
+        true_labels: Integer[np.ndarray, "H W"],
+        pred_labels: Integer[np.ndarray, "H_pred W_pred"],
+        among: Sequence[int] | None = None,
     ) -> None:
         """Score the next frame.
 
         Args:
             true_labels: The annotated id of each pixel, void already background.
             pred_labels: The predicted id of each pixel, of the same size.
+            among: The ids for which the frame counts; all by default.
 
         Raises:
             InputError: The two differ in size.
@@ -108,12 +119,15 @@ class SequenceScorer:
                 f"sequence {self.sequence!r}: the prediction is {pred_size} (height x width) but the "
                 f"annotation is {true_size}; save predictions at the annotation's size"
             )
-        self._frames.append(score_frame(true_labels, pred_labels, self.object_ids))
+        among = self.object_ids if among is None else among
+        j, f = self._score(true_labels, pred_labels, among)
+        for place, object_id in enumerate(among):
+            self._values[object_id].append((float(j[place]), float(f[place])))
 
     def result(self) -> list[ObjectScore]:
         """The scores of the frames so far, one entry per object in the order of `object_ids`."""
-        scores = np.array(self._frames, np.float64).reshape(len(self._frames), 2, len(self.object_ids))
-        return [ObjectScore(self.sequence, i, *scores[:, :, k].T) for k, i in enumerate(self.object_ids)]
+        by_object = ((i, np.array(values, np.float64).reshape(-1, 2)) for i, values in self._values.items())
+        return [ObjectScore(self.sequence, i, *values.T) for i, values in by_object]
 
 
 def statistics(values: Float64[np.ndarray, "T"]) -> Statistics:

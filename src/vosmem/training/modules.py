@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vosmem.data.videos import VideoSequence
-from vosmem.evaluation.run import segment_sequence
+from vosmem.evaluation.run import SequenceRun, evaluate_sequence
 from vosmem.inference.propagation import Propagator
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.metrics.j_and_f import JAndF
@@ -72,18 +72,11 @@ class PretrainModule(pl.LightningModule):
         self.log("train/matching_loss", matching, batch_size=len(clip.frames))
         return loss + self.matching_weight * matching
 
-    def validation_step(self, sequence: VideoSequence, batch_index: int) -> None:
-        """Propagate the first mask through a sequence and score it."""
-        propagator = Propagator(self.network, self.policy)
-        predicted = torch.stack([frame.labels for frame in segment_sequence(sequence, propagator, self.device)])
-        truth = {t: labels for t in range(len(sequence)) if (labels := sequence.labels(t)) is not None}
-        self.val_scores.update(
-            torch.stack(list(truth.values())),
-            predicted[list(truth)],
-            len(sequence.object_ids),
-            sequence.name,
-            exclude_last=sequence.exclude_last,
-        )
+    def validation_step(self, sequence: VideoSequence, batch_index: int) -> dict[str, SequenceRun]:
+        """Propagate through a sequence as evaluation does, and score it."""
+        run = evaluate_sequence(sequence, Propagator(self.network, self.policy), self.device)
+        self.val_scores.update(run.scores)
+        return {"run": run}
 
     def on_validation_epoch_end(self) -> None:
         """Log J&F, J and F over all objects."""

@@ -1,0 +1,66 @@
+"""A plot of a sweep: scores, time and memory over what was changed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas.api.types import is_numeric_dtype
+
+matplotlib.use("agg")  # runs have no screen
+
+SCORES = {"J&F": "C3", "J": "C0", "F": "C2", "G": "C4", "after training": "C3", "first mask copied": "0.7"}
+COSTS = ("ms a frame", "memory MB")
+
+
+def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
+    """Scores in one panel, each cost in a further one; lines over a number that was swept, bars over anything else.
+
+    Args:
+        table: a line a job.
+        varied: its columns that tell the jobs apart.
+        path: the PNG to write; its folder is made.
+    """
+    scores = [column for column in SCORES if column in table]
+    costs = [column for column in COSTS if column in table]
+    figure = Figure(figsize=(5.5 * (1 + len(costs)), 3.8), layout="constrained")
+    panels = figure.subplots(1, 1 + len(costs), squeeze=False)[0]
+    swept = varied[0] if len(varied) == 1 and is_numeric_dtype(table[varied[0]]) else None
+    for axes, columns, label in zip(panels, (scores, *([cost] for cost in costs)), ("percent", *costs), strict=True):
+        if swept is None:
+            _bars(axes, table, varied, columns)
+            axes.set_xlabel(label)
+        else:
+            _lines(axes, table.sort_values(swept), swept, columns)
+            axes.set(xlabel=swept, ylabel=label)
+        axes.spines[["top", "right"]].set_visible(False)
+    if len(scores) > 1:
+        panels[0].legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    return path
+
+
+def _lines(axes: Axes, table: pd.DataFrame, swept: str, columns: Sequence[str]) -> None:
+    for column in columns:
+        axes.plot(table[swept], table[column], "-o", color=SCORES.get(column, "C1"), markersize=4, label=column)
+    values = table[swept]
+    if values.min() > 0 and values.max() >= 8 * values.min():  # 1, 2, 5, 10: the small ones would lie on each other
+        axes.set_xscale("log")
+        axes.set_xticks(values, [f"{value:g}" for value in values])
+        axes.minorticks_off()
+    axes.grid(alpha=0.3)
+
+
+def _bars(axes: Axes, table: pd.DataFrame, varied: Sequence[str], columns: Sequence[str]) -> None:
+    names = [", ".join(str(value) for value in row) for row in table[list(varied)].itertuples(index=False)]
+    height = 0.8 / max(1, len(columns))
+    for place, column in enumerate(columns):
+        at = [row + (place - (len(columns) - 1) / 2) * height for row in range(len(names))]
+        bars = axes.barh(at, table[column], height, color=SCORES.get(column, "C1"), label=column)
+        axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
