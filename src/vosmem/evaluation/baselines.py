@@ -7,11 +7,11 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from vosmem.errors import InputError
-from vosmem.ops.masks import one_hot
+from vosmem.ops.masks import overwrite
 
 
 class CopyFirstMask:
-    """Gives the last given mask for every frame."""
+    """Gives the given masks for every frame; a later one lies over the earlier."""
 
     def __init__(self) -> None:
         self._probs: Tensor | None = None
@@ -19,15 +19,14 @@ class CopyFirstMask:
     def step(
         self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
     ) -> Float[Tensor, "K1 H W"]:
-        """The mask given last, as probabilities of 0 and 1.
+        """The masks given so far, as probabilities of 0 and 1.
 
         Raises:
             InputError: the first frame has no mask.
         """
-        if mask is not None:
-            self._probs = _as_probs(mask, 0 if self._probs is None else self._probs.shape[0] - 1)
-        if self._probs is None:
+        if mask is None and self._probs is None:
             raise InputError("the first frame has no mask: give one to say which objects to follow")
+        self._probs = _given(_background(frame) if self._probs is None else self._probs, mask)
         return self._probs
 
 
@@ -49,23 +48,26 @@ class WarpByFlow:
         """
         rgb = (frame.permute(1, 2, 0).cpu().numpy() * 255).round().astype(np.uint8)
         grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-        if mask is not None:
-            self._probs = _as_probs(mask, 0 if self._probs is None else self._probs.shape[0] - 1)
-        elif self._probs is None or self._grey is None:
-            raise InputError("the first frame has no mask: give one to say which objects to follow")
+        if self._probs is None or self._grey is None:
+            if mask is None:
+                raise InputError("the first frame has no mask: give one to say which objects to follow")
+            probs = _background(frame)
         else:
             flow = self._flow.calc(grey, self._grey, np.zeros((*grey.shape, 2), np.float32))
             rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float32)
-            self._probs = torch.stack(
-                [
-                    torch.from_numpy(cv2.remap(slot, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR))
-                    for slot in self._probs.numpy()
-                ]
-            )
+            warped = [
+                cv2.remap(slot, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR)
+                for slot in self._probs.numpy()
+            ]
+            probs = torch.from_numpy(np.stack(warped))
+        self._probs = _given(probs, mask)
         self._grey = grey
         return self._probs
 
 
-def _as_probs(mask: Integer[Tensor, "H W"], at_least: int) -> Float[Tensor, "K1 H W"]:
-    objects = one_hot(mask[None].cpu(), max(at_least, int(mask.max())))[0]
-    return torch.cat([1 - objects.sum(0, keepdim=True), objects])
+def _background(frame: Float[Tensor, "3 H W"]) -> Float[Tensor, "1 H W"]:
+    return torch.ones(1, *frame.shape[-2:])
+
+
+def _given(probs: Float[Tensor, "K1 H W"], mask: Integer[Tensor, "H W"] | None) -> Float[Tensor, "K1new H W"]:
+    return probs if mask is None else overwrite(probs, mask.cpu())

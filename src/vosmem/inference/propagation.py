@@ -11,7 +11,7 @@ from vosmem.errors import InputError
 from vosmem.memory.bank import MemoryBank
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.networks.network import MemoryNetwork
-from vosmem.ops.masks import one_hot
+from vosmem.ops.masks import overwrite
 from vosmem.ops.padding import Padding, pad, padding_to_stride, unpad
 from vosmem.shapes import Query
 
@@ -110,8 +110,8 @@ class Propagator:
         full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
         if mask is not None:
             mask = mask.to(frame.device)
-            full = _overwrite(full, mask)
-            probs = _overwrite(
+            full = overwrite(full, mask)
+            probs = overwrite(
                 probs, _resize_labels(mask, (small.shape[-2], small.shape[-1])), num_objects=full.shape[0] - 1
             )
         # The masks are padded anew: in the border no object is, whatever the network saw there.
@@ -150,17 +150,6 @@ class Propagator:
     def _estimate(self, query: Query, padding: Padding) -> Float[Tensor, "K1 H W"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
         return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
-
-
-def _overwrite(
-    probs: Float[Tensor, "K1 H W"], labels: Integer[Tensor, "H W"], num_objects: int | None = None
-) -> Float[Tensor, "K1new H W"]:
-    """Given labels where they name an object, the estimate elsewhere; labels above K add objects."""
-    known = probs.shape[0] - 1
-    num_objects = max(known, int(labels.max()) if num_objects is None else num_objects)
-    given = one_hot(labels[None], num_objects)[0].to(probs.dtype)
-    probs = torch.cat([probs, probs.new_zeros(num_objects - known, *probs.shape[1:])])
-    return torch.where(labels > 0, torch.cat([probs.new_zeros(1, *labels.shape), given]), probs)
 
 
 def _resize(probs: Float[Tensor, "K1 h w"], size: tuple[int, int]) -> Float[Tensor, "K1 H W"]:

@@ -40,6 +40,27 @@ def unpack(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"]) -> Float[Ten
     return out
 
 
+def overwrite(
+    probs: Float[Tensor, "K1 H W"], labels: Integer[Tensor, "H W"], num_objects: int | None = None
+) -> Float[Tensor, "K1new H W"]:
+    """Given labels where they name an object, the estimate elsewhere; labels above K add objects.
+
+    Args:
+        probs: the estimate.
+        labels: slots that the user gave; 0 where nothing is said.
+        num_objects: objects afterwards, where `labels` may lack the last of them.
+
+    Example:
+        >>> overwrite(torch.tensor([[[0.75, 0.75]], [[0.25, 0.25]]]), torch.tensor([[0, 2]])).tolist()
+        [[[0.75, 0.0]], [[0.25, 0.0]], [[0.0, 1.0]]]
+    """
+    known = probs.shape[0] - 1
+    num_objects = max(known, int(labels.max()) if num_objects is None else num_objects)
+    given = one_hot(labels[None], num_objects)[0].to(probs.dtype)
+    probs = torch.cat([probs, probs.new_zeros(num_objects - known, *probs.shape[1:])])
+    return torch.where(labels > 0, torch.cat([probs.new_zeros(1, *labels.shape), given]), probs)
+
+
 def ids_to_slots(ids: UInt8[np.ndarray, "H W"], object_ids: Sequence[int]) -> UInt8[np.ndarray, "H W"]:
     """Ids as they stand on disk to slots 1..K in the order of `object_ids`; other ids become background.
 
