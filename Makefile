@@ -12,7 +12,7 @@ UNFINISHED := $(VENV)/.unfinished
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain test test-all lint types format wheel check clean
+.PHONY: help setup pretrain sweep test test-all lint types format wheel check clean
 
 help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12]"
@@ -23,6 +23,9 @@ setup: $(INSTALLED) ## make .venv with the tested versions and the development t
 
 pretrain: $(INSTALLED) ## train a small network on the embedded data (more overrides in ARGS)
 	@$(BIN)/vosmem train experiment=pretrain_embedded $(ARGS)
+
+sweep: $(INSTALLED) ## train on clips of 2 to 5 frames for a minute each; ends with a table and a plot
+	@$(BIN)/vosmem train experiment=pretrain_embedded sweep=clip_length trainer.max_steps=150 $(ARGS)
 
 test: $(INSTALLED) ## run the fast tests and the doctests
 	@$(BIN)/pytest -m "not slow" $(ARGS)

@@ -152,3 +152,29 @@ def test_a_sweep_ends_with_a_table_and_a_plot(folder):
     first = json.loads((folder / "sweep" / "0" / "results.json").read_text())
     assert table["J"][0] == pytest.approx(100 * first["J"])
     assert "| every_n |" in done.stdout and (folder / "sweep" / "plot.png").stat().st_size > 5000
+
+
+def test_figures_from_runs(folder):
+    for policy in ("first", "every_n"):
+        vosmem(*EVALUATE, f"memory={policy}", f"hydra.run.dir=policy_{policy}", cwd=folder)
+    runs = ["first=policy_first", "every five=policy_every_n"]
+    vosmem("report", "percentiles", *runs, "--output", "percentiles.png", cwd=folder)
+    vosmem("report", "strip", *runs, "--sequence", "s1", "--frames", "0,-1", "--output", "strip.png", cwd=folder)
+    with Image.open(folder / "strip.png") as strip:
+        assert strip.height == 3 * (160 + 22)  # truth and both policies
+    assert (folder / "percentiles.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["strip", "whole", "--sequence", "nobody"], "'nobody'"),
+        (["strip", "whole", "--sequence", "s1", "--frames", "99"], "from 0 to 4"),
+        (["strip", "davis", "--sequence", "s1"], "'davis'"),
+        (["percentiles", "davis"], "'davis'"),
+        (["sweep", "davis"], "'davis'"),
+    ],
+)
+def test_bad_reports(folder, arguments, named):
+    done = vosmem("report", *arguments, cwd=folder, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr

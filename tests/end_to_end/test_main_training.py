@@ -83,6 +83,22 @@ def test_checkpoints_hold_the_running_average(folder):
     assert any(not torch.equal(value, current[name]) for name, value in averaged.items())
 
 
+def test_the_papers_table_of_stages(folder):
+    """Each stage alone, both, and a network that was trained elsewhere; the config itself asks for the sweep."""
+    done = vosmem(
+        *MAIN, "sweep=table4", "pretrained=first/checkpoints/last.ckpt", "scheduler=cosine",
+        "cross_trained=second/checkpoints/last.ckpt", "hydra.sweep.dir=table4", cwd=folder,
+    )  # fmt: skip
+    with open(folder / "table4" / "table.csv") as file:
+        rows = {row["stages"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["pretrain_only", "main_only", "full", "cross_validation"]
+    assert "| cross_validation |" in done.stdout
+    states = [checkpoint(folder / "table4" / str(job) / "checkpoints" / "last.ckpt") for job in range(4)]
+    assert [state["global_step"] for state in states] == [0, 6, 6, 0]
+    first = checkpoint(folder / "first" / "checkpoints" / "last.ckpt")["state_dict"]
+    assert all(torch.equal(value, states[0]["state_dict"][name]) for name, value in first.items())
+
+
 def test_weights_of_another_network_are_refused(folder):
     done = vosmem(*MAIN, "initial_weights=first/checkpoints/last.ckpt", "model.key_channels=4", cwd=folder, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "initial_weights" in done.stderr

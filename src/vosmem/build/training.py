@@ -40,8 +40,9 @@ def train(config: DictConfig) -> TrainingReport:
         output_dir.mkdir(parents=True, exist_ok=True)
         (output_dir / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
     try:
+        calibration = make_calibration(config)
         return run_training(
-            trainer, module, data, output_dir, checkpoint=checkpoint, calibration=make_calibration(config)
+            trainer, module, data, output_dir, checkpoint=checkpoint, calibration=calibration, fit=config.fit
         )
     finally:
         if torch.distributed.is_initialized():  # the next job of a sweep makes its own group

@@ -8,16 +8,24 @@ from vosmem.errors import InputError
 
 
 def after_sweep(folder: Path) -> None:
-    """Write the table and the plot of a multirun into its folder, and print the table."""
+    """As `write_sweep`; where every job failed, say so, since what stopped them is the news."""
+    console = Console(soft_wrap=True, highlight=False)
+    try:
+        write_sweep(folder, console)
+    except InputError as error:
+        console.print(str(error))
+
+
+def write_sweep(folder: Path, console: Console) -> None:
+    """Write the table and the plot of a multirun into its folder, and print the table.
+
+    Raises:
+        InputError: no job left a result.
+    """
     from vosmem.evaluation.sweeps import as_markdown, collect_sweep, write_table
     from vosmem.visualization.sweep import plot_sweep
 
-    console = Console(soft_wrap=True, highlight=False)
-    try:
-        table, varied = collect_sweep(folder)
-    except InputError as error:  # every job failed: what stopped them is the news
-        console.print(str(error))
-        return
+    table, varied = collect_sweep(folder)
     files = [*write_table(table, folder / "table.csv"), plot_sweep(table, varied, folder / "plot.png")]
     console.print("\n" + as_markdown(table))
     for path in files:

@@ -41,17 +41,7 @@ class FinishedSequences:
     def load(self, name: str) -> SequenceRun | None:
         """The run of a sequence, or None if it is not done."""
         path = self._path(name)
-        if not path.is_file():
-            return None
-        try:
-            content = json.loads(path.read_text())
-            scores = [
-                ObjectScore(score["sequence"], score["object_id"], np.array(score["j"]), np.array(score["f"]))
-                for score in content.pop("scores")
-            ]
-            return SequenceRun(scores, **content)
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{str(path)!r} is damaged: delete it, and the sequence will be done again") from error
+        return _read(path) if path.is_file() else None
 
     def save(self, name: str, run: SequenceRun) -> None:
         """Note a sequence as done."""
@@ -62,6 +52,31 @@ class FinishedSequences:
         # Names come from folders of any kind; the digest keeps two of them apart that differ in odd characters alone.
         plain = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
         return self.folder / f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.json"
+
+
+def finished_scores(run_dir: Path) -> list[ObjectScore]:
+    """J and F of every object and frame of an evaluation, from its folder.
+
+    Raises:
+        InputError: no sequence of it is done, or a file is damaged.
+    """
+    notes = sorted(path for path in (run_dir / "sequences").glob("*.json") if path.name != "about.json")
+    scores = [score for path in notes for score in _read(path).scores if len(score.j)]
+    if not scores:
+        raise InputError(f"{str(run_dir)!r} holds no scored sequence: give the folder of a run of vosmem evaluate")
+    return scores
+
+
+def _read(path: Path) -> SequenceRun:
+    try:
+        content = json.loads(path.read_text())
+        scores = [
+            ObjectScore(score["sequence"], score["object_id"], np.array(score["j"]), np.array(score["f"]))
+            for score in content.pop("scores")
+        ]
+        return SequenceRun(scores, **content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{str(path)!r} is damaged: delete it, and the sequence will be done again") from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -58,7 +58,7 @@ def write_table(table: pd.DataFrame, path: Path) -> list[Path]:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """A table in Markdown, one decimal; what is missing is a dash.
+    """A table in Markdown, numbers to three digits or two below one; what is missing is a dash.
 
     Example:
         >>> print(as_markdown(pd.DataFrame({"memory": ["first"], "J": [81.43]})))
@@ -107,5 +107,6 @@ def _cell(value: Any) -> str:
     if pd.isna(value):
         return "-"
     if isinstance(value, float):
-        return f"{value:g}" if value.is_integer() else f"{value:.1f}"
+        small, large = abs(value) < 1, abs(value) >= 1000
+        return f"{value:.2g}" if small else f"{value:.0f}" if large else f"{value:#.3g}".rstrip(".")
     return str(value)

@@ -47,6 +47,7 @@ def run_training(
     *,
     checkpoint: Path | None = None,
     calibration: Calibration | None = None,
+    fit: bool = True,
 ) -> TrainingReport:
     """Check the data, score, train, score again, and draw.
 
@@ -57,6 +58,7 @@ def run_training(
         output_dir: folder of the run.
         checkpoint: where to go on from; None starts anew.
         calibration: what is set from training data before the first step; None leaves the network as it is.
+        fit: False leaves the network as it came, and the rest of the run as it is.
 
     Raises:
         InputError: the data cannot be used.
@@ -66,11 +68,12 @@ def run_training(
     if checkpoint is None:
         known[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which already learns from the data
         known[SCORES[1]] = _copied(data.sequences)
-        if calibration is not None and calibration.batches:
+        if fit and calibration is not None and calibration.batches:
             calibrate(module.network, islice(data.train_dataloader(), calibration.batches), calibration)
         if trainer.is_global_zero:
             _write_scores(output_dir, known)
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    if fit:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     last = output_dir / "checkpoints" / "last.ckpt"
     trainer.save_checkpoint(last)
     known[SCORES[2]] = _validate(trainer, module, data)

@@ -35,6 +35,8 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
         else:
             _lines(axes, table.sort_values(swept), swept, columns)
             axes.set(xlabel=swept, ylabel=label)
+            if label in COSTS:
+                axes.set_ylim(bottom=0)
         axes.spines[["top", "right"]].set_visible(False)
     if len(scores) > 1:
         panels[0].legend(frameon=False)

@@ -1,0 +1,80 @@
+"""`vosmem report`: tables and figures from the folders of finished runs."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from vosmem.cli.sweeps import write_sweep
+
+CONSOLE = Console(soft_wrap=True, highlight=False)
+
+
+def run(arguments: list[str]) -> None:
+    """Run the subcommand."""
+    parser = argparse.ArgumentParser(prog="vosmem report", description="Tables and figures from finished runs.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    sweep = commands.add_parser("sweep", help="one table and one plot from a multirun, or from any folder of runs")
+    sweep.add_argument("folder", type=Path, metavar="DIR")
+    sweep.set_defaults(run=lambda options: write_sweep(options.folder, CONSOLE))
+
+    percentiles = commands.add_parser("percentiles", help="J of every object and frame, sorted (the paper's Figure 7)")
+    _add_runs(percentiles, Path("percentiles.png"))
+    percentiles.set_defaults(run=_percentiles)
+
+    strip = commands.add_parser("strip", help="the same frames as several runs segmented them (the paper's Figure 6)")
+    _add_runs(strip, Path("strip.png"))
+    strip.add_argument("--sequence", required=True, help="name of the sequence")
+    strip.add_argument("--frames", type=_numbers, default=[], metavar="N,N", help="their places (default: five)")
+    strip.add_argument("--height", type=int, default=160, help="of a frame, in pixels (default: 160)")
+    strip.set_defaults(run=_strip)
+
+    paper = commands.add_parser("paper", help="the paper's tables, and own scores after them, as Markdown")
+    paper.add_argument("--scores", type=Path, metavar="FILE", help="YAML: table2: {ROW: {J: 80.1, F: 81.0}}")
+    paper.add_argument("--output", type=Path, metavar="FILE", help="where to write them (default: the terminal)")
+    paper.set_defaults(run=_paper)
+
+    options = parser.parse_args(arguments)
+    options.run(options)
+
+
+def _add_runs(parser: argparse.ArgumentParser, output: Path) -> None:
+    parser.add_argument("runs", nargs="+", type=_named, metavar="[NAME=]DIR", help="folders of vosmem evaluate")
+    parser.add_argument("--output", type=Path, default=output, metavar="FILE", help=f"(default: {output})")
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, separator, folder = text.rpartition("=")
+    return (name, Path(folder)) if separator else (Path(text).name, Path(text))
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _percentiles(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from vosmem.evaluation.finished import finished_scores
+    from vosmem.visualization.percentiles import plot_percentiles
+
+    values = {name: np.concatenate([score.j for score in finished_scores(path)]) for name, path in options.runs}
+    CONSOLE.print(plot_percentiles(values, options.output))
+
+
+def _strip(options: argparse.Namespace) -> None:
+    from vosmem.build.report import strip
+
+    CONSOLE.print(strip(dict(options.runs), options.sequence, options.frames, options.output, options.height))
+
+
+def _paper(options: argparse.Namespace) -> None:
+    from vosmem.evaluation.paper import paper_tables
+
+    text = paper_tables(options.scores)
+    if options.output is None:
+        print(text, end="")
+    else:
+        options.output.write_text(text)
+        CONSOLE.print(options.output)

@@ -1,0 +1,35 @@
+"""The paper's Figure 7: how J is spread, for two or more policies."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float64
+from matplotlib.figure import Figure
+
+matplotlib.use("agg")  # runs have no screen
+
+
+def plot_percentiles(values: Mapping[str, Float64[np.ndarray, "_"]], path: Path) -> Path:
+    """J sorted from worst to best, a curve each.
+
+    Args:
+        values: J in [0, 1] of each object and frame, by the name that the legend shows; none of them empty.
+        path: the PNG to write; its folder is made.
+
+    Source:
+        STM, Figure 7.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for place, (name, own) in enumerate(values.items()):
+        label = f"{name} (mean {100 * own.mean():.1f})"
+        axes.plot(np.linspace(0, 100, len(own)), 100 * np.sort(own), color=f"C{place}", label=label)
+    axes.set(xlabel="percentile of objects and frames", ylabel="J, percent", xlim=(0, 100), ylim=(0, 100))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="lower right")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    return path
