@@ -24,8 +24,8 @@ setup: $(INSTALLED) ## make .venv with the tested versions and the development t
 pretrain: $(INSTALLED) ## train a small network on the embedded data (more overrides in ARGS)
 	@$(BIN)/vosmem train experiment=pretrain_embedded $(ARGS)
 
-sweep: $(INSTALLED) ## train on clips of 2 to 5 frames for a minute each; ends with a table and a plot
-	@$(BIN)/vosmem train experiment=pretrain_embedded sweep=clip_length trainer.max_steps=150 $(ARGS)
+sweep: $(INSTALLED) ## train on clips of 2, 3 and 4 frames, a minute each; ends with a table and a plot
+	@$(BIN)/vosmem train experiment=pretrain_embedded sweep=clip_length synthesis.num_frames=2,3,4 trainer.max_steps=100 $(ARGS)
 
 test: $(INSTALLED) ## run the fast tests and the doctests
 	@$(BIN)/pytest -m "not slow" $(ARGS)

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 import yaml
 from omegaconf import DictConfig
+from pytorch_lightning.loggers import WandbLogger
 
 from vosmem.build.common import make, pick_device, read_network_state, resolved
 from vosmem.checkpoints import load_weights
@@ -44,9 +45,12 @@ def train(config: DictConfig) -> TrainingReport:
         return run_training(
             trainer, module, data, output_dir, checkpoint=checkpoint, calibration=calibration, fit=config.fit
         )
-    finally:
-        if torch.distributed.is_initialized():  # the next job of a sweep makes its own group
+    finally:  # the next job of a sweep makes its own
+        if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+                logger.experiment.finish()
 
 
 def make_calibration(config: DictConfig) -> Calibration:

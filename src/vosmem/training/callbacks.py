@@ -1,9 +1,12 @@
 """Callbacks: what a run keeps beside its weights."""
 
+import resource
+import sys
 import time
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from vosmem.data.datamodules import ClipData
 from vosmem.shapes import Clip
@@ -46,6 +49,21 @@ class KeepConfig(pl.Callback):
     ) -> None:
         """Add it."""
         checkpoint["config"] = self.config
+
+
+class LogMemory(pl.Callback):
+    """Logs the most memory used so far, in MB, at the trainer's logging interval: the device's, or this process's."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Clip, batch_idx: int
+    ) -> None:
+        """Log now and then."""
+        if pl_module.device.type == "cuda":
+            peak = float(torch.cuda.max_memory_allocated(pl_module.device))
+        else:
+            unit = 1 if sys.platform == "darwin" else 1024  # of getrusage: bytes on macOS, kilobytes on Linux
+            peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+        pl_module.log("train/peak_memory_mb", peak / 2**20)
 
 
 class LogThroughput(pl.Callback):

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vosmem.data.videos import VideoSequence
-from vosmem.evaluation.run import SequenceRun, evaluate_sequence
+from vosmem.evaluation.run import SequenceRun, Writer, evaluate_sequence
 from vosmem.inference.propagation import Propagator
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.metrics.j_and_f import JAndF
@@ -40,6 +40,7 @@ class PretrainModule(pl.LightningModule):
     """
 
     detach_masks = False
+    watch: Writer | None = None  # is shown every frame that validation segments
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class PretrainModule(pl.LightningModule):
 
     def validation_step(self, sequence: VideoSequence, batch_index: int) -> dict[str, SequenceRun]:
         """Propagate through a sequence as evaluation does, and score it."""
-        run = evaluate_sequence(sequence, Propagator(self.network, self.policy), self.device)
+        run = evaluate_sequence(sequence, Propagator(self.network, self.policy), self.device, self.watch)
         self.val_scores.update(run.scores)
         return {"run": run}
 
