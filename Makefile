@@ -12,7 +12,7 @@ UNFINISHED := $(VENV)/.unfinished
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain sweep test test-all lint types format wheel check clean
+.PHONY: help setup pretrain sweep test test-all lint types notebooks format wheel check clean
 
 help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12]"
@@ -40,6 +40,9 @@ lint: $(INSTALLED) ## check style, formatting and the import floors
 
 types: $(INSTALLED) ## check the types
 	@$(BIN)/mypy
+
+notebooks: $(INSTALLED) ## make notebooks/*.ipynb anew from their scripts
+	@cd notebooks && ../$(BIN)/jupytext --quiet --update --to ipynb [0-9]*.py
 
 format: $(INSTALLED) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix .

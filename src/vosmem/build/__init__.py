@@ -1,5 +1,5 @@
 """Configuration to objects: the only place that knows Hydra and OmegaConf."""
 
-from vosmem.build.common import load_network
+from vosmem.build.common import compose, load_network, make
 
-__all__ = ["load_network"]
+__all__ = ["compose", "load_network", "make"]

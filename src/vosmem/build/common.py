@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra import compose as compose_hydra
+from hydra import initialize_config_module
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -13,6 +15,22 @@ from omegaconf import DictConfig, OmegaConf
 from vosmem.checkpoints import load_reference_stm, load_weights, read_checkpoint
 from vosmem.errors import InputError
 from vosmem.networks.network import MemoryNetwork
+
+
+def compose(command: str, *overrides: str) -> DictConfig:
+    """The configuration of a command as `vosmem COMMAND OVERRIDES` would compose it, for notebooks and scripts.
+
+    Args:
+        command: name of the primary config: `train`, `evaluate`, `gallery` or `render`.
+        overrides: as on the command line. Values that belong to a run, such as `paths.output_dir`, have to be given where
+            they are used.
+
+    Example:
+        >>> compose("train", "memory=every_n").memory.interval
+        5
+    """
+    with initialize_config_module("vosmem.conf", version_base="1.3"):
+        return compose_hydra(command, overrides=list(overrides))
 
 
 def make(config: DictConfig, **extra: Any) -> Any:

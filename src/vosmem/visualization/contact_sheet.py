@@ -72,6 +72,13 @@ def contact_sheet(rows: Sequence[SheetRow], path: Path, height: int) -> Path:
         path: the picture to write; its folder is made.
         height: of every picture, in pixels.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw_sheet(rows, height).save(path)
+    return path
+
+
+def draw_sheet(rows: Sequence[SheetRow], height: int) -> Image.Image:
+    """As `contact_sheet`, as a picture that a notebook shows."""
     strips = [np.concatenate([_spaced(_to_height(picture, height)) for picture in row.pictures], 1) for row in rows]
     width = max(strip.shape[1] for strip in strips)
     sheet = Image.new("RGB", (width, len(rows) * (CAPTION + height + GAP)), "white")
@@ -80,9 +87,7 @@ def contact_sheet(rows: Sequence[SheetRow], path: Path, height: int) -> Path:
         top = place * (CAPTION + height + GAP)
         draw.text((2, top + 2), row.caption, fill=(40, 40, 40), font=font)
         sheet.paste(Image.fromarray(strip), (0, top + CAPTION))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
-    return path
+    return sheet
 
 
 def _draw(length: int, count: int, seed: int) -> list[int]:
