@@ -62,6 +62,7 @@ def test_written_masks_carry_the_ids_and_score_the_same(davis, tmp_path):
     runs = {sequence.name: evaluate_sequence(sequence, CopyFirstMask(), CPU, write) for sequence in sequences}
     outcome = results(runs, {"method": "copy"})
     scored = score_results(score_folders(davis / "Annotations" / "480p", tmp_path), {})
+    assert score_results(score_folders(davis / "Annotations" / "480p", tmp_path, num_workers=2), {}) == scored
     assert {key: scored[key] for key in ("J&F", "J", "F", "num_objects")} == {
         key: outcome[key] for key in ("J&F", "J", "F", "num_objects")
     }

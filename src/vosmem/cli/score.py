@@ -17,12 +17,13 @@ def run(arguments: list[str]) -> None:
     parser.add_argument("predictions", type=Path, metavar="PRED_DIR", help="predictions: the same folders and names")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write results as JSON, and a CSV beside it")
     parser.add_argument("--merge-objects", action="store_true", help="all ids count as one object (DAVIS-2016)")
+    parser.add_argument("--num-workers", type=int, default=0, metavar="N", help="threads that share the sequences")
     options = parser.parse_args(arguments)
 
     from vosmem.evaluation.report import results_table, score_results, write_results
     from vosmem.evaluation.scorers import score_folders
 
-    scores = score_folders(options.truth, options.predictions, options.merge_objects)
+    scores = score_folders(options.truth, options.predictions, options.merge_objects, options.num_workers)
     outcome = score_results(scores, {"truth": str(options.truth), "predictions": str(options.predictions)})
     console = Console(soft_wrap=True, highlight=False)
     console.print(results_table(outcome, "percent"))

@@ -1,5 +1,7 @@
 """Scoring predictions that lie on disk."""
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 from vosmem.data.folder_videos import FolderSequence
@@ -9,13 +11,16 @@ from vosmem.metrics.davis import ObjectScore, SequenceScorer
 from vosmem.ops.masks import ids_to_slots
 
 
-def score_folders(truth: Path, predictions: Path, merge_objects: bool = False) -> list[ObjectScore]:
+def score_folders(
+    truth: Path, predictions: Path, merge_objects: bool = False, num_workers: int = 0
+) -> list[ObjectScore]:
     """Score a folder of predictions against a folder of ground truth, each with one sub-folder a sequence.
 
     Args:
         truth: masks of every frame.
         predictions: palette or grey PNGs with the same names, sizes and ids.
         merge_objects: every id of either side counts as object 1 (DAVIS-2016).
+        num_workers: threads that share the sequences; 0 is none beside this one.
 
     Returns:
         J and F per object and frame; first and last frame are left out.
@@ -31,7 +36,13 @@ def score_folders(truth: Path, predictions: Path, merge_objects: bool = False) -
     names = sorted(path.name for path in truth.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not names:
         raise InputError(f"folder {str(truth)!r} holds no sequence folders: give the folder above them")
-    return [score for name in names for score in _score_sequence(truth / name, predictions / name, merge_objects)]
+    folders = [truth / name for name in names], [predictions / name for name in names], repeat(merge_objects)
+    if num_workers == 0:
+        by_sequence = list(map(_score_sequence, *folders))
+    else:
+        with ThreadPoolExecutor(num_workers) as pool:  # decoding, numpy and OpenCV let go of Python's lock
+            by_sequence = list(pool.map(_score_sequence, *folders))
+    return [score for scores in by_sequence for score in scores]
 
 
 def _score_sequence(truth: Path, predictions: Path, merge_objects: bool) -> list[ObjectScore]:
