@@ -12,6 +12,7 @@ from pandas.api.types import is_numeric_dtype
 matplotlib.use("agg")  # runs have no screen
 
 SCORES = {"J&F": "C3", "J": "C0", "F": "C2", "G": "C4", "after training": "C3", "first mask copied": "0.7"}
+MOST_TICKS = 12
 COSTS = ("ms a frame", "memory MB")
 
 
@@ -39,7 +40,7 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
                 axes.set_ylim(bottom=0)
         axes.spines[["top", "right"]].set_visible(False)
     if len(scores) > 1:
-        panels[0].legend(frameon=False)
+        panels[0].legend(frameon=False, ncols=len(scores), loc="lower left", bbox_to_anchor=(0, 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     return path
@@ -51,6 +52,7 @@ def _lines(axes: Axes, table: pd.DataFrame, swept: str, columns: Sequence[str]) 
     values = table[swept]
     if values.min() > 0 and values.max() >= 8 * values.min():  # 1, 2, 5, 10: the small ones would lie on each other
         axes.set_xscale("log")
+    if len(values) <= MOST_TICKS:
         axes.set_xticks(values, [f"{value:g}" for value in values])
         axes.minorticks_off()
     axes.grid(alpha=0.3)
