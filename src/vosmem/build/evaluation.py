@@ -21,6 +21,7 @@ from vosmem.evaluation.report import results, write_results
 from vosmem.evaluation.run import Method, SegmentedFrame, SequenceRun, evaluate_sequence
 from vosmem.evaluation.submission import write_submission
 from vosmem.inference.writer import write_labels, write_probabilities
+from vosmem.networks.folding import fold_batch_norms
 from vosmem.ops.masks import slots_to_ids
 
 OnSequence = Callable[[str, SequenceRun], None]
@@ -162,5 +163,5 @@ def _method(config: DictConfig, device: torch.device) -> Callable[[], Method]:
         return factory
     if config.checkpoint is None:
         raise InputError("no checkpoint is given: set checkpoint=FILE, or method=copy_first_mask for the floor")
-    network = load_network(config.checkpoint).to(device).eval()
+    network = fold_batch_norms(load_network(config.checkpoint)).to(device)
     return partial(factory, network)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 import torchvision
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
@@ -67,10 +67,18 @@ class ResNetTrunk(nn.Module):
         return self
 
     def forward(
-        self, image: Float[Tensor, "O 3 H W"], *masks: Float[Tensor, "O 1 H W"]
+        self, image: Float[Tensor, "B 3 H W"], *masks: Float[Tensor, "O 1 H W"], owners: Int[Tensor, "O"] | None = None
     ) -> tuple[Float[Tensor, "O C16 h w"], Float[Tensor, "O C8 h8 w8"], Float[Tensor, "O C4 h4 w4"]]:
-        """Features at strides 16, 8 and 4; H and W are multiples of 16."""
+        """Features at strides 16, 8 and 4.
+
+        Args:
+            image: RGB in [0, 1]; H and W are multiples of 16.
+            masks: one for each of `num_mask_channels`.
+            owners: the image that each row of the masks belongs to; by default there are as many images as rows.
+        """
         x = self.conv1((image - self.mean) / self.std)
+        if owners is not None:  # the image's convolution is done once, not once an object
+            x = x[owners]
         for conv, mask in zip(self.mask_convs, masks, strict=True):
             x = x + conv(mask)
         x = self.maxpool(self.relu(self.bn1(x)))

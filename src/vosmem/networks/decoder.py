@@ -86,11 +86,20 @@ class Decoder(nn.Module):
             f4: query features at stride 4.
             owners: the clip (row of the other arguments) that each object belongs to.
         """
-        skip8, skip4 = self.skip8(f8), self.skip4(f4)  # once a frame, not once an object
-        x = self.fuse_block(self.fuse(torch.cat([readout, query_value[owners]], dim=1)))
+        # Once a frame, not once an object: the skips, and the half of the first convolution that sees the query alone.
+        skip8, skip4, query_half = self.skip8(f8), self.skip4(f4), self._fuse_query(query_value)
+        x = self.fuse_block(self._fuse_readout(readout) + query_half[owners])
         x = self.block8(skip8[owners] + _upsample(x, 2))
         x = self.block4(skip4[owners] + _upsample(x, 2))
         background, foreground = self.predict(F.relu(x)).unbind(dim=1)
         # A softmax over two channels is the sigmoid of their difference, and upsampling is linear: one map will do.
         logit = _upsample((foreground - background).unsqueeze(1), 4).squeeze(1)
         return torch.sigmoid(logit.float() if logit.dtype in (torch.float16, torch.bfloat16) else logit)
+
+    def _fuse_readout(self, readout: Float[Tensor, "O Cv h w"]) -> Float[Tensor, "O C h w"]:
+        """The first half of `fuse`'s input channels."""
+        return F.conv2d(readout, self.fuse.weight[:, : readout.shape[1]], padding=1)
+
+    def _fuse_query(self, query_value: Float[Tensor, "B Cv h w"]) -> Float[Tensor, "B C h w"]:
+        """The second half, and the bias."""
+        return F.conv2d(query_value, self.fuse.weight[:, -query_value.shape[1] :], self.fuse.bias, padding=1)

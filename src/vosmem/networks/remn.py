@@ -99,7 +99,7 @@ class REMN(MemoryNetwork):
         if query is None:
             query = self.encode_query(frames)
         owners = valid.nonzero()[:, 0]
-        objects, _, _ = self.value_encoder(frames[owners], masks[valid][:, None], others(masks)[valid][:, None])
+        objects, _, _ = self.value_encoder(frames, masks[valid][:, None], others(masks)[valid][:, None], owners=owners)
         value = self.fusion(objects, query.f16[owners])
         return Memory(query.key[owners].unsqueeze(2), value.unsqueeze(2))
 

@@ -183,8 +183,8 @@ def fit_mask_value(network: STM, clips: Sequence[Clip]) -> None:
 def _encode_first_frame(network: STM, clip: Clip) -> tuple[Float[Tensor, "O C h w"], Float[Tensor, "O H W"]]:
     """Memory features of a batch's first frames at stride 16, and the masks they were made with."""
     valid, masks = _first_masks(clip)
-    frames = (clip.frames[:, 0].float() / 255)[valid.nonzero()[:, 0]]
-    features, _, _ = network.memory_encoder(frames, masks[valid][:, None], others(masks)[valid][:, None])
+    frames, owners = clip.frames[:, 0].float() / 255, valid.nonzero()[:, 0]
+    features, _, _ = network.memory_encoder(frames, masks[valid][:, None], others(masks)[valid][:, None], owners=owners)
     return features, masks[valid]
 
 
