@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from vosmem.ops.attention import read_memory
+from vosmem.errors import InputError
+from vosmem.ops import attention
+from vosmem.ops.attention import Reading, read_memory
 
 SIMILARITIES = {"dot": lambda k, q: float(k @ q), "l2": lambda k, q: -float((k - q).square().sum())}
 each_similarity = pytest.mark.parametrize("similarity", SIMILARITIES)
@@ -34,6 +36,72 @@ def draw(objects=2, key=3, value=4, memory=6, query=5):
 def test_equals_the_loop(similarity):
     tensors = draw()
     torch.testing.assert_close(read_memory(*tensors, similarity), by_hand(*tensors, similarity))
+
+
+@each_similarity
+@pytest.mark.parametrize("method", ["matmul", "sdpa"])
+def test_every_method_equals_the_loop(similarity, method):
+    tensors = draw()
+    torch.testing.assert_close(read_memory(*tensors, similarity, Reading(method=method)), by_hand(*tensors, similarity))
+
+
+@each_similarity
+@pytest.mark.parametrize("entries", [1, 12, 30])
+def test_chunks_equal_the_loop(similarity, entries, monkeypatch):
+    monkeypatch.setattr(attention, "CHUNK_ENTRIES", entries)
+    tensors, sizes = draw(), []
+    chunk = attention._read_chunk
+    monkeypatch.setattr(attention, "_read_chunk", lambda *args: sizes.append(args[2].shape[1]) or chunk(*args))
+    with torch.no_grad():
+        torch.testing.assert_close(read_memory(*tensors, similarity), by_hand(*tensors, similarity))
+    assert sum(sizes) == 5 and max(sizes) == max(1, entries // 12)  # of two objects and six cells
+    sizes.clear()
+    read_memory(*tensors, similarity)
+    assert sizes == [5], "with gradients there is one chunk"
+
+
+@each_similarity
+@pytest.mark.parametrize("method", ["matmul", "sdpa"])
+def test_keys_that_objects_share_are_matched_once(similarity, method, monkeypatch):
+    memory_key, memory_value, query_key = draw(objects=3)
+    shared = memory_key[:1].expand(3, -1, -1), memory_value, query_key[:1].expand(3, -1, -1)
+    copied = [part.clone() for part in shared]
+    rows = []
+    offset = attention._offset
+    monkeypatch.setattr(attention, "_offset", lambda keys: rows.append(len(keys)) or offset(keys))
+    reading = Reading(method=method)
+    torch.testing.assert_close(read_memory(*shared, similarity, reading), read_memory(*copied, similarity, reading))
+    assert rows == ([1, 3] if similarity == "l2" else [])
+
+
+@each_similarity
+def test_the_most_alike_cells_alone(similarity):
+    """As if the others were not there."""
+    memory_key, memory_value, query_key = draw(objects=1, query=1)
+    full = torch.tensor([SIMILARITIES[similarity](memory_key[0, :, j], query_key[0, :, 0]) for j in range(6)])
+    best = full.topk(2).indices
+    torch.testing.assert_close(
+        read_memory(memory_key, memory_value, query_key, similarity, Reading(top_k=2)),
+        by_hand(memory_key[:, :, best], memory_value[:, :, best], query_key, similarity),
+    )
+    many = Reading(top_k=99)
+    torch.testing.assert_close(
+        read_memory(memory_key, memory_value, query_key, similarity, many),
+        by_hand(memory_key, memory_value, query_key, similarity),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"method": "x"}, "auto, matmul, sdpa"),
+        ({"top_k": 0}, "1 or more"),
+        ({"method": "sdpa", "top_k": 5}, "all cells"),
+    ],
+)
+def test_impossible_readings(options, named):
+    with pytest.raises(InputError, match=named):
+        Reading(**options)
 
 
 @each_similarity

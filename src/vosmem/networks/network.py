@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from vosmem.networks.backbone import ResNetTrunk
 from vosmem.networks.decoder import Decoder
 from vosmem.ops.aggregation import soft_aggregate
+from vosmem.ops.attention import Reading
 from vosmem.ops.masks import unpack
 from vosmem.shapes import Memory, Query
 
@@ -19,9 +20,13 @@ class MemoryNetwork(nn.Module, ABC):
     `encode_memory` turns a frame with masks into keys and values, `encode_query` turns a frame into a question, and
     `segment` reads the memory and decodes. What is remembered lies outside the network, so that training and inference
     keep it as each needs.
+
+    Attributes:
+        reading: how the memory is read.
     """
 
     decoder: Decoder
+    reading: Reading = Reading()
 
     @abstractmethod
     def trunks(self) -> tuple[ResNetTrunk, ...]:

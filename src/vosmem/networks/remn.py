@@ -1,7 +1,7 @@
 """Robust and Efficient Memory Network (Chen et al., 2023): its base, on which the paper's mechanisms stand."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
@@ -101,10 +101,15 @@ class REMN(MemoryNetwork):
         owners = valid.nonzero()[:, 0]
         objects, _, _ = self.value_encoder(frames, masks[valid][:, None], others(masks)[valid][:, None], owners=owners)
         value = self.fusion(objects, query.f16[owners])
-        return Memory(query.key[owners].unsqueeze(2), value.unsqueeze(2))
+        return Memory(_for_each(query.key, owners).unsqueeze(2), value.unsqueeze(2))
 
     def read(self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "O Cv h w"]:
         """As `MemoryNetwork.read`, by negative squared distance."""
         owners = owners_of(memory.key, valid)
-        keys = memory.key.flatten(2), memory.value.flatten(2), query.key.flatten(2)[owners]
-        return read_memory(*keys, similarity="l2").unflatten(2, query.key.shape[-2:])
+        keys = memory.key.flatten(2), memory.value.flatten(2), _for_each(query.key.flatten(2), owners)
+        return read_memory(*keys, "l2", self.reading).unflatten(2, query.key.shape[-2:])
+
+
+def _for_each(keys: Float[Tensor, "B Ck *S"], owners: Int[Tensor, "O"]) -> Float[Tensor, "O Ck *S"]:
+    """The frame's keys for each of its objects; of a lone frame a view, which tells the read that they are the same."""
+    return keys.expand(len(owners), *keys.shape[1:]) if len(keys) == 1 else keys[owners]

@@ -108,5 +108,5 @@ class STM(MemoryNetwork):
     def read(self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "O Cv h w"]:
         """As `MemoryNetwork.read`, by dot product."""
         owners = owners_of(memory.key, valid)
-        readout = read_memory(memory.key.flatten(2), memory.value.flatten(2), query.key.flatten(2)[owners])
-        return readout.unflatten(2, query.key.shape[-2:])
+        keys = memory.key.flatten(2), memory.value.flatten(2), query.key.flatten(2)[owners]
+        return read_memory(*keys, reading=self.reading).unflatten(2, query.key.shape[-2:])
