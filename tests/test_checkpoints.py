@@ -30,7 +30,7 @@ def run_reference(name: str) -> dict[str, np.ndarray]:
     seed, arguments, interval = RUNS[name]
     frames, labels = video(*arguments)
     network = load_reference_stm(reference_state_dict(seed))
-    propagator = Propagator(network, EveryN(interval))
+    propagator = Propagator(network, EveryN(interval=interval))
     probs, sizes, keys = [], [], []
     for t, frame in enumerate(frames):
         image = torch.from_numpy(frame).permute(2, 0, 1).float() / 255

@@ -1,7 +1,9 @@
 """The bank: what stays, what goes, and objects that join later."""
 
+import pytest
 import torch
 
+from vosmem.errors import InputError
 from vosmem.memory.bank import MemoryBank
 from vosmem.shapes import Memory
 
@@ -41,3 +43,86 @@ def test_bytes():
     assert bank.nbytes() == 0 and len(bank) == 0
     bank.add(0, entry(2, 0), keep=True)
     assert bank.nbytes() == 2 * (2 + 4) * 3 * 4
+
+
+def filled(frames, num_objects=1, **limits):
+    """A bank after that many kept frames, the first pinned; a frame of an object takes 72 bytes."""
+    bank = MemoryBank(**limits)
+    for t in range(frames):
+        bank.add(t, entry(num_objects, t), keep=True, pinned=t == 0)
+    return bank
+
+
+def test_what_is_read_is_what_was_added_whatever_the_order():
+    rng = torch.Generator().manual_seed(0)
+    entries = [
+        Memory(torch.rand(2, 3, 1, 2, 5, generator=rng), torch.rand(2, 4, 1, 2, 5, generator=rng)) for _ in range(9)
+    ]
+    bank = MemoryBank(max_frames=6)
+    for t, memory in enumerate(entries):
+        bank.add(t, memory, keep=t % 3 != 1, pinned=t in (0, 2))
+    (group,) = bank.groups()
+    assert bank.frames == [0, 2, 3, 5, 6, 8]
+    for part, found in enumerate(group):
+        rows = {tuple(found[:, :, place].flatten().tolist()) for place in range(found.shape[2])}
+        assert rows == {tuple(entries[t][part].flatten().tolist()) for t in bank.frames}
+
+
+def test_reading_copies_nothing():
+    (memory,) = filled(5).groups()
+    for part in memory:
+        cells = part.flatten(2).transpose(1, 2)
+        assert cells.data_ptr() == part.data_ptr() and cells.stride(-1) == 1 and cells.is_contiguous()
+
+
+def test_adding_copies_what_is_there_only_when_it_doubles():
+    bank, addresses = MemoryBank(), []
+    for t in range(33):
+        bank.add(t, entry(1, t), keep=True)
+        addresses.append(next(bank.groups()).value.data_ptr())
+    assert len(set(addresses)) <= 7  # 1, 2, 4, 8, 16, 32, 64
+
+
+def test_keys_that_objects_share_are_kept_once():
+    key = torch.rand(1, 2, 1, 1, 3).expand(4, -1, -1, -1, -1)
+    bank = MemoryBank()
+    for t in range(2):
+        bank.add(t, Memory(key, torch.rand(4, 4, 1, 1, 3)), keep=True)
+    (memory,) = bank.groups()
+    assert bank.nbytes() == 2 * (2 + 4 * 4) * 3 * 4
+    assert memory.key.stride(0) == 0 and torch.equal(memory.key[3, :, 1], key[3, :, 0])
+
+
+@pytest.mark.parametrize("limits", [{"max_frames": 4}, {"budget_mb": 4.5 * 72 / 2**20}])
+def test_at_the_limit_the_oldest_go_and_memory_stays_as_it_is(limits, caplog):
+    sizes = {filled(frames, **limits).nbytes() for frames in (4, 5, 9, 100)}
+    bank = filled(100, **limits)
+    assert sizes == {4 * 72} and bank.frames == [0, 97, 98, 99]
+    assert [record.message.split(":")[0] for record in caplog.records].count("the memory is full") == 4  # once a bank
+
+
+def test_a_tight_budget_lowers_the_precision_first(caplog):
+    """Two pinned frames and one more take 216 bytes; 120 hold them at two bytes a number."""
+    bank = MemoryBank(budget_mb=120 / 2**20)
+    for t in range(6):
+        bank.add(t, entry(1, t), keep=True, pinned=t < 2)
+    (memory,) = bank.groups()
+    assert bank.frames == [0, 1, 5] and memory.value.dtype is torch.bfloat16 and bank.nbytes() <= 120
+    assert [record.message for record in caplog.records if "bfloat16" in record.message]
+
+
+def test_a_budget_for_nothing_is_exceeded_and_said_so(caplog):
+    bank = filled(5, budget_mb=10 / 2**20)
+    assert bank.frames == [0, 4]
+    assert [record.message for record in caplog.records if "exceeded" in record.message]
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("fp32", 4), ("bf16", 2), ("fp16", 2)])
+def test_kept_precision(dtype, size):
+    assert filled(1, dtype=dtype).nbytes() == 18 * size
+
+
+@pytest.mark.parametrize("limits", [{"max_frames": 1}, {"budget_mb": 0.0}, {"dtype": "int8"}])
+def test_impossible_limits(limits):
+    with pytest.raises(InputError, match=f"memory.{next(iter(limits))}"):
+        MemoryBank(**limits)

@@ -8,7 +8,6 @@ from jaxtyping import Float, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
-from vosmem.memory.bank import MemoryBank
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.masks import overwrite
@@ -68,7 +67,7 @@ class Propagator:
             raise InputError(f"scale {scale} is not possible: use a factor above 0, such as 1.0")
         self.network, self.policy = network, policy
         self.short_side, self.resize, self.scale = short_side, resize, scale
-        self.bank = MemoryBank()
+        self.bank = policy.make_bank()
         self._frame_index = -1
         self._last: _Frame | None = None
 
@@ -145,7 +144,7 @@ class Propagator:
         keep = self.policy.keeps(self._frame_index - 1, self._last.mask_given)
         if keep or self.policy.reads_previous:
             memory = self.network.encode_memory(self._last.image, self._last.masks, query=self._last.query)
-            self.bank.add(self._frame_index - 1, memory, keep=keep)
+            self.bank.add(self._frame_index - 1, memory, keep=keep, pinned=self._last.mask_given)
 
     def _estimate(self, query: Query, padding: Padding) -> Float[Tensor, "K1 H W"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]

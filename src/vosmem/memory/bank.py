@@ -1,35 +1,51 @@
 """The memory bank: keys and values of the frames that a video's objects remember."""
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from vosmem.errors import InputError
 from vosmem.shapes import Memory
 
-
-@dataclass
-class _Group:
-    """Objects that came at the same frame and so remember the same frames."""
-
-    num_objects: int
-    frames: list[int] = field(default_factory=list)
-    entries: list[Memory] = field(default_factory=list)
-
-    def joined(self) -> Memory:
-        keys, values = zip(*self.entries, strict=True)
-        return Memory(torch.cat(keys, dim=2), torch.cat(values, dim=2))
+LOGGER = logging.getLogger(__name__)
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class MemoryBank:
     """Holds what each object remembers. Objects may join later; they remember nothing from before they came.
 
-    At most one frame is temporary (the one before the current); it goes when the next is added.
+    At most one frame is temporary (the one before the current); it goes when the next is added. Frames lie in buffers
+    that double when they are full, cell by cell, so that nothing is copied to read them.
+
+    Args:
+        max_frames: most frames held at a time, the temporary one among them.
+        budget_mb: most megabytes (2^20 bytes) of keys and values. Where they would be exceeded, the oldest frames go
+            that are not pinned; where the pinned ones and one more do not fit, keys and values become bfloat16; where
+            that does not help, the budget is exceeded, and the log says so.
+        dtype: what keys and values are kept as: `fp32`, `bf16` or `fp16`; None keeps them as they come.
+
+    Raises:
+        InputError: `max_frames` is below 2, the budget not above 0, or the dtype unknown.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_frames: int | None = None, budget_mb: float | None = None, dtype: str | None = None) -> None:
+        if max_frames is not None and max_frames < 2:
+            raise InputError(f"memory.max_frames={max_frames} is too few: the first frame and one more are needed")
+        if budget_mb is not None and budget_mb <= 0:
+            raise InputError(
+                f"memory.budget_mb={budget_mb} is not possible: use a number above 0, or null for no limit"
+            )
+        if dtype is not None and dtype not in DTYPES:
+            raise InputError(f"memory.dtype={dtype!r} is unknown: use {', '.join(DTYPES)}, or null to keep what comes")
+        self.max_frames, self.budget_mb = max_frames, budget_mb
+        self._dtype = None if dtype is None else DTYPES[dtype]
         self._groups: list[_Group] = []
+        self._pinned: set[int] = set()
         self._temporary: int | None = None
+        self._said: set[str] = set()
 
     @property
     def num_objects(self) -> int:
@@ -38,45 +54,142 @@ class MemoryBank:
 
     @property
     def frames(self) -> list[int]:
-        """Indices of the frames held, in the order they came; those of the objects known longest."""
-        return list(self._groups[0].frames) if self._groups else []
+        """Indices of the frames held, ascending; those of the objects known longest."""
+        return sorted(self._groups[0].frames) if self._groups else []
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self._groups[0].frames) if self._groups else 0
 
     def nbytes(self) -> int:
-        """Bytes of all keys and values."""
-        tensors = [part for group in self._groups for entry in group.entries for part in entry]
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        """Bytes of all buffers."""
+        return sum(group.nbytes() for group in self._groups)
 
-    def add(self, frame_index: int, memory: Memory, *, keep: bool) -> None:
+    def add(self, frame_index: int, memory: Memory, *, keep: bool, pinned: bool = False) -> None:
         """Remember a frame.
 
         Args:
             frame_index: its place in the video.
             memory: one row an object, T = 1; rows beyond the objects known so far are new objects.
             keep: False if the frame is to go when the next one is added.
+            pinned: whether the frame stays whatever the limits (the user gave its mask).
         """
         self._drop_temporary()
+        if self._dtype is not None:
+            memory = Memory(*(part.to(self._dtype) for part in memory))
         newcomers = memory.key.shape[0] - self.num_objects
         if newcomers:
             self._groups.append(_Group(newcomers))
-        start = 0
+        if pinned:
+            self._pinned.add(frame_index)
+        start, limit = 0, self._limit(memory, frame_index)
         for group in self._groups:
             rows = slice(start, start + group.num_objects)
-            group.frames.append(frame_index)
-            group.entries.append(Memory(memory.key[rows], memory.value[rows]))
+            while limit is not None and len(group.frames) >= limit and self._drop_oldest(group):
+                pass
+            group.append(frame_index, Memory(memory.key[rows], memory.value[rows]), limit)
             start = rows.stop
         self._temporary = None if keep else frame_index
 
     def groups(self) -> Iterator[Memory]:
         """What each group of objects remembers, in the order of the objects; T differs between groups."""
-        return (group.joined() for group in self._groups)
+        return (group.memory() for group in self._groups)
 
     def _drop_temporary(self) -> None:
-        if self._temporary is None:
-            return
         for group in self._groups:
             if self._temporary in group.frames:
-                place = group.frames.index(self._temporary)
-                del group.frames[place], group.entries[place]
+                group.drop(group.frames.index(self._temporary))
+        self._temporary = None
+
+    def _drop_oldest(self, group: "_Group") -> bool:
+        """Whether a frame could go."""
+        loose = [frame for frame in group.frames if frame not in self._pinned]
+        if loose:
+            self._say(f"the memory is full: from frame {max(group.frames)} on the oldest frames go", "full")
+            group.drop(group.frames.index(min(loose)))
+        return bool(loose)
+
+    def _limit(self, memory: Memory, frame_index: int) -> int | None:
+        """Frames that may be held, the new one among them."""
+        limits = [] if self.max_frames is None else [self.max_frames]
+        if self.budget_mb is not None:
+            needed = 1 + len(self._pinned - {frame_index})
+            fitting = self._fitting(memory)
+            if fitting < needed and memory.value.element_size() > 2:
+                self._say(
+                    f"{needed} frames do not fit into {self.budget_mb} MB: the memory is bfloat16 now", "bfloat16"
+                )
+                self._dtype = torch.bfloat16
+                for group in self._groups:
+                    group.convert(torch.bfloat16)
+                fitting = self._fitting(memory)
+            if fitting < needed:
+                self._say(
+                    f"{needed} frames that have to stay do not fit into {self.budget_mb} MB: it is exceeded", "over"
+                )
+            limits.append(max(fitting, needed))
+        return min(limits) if limits else None
+
+    def _fitting(self, memory: Memory) -> int:
+        assert self.budget_mb is not None
+        size = memory.value.element_size() if self._dtype is None else self._dtype.itemsize
+        rows = Memory(_distinct(memory.key), memory.value)
+        return int(self.budget_mb * 2**20 // (size * sum(part.numel() for part in rows)))
+
+    def _say(self, message: str, kind: str) -> None:
+        if kind not in self._said:
+            self._said.add(kind)
+            LOGGER.warning(message)
+
+
+class _Group:
+    """Objects that came at the same frame and so remember the same frames."""
+
+    def __init__(self, num_objects: int) -> None:
+        self.num_objects = num_objects
+        self.frames: list[int] = []
+        self._buffers: list[Tensor] = []  # keys, values: (rows, capacity, h, w, C)
+
+    def append(self, frame_index: int, entry: Memory, limit: int | None) -> None:
+        parts = [_distinct(entry.key), entry.value]
+        self._make_room(parts, limit)
+        for buffer, part in zip(self._buffers, parts, strict=True):
+            buffer[:, len(self.frames)] = part[:, :, 0].permute(0, 2, 3, 1)
+        self.frames.append(frame_index)
+
+    def drop(self, place: int) -> None:
+        """Forget a frame; the last one takes its place, since a read does not ask for their order."""
+        last = len(self.frames) - 1
+        if place != last:
+            for buffer in self._buffers:
+                buffer[:, place] = buffer[:, last]
+            self.frames[place] = self.frames[last]
+        self.frames.pop()
+
+    def memory(self) -> Memory:
+        key, value = (buffer[:, : len(self.frames)].permute(0, 4, 1, 2, 3) for buffer in self._buffers)
+        return Memory(key.expand(self.num_objects, *key.shape[1:]), value)
+
+    def convert(self, dtype: torch.dtype) -> None:
+        self._buffers = [buffer.to(dtype) for buffer in self._buffers]
+
+    def nbytes(self) -> int:
+        return sum(buffer.nbytes for buffer in self._buffers)
+
+    def _make_room(self, parts: list[Tensor], limit: int | None) -> None:
+        capacity = self._buffers[0].shape[1] if self._buffers else 0
+        if len(self.frames) < capacity:
+            return
+        wanted = max(1, 2 * capacity) if limit is None else max(len(self.frames) + 1, min(max(1, 2 * capacity), limit))
+        grown = []
+        for place, part in enumerate(parts):
+            rows, channels, _, height, width = part.shape
+            buffer = part.new_empty(rows, wanted, height, width, channels)
+            if self._buffers:
+                buffer[:, :capacity] = self._buffers[place]
+            grown.append(buffer)
+        self._buffers = grown
+
+
+def _distinct(keys: Float[Tensor, "O Ck T h w"]) -> Float[Tensor, "P Ck T h w"]:
+    """Of rows that are one tensor, expanded, the first alone."""
+    return keys[:1] if len(keys) > 1 and keys.stride(0) == 0 else keys

@@ -66,6 +66,8 @@ def read_memory(
         STM section 3.3, equations 1 and 2; the division by sqrt(Ck) stands in the published code, not in the paper. The
         distance is STCN's, section 3.3, and so is reading the most alike cells alone.
     """
+    if memory_key.dtype != query_key.dtype:  # a memory kept at lower precision
+        memory_key, memory_value = memory_key.to(query_key.dtype), memory_value.to(query_key.dtype)
     keys, values, queries = memory_key.transpose(1, 2), memory_value.transpose(1, 2), query_key.transpose(1, 2)
     if len(keys) > 1 and keys.stride(0) == queries.stride(0) == 0:  # all objects match alike
         keys, queries = keys[:1], queries[:1]
