@@ -33,7 +33,8 @@ def test_batch_norm_holds_still_through_train():
     assert trunk.training and trunk.layer1.training
     before = {name: value.clone() for name, value in trunk.named_buffers()}
     optimizer = torch.optim.SGD(trunk.parameters(), lr=0.1)
-    trunk(torch.rand(2, 3, 32, 32), torch.rand(2, 1, 32, 32))[0].square().mean().backward()
+    masks = torch.rand(2, 1, 32, 32)
+    trunk.of_objects(torch.rand(2, 3, 32, 32), masks, owners=torch.arange(2)).square().mean().backward()
     optimizer.step()
     assert all(torch.equal(value, before[name]) for name, value in trunk.named_buffers())
 

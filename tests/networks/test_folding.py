@@ -42,17 +42,32 @@ def test_a_folded_network_is_the_same_function(name):
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
 
 
-def test_the_image_is_convolved_once_for_all_objects():
+@pytest.mark.parametrize("with_gradients", [True, False])
+def test_the_image_is_convolved_once_for_all_objects(with_gradients):
     trunk = ResNetTrunk("resnet18", num_mask_channels=2).double()
     images, masks = torch.rand(2, 3, 32, 32, dtype=torch.float64), torch.rand(2, 3, 1, 32, 32, dtype=torch.float64)
-    owners = torch.tensor([0, 1, 1])
-    seen = []
-    trunk.conv1.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
-    together = trunk(images, *masks, owners=owners)
-    apart = trunk(images[owners], *masks)
-    for one, other in zip(together, apart, strict=True):
-        torch.testing.assert_close(one, other)
-    assert seen == [2, 3]
+    owners, calls = torch.tensor([0, 1, 1]), {"image": [], "objects": []}
+    trunk.conv1.register_forward_hook(lambda module, inputs, output: calls["image"].append(len(output)))
+    trunk.layer1.register_forward_hook(lambda module, inputs, output: calls["objects"].append(len(output)))
+    with torch.set_grad_enabled(with_gradients):
+        together = trunk.of_objects(images, *masks, owners=owners)
+    assert calls == {"image": [2], "objects": [3] if with_gradients else [1, 1, 1]}
+    for row, of in enumerate(owners):
+        alone = trunk.of_objects(images[of : of + 1], *masks[:, row : row + 1], owners=torch.tensor([0]))
+        torch.testing.assert_close(together[row : row + 1], alone)
+
+
+def test_objects_are_decoded_one_at_a_time_without_gradients():
+    decoder = Decoder(value_channels=4, f8_channels=3, f4_channels=2, channels=5).double()
+    shapes = [(3, 4, 2, 3), (2, 4, 2, 3), (2, 3, 4, 6), (2, 2, 8, 12)]
+    inputs, owners = [torch.randn(shape, dtype=torch.float64) for shape in shapes], torch.tensor([0, 0, 1])
+    rows = []
+    decoder.block4.register_forward_hook(lambda module, arguments, output: rows.append(len(output)))
+    together = decoder(*inputs, owners)
+    with torch.no_grad():
+        apart = decoder(*inputs, owners)
+    torch.testing.assert_close(apart, together)
+    assert rows == [3, 1, 1, 1]
 
 
 def test_the_query_half_of_the_first_convolution_is_done_once():

@@ -150,6 +150,7 @@ def _about(config: DictConfig, device: torch.device) -> dict[str, Any]:
         "dataset": OmegaConf.to_container(config.dataset, resolve=True),
         "device": str(device),
         "precision": config.precision,
+        "reading": OmegaConf.to_container(config.reading, resolve=True),
         "save_masks": config.save_masks,
         "save_probabilities": config.save_probabilities,
         "scorer": config.scorer,
@@ -164,4 +165,5 @@ def _method(config: DictConfig, device: torch.device) -> Callable[[], Method]:
     if config.checkpoint is None:
         raise InputError("no checkpoint is given: set checkpoint=FILE, or method=copy_first_mask for the floor")
     network = fold_batch_norms(load_network(config.checkpoint)).to(device)
+    network.reading = make(config.reading)
     return partial(factory, network)

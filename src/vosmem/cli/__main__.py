@@ -29,8 +29,10 @@ def main() -> None:
 
 def _run(name: str) -> None:
     # After the imports above, so that `--help` does not wait for torch.
+    from vosmem.cli.environment import prepare
     from vosmem.errors import InputError
 
+    prepare()
     try:
         importlib.import_module(f"vosmem.cli.{name}").run(sys.argv[2:])
     except InputError as error:

@@ -67,22 +67,36 @@ class ResNetTrunk(nn.Module):
         return self
 
     def forward(
-        self, image: Float[Tensor, "B 3 H W"], *masks: Float[Tensor, "O 1 H W"], owners: Int[Tensor, "O"] | None = None
-    ) -> tuple[Float[Tensor, "O C16 h w"], Float[Tensor, "O C8 h8 w8"], Float[Tensor, "O C4 h4 w4"]]:
-        """Features at strides 16, 8 and 4.
+        self, image: Float[Tensor, "B 3 H W"]
+    ) -> tuple[Float[Tensor, "B C16 h w"], Float[Tensor, "B C8 h8 w8"], Float[Tensor, "B C4 h4 w4"]]:
+        """Features of images at strides 16, 8 and 4; RGB in [0, 1], H and W multiples of 16."""
+        return self._after_stem(self.conv1((image - self.mean) / self.std))
+
+    def of_objects(
+        self, image: Float[Tensor, "B 3 H W"], *masks: Float[Tensor, "O 1 H W"], owners: Int[Tensor, "O"]
+    ) -> Float[Tensor, "O C16 h w"]:
+        """Features of objects at stride 16.
 
         Args:
-            image: RGB in [0, 1]; H and W are multiples of 16.
+            image: RGB in [0, 1]; H and W multiples of 16.
             masks: one for each of `num_mask_channels`.
-            owners: the image that each row of the masks belongs to; by default there are as many images as rows.
+            owners: the image that each row of the masks belongs to.
         """
-        x = self.conv1((image - self.mean) / self.std)
-        if owners is not None:  # the image's convolution is done once, not once an object
-            x = x[owners]
-        for conv, mask in zip(self.mask_convs, masks, strict=True):
-            x = x + conv(mask)
-        x = self.maxpool(self.relu(self.bn1(x)))
-        f4 = self.layer1(x)
+        stem = self.conv1((image - self.mean) / self.std)  # once an image, not once an object
+        # Without gradients one object at a time, whose large maps need not stay.
+        at_a_time = max(1, len(owners)) if torch.is_grad_enabled() else 1
+        parts = []
+        for of, *own in zip(owners.split(at_a_time), *(mask.split(at_a_time) for mask in masks), strict=True):
+            x = stem[of]
+            for conv, mask in zip(self.mask_convs, own, strict=True):
+                x = x + conv(mask)
+            parts.append(self._after_stem(x)[0])
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _after_stem(
+        self, x: Float[Tensor, "O C2 h2 w2"]
+    ) -> tuple[Float[Tensor, "O C16 h w"], Float[Tensor, "O C8 h8 w8"], Float[Tensor, "O C4 h4 w4"]]:
+        f4 = self.layer1(self.maxpool(self.relu(self.bn1(x))))
         f8 = self.layer2(f4)
         return self.layer3(f8), f8, f4
 

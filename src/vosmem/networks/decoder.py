@@ -1,5 +1,7 @@
 """The decoder: what was read from memory, sharpened by the query's features, becomes a mask."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -31,8 +33,9 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "O Cin H W"]) -> Float[Tensor, "O C H W"]:
         """Same size."""
-        residual = self.conv2(F.relu(self.conv1(F.relu(x))))
-        return residual + (x if self.downsample is None else self.downsample(x))
+        # In place where nothing else needs the tensor, not even its gradient: allocating large maps costs time.
+        residual = self.conv2(F.relu(self.conv1(F.relu(x)), inplace=True))
+        return residual.add_(x if self.downsample is None else self.downsample(x))
 
 
 class Skip(nn.Module):
@@ -87,10 +90,20 @@ class Decoder(nn.Module):
             owners: the clip (row of the other arguments) that each object belongs to.
         """
         # Once a frame, not once an object: the skips, and the half of the first convolution that sees the query alone.
-        skip8, skip4, query_half = self.skip8(f8), self.skip4(f4), self._fuse_query(query_value)
-        x = self.fuse_block(self._fuse_readout(readout) + query_half[owners])
-        x = self.block8(skip8[owners] + _upsample(x, 2))
-        x = self.block4(skip4[owners] + _upsample(x, 2))
+        shared = self._fuse_query(query_value), self.skip8(f8), self.skip4(f4)
+        # Without gradients one object at a time: its maps are the largest there are, and none of them has to stay.
+        rows = [owners] if torch.is_grad_enabled() else list(owners.split(1))
+        parts = [
+            self._decode(part, [_of_owners(own, of) for own in shared])
+            for part, of in zip(readout.split([len(of) for of in rows]), rows, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _decode(self, readout: Float[Tensor, "O Cv h w"], shared: Sequence[Tensor]) -> Float[Tensor, "O H W"]:
+        query_half, skip8, skip4 = shared
+        x = self.fuse_block(self._fuse_readout(readout).add_(query_half))
+        x = self.block8(_upsample(x, 2).add_(skip8))
+        x = self.block4(_upsample(x, 2).add_(skip4))
         background, foreground = self.predict(F.relu(x)).unbind(dim=1)
         # A softmax over two channels is the sigmoid of their difference, and upsampling is linear: one map will do.
         logit = _upsample((foreground - background).unsqueeze(1), 4).squeeze(1)
@@ -103,3 +116,8 @@ class Decoder(nn.Module):
     def _fuse_query(self, query_value: Float[Tensor, "B Cv h w"]) -> Float[Tensor, "B C h w"]:
         """The second half, and the bias."""
         return F.conv2d(query_value, self.fuse.weight[:, -query_value.shape[1] :], self.fuse.bias, padding=1)
+
+
+def _of_owners(shared: Float[Tensor, "B C H W"], owners: Int[Tensor, "O"]) -> Float[Tensor, "O C H W"]:
+    """The rows of the objects' frames; those of a lone frame as a view."""
+    return shared.expand(len(owners), *shared.shape[1:]) if len(shared) == 1 else shared[owners]

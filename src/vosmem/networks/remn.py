@@ -99,7 +99,8 @@ class REMN(MemoryNetwork):
         if query is None:
             query = self.encode_query(frames)
         owners = valid.nonzero()[:, 0]
-        objects, _, _ = self.value_encoder(frames, masks[valid][:, None], others(masks)[valid][:, None], owners=owners)
+        own, rest = masks[valid][:, None], others(masks)[valid][:, None]
+        objects = self.value_encoder.of_objects(frames, own, rest, owners=owners)
         value = self.fusion(objects, query.f16[owners])
         return Memory(_for_each(query.key, owners).unsqueeze(2), value.unsqueeze(2))
 

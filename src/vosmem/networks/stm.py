@@ -95,7 +95,8 @@ class STM(MemoryNetwork):
         if valid is None:
             valid = torch.ones(masks.shape[:2], dtype=torch.bool, device=masks.device)
         owners = valid.nonzero()[:, 0]
-        f16, _, _ = self.memory_encoder(frames, masks[valid][:, None], others(masks)[valid][:, None], owners=owners)
+        own, rest = masks[valid][:, None], others(masks)[valid][:, None]
+        f16 = self.memory_encoder.of_objects(frames, own, rest, owners=owners)
         key, value = self.memory_head(f16)
         return Memory(key.unsqueeze(2), value.unsqueeze(2))
 

@@ -184,7 +184,8 @@ def _encode_first_frame(network: STM, clip: Clip) -> tuple[Float[Tensor, "O C h 
     """Memory features of a batch's first frames at stride 16, and the masks they were made with."""
     valid, masks = _first_masks(clip)
     frames, owners = clip.frames[:, 0].float() / 255, valid.nonzero()[:, 0]
-    features, _, _ = network.memory_encoder(frames, masks[valid][:, None], others(masks)[valid][:, None], owners=owners)
+    own, rest = masks[valid][:, None], others(masks)[valid][:, None]
+    features = network.memory_encoder.of_objects(frames, own, rest, owners=owners)
     return features, masks[valid]
 
 

@@ -1,0 +1,21 @@
+"""What the command line sets for its own process before torch is imported. Importing the library sets nothing."""
+
+import contextlib
+import ctypes
+import os
+import sys
+
+# Of glibc's mallopt. Larger blocks than the threshold go back to the kernel when they are freed, and cost a page fault
+# for every 4 kB when they are asked for again; a network frees and asks for the same large tensors at every frame.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 2**31 - 1
+
+
+def prepare() -> None:
+    """Let torch use huge pages, and the allocator keep what is freed; a no-op where a system has neither."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # not glibc
+            libc = ctypes.CDLL("libc.so.6")
+            libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+            libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)

@@ -1,0 +1,35 @@
+"""The opponent of the benchmarks is the published network: it repeats the golden runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from benchmarks.plain_stm import NUM_SLOTS, PlainSTM
+
+from tests.golden_video import video
+from tests.reference_checkpoint import reference_state_dict
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "arguments", "interval"),
+    [("stm_one_object", 5, (7, 240, 427, 1, 5), 2), ("stm_two_objects", 14, (6, 203, 310, 2, 14), 5)],
+)
+def test_golden_runs(name, seed, arguments, interval):
+    frames, labels = video(*arguments)
+    num_objects, network = arguments[3], PlainSTM(reference_state_dict(seed))
+    images = [torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255 for frame in frames]
+    masks = F.one_hot(torch.from_numpy(labels[0]).long(), NUM_SLOTS).permute(2, 0, 1)[None].float()
+    kept, probs = None, []
+    for t in range(1, len(images)):
+        new = network.memorize(images[t - 1], masks, num_objects)
+        memory = new if kept is None else tuple(torch.cat(pair, dim=3) for pair in zip(kept, new, strict=True))
+        masks = network.segment(images[t], *memory, num_objects).softmax(dim=1)
+        if (t - 1) % interval == 0:
+            kept = memory
+        probs.append(masks[0, : num_objects + 1].numpy())
+    golden = np.load(GOLDEN / f"{name}.npz")
+    np.testing.assert_allclose(np.stack(probs)[:, :, ::16, ::16], golden["probs"], atol=1e-4)
