@@ -1,7 +1,8 @@
 """The networks: `nn.Module`s with plain keyword constructors. They never see files, configs or epochs."""
 
+from vosmem.networks.folding import fold_batch_norms
 from vosmem.networks.network import MemoryNetwork
 from vosmem.networks.remn import REMN
 from vosmem.networks.stm import STM
 
-__all__ = ["REMN", "STM", "MemoryNetwork"]
+__all__ = ["REMN", "STM", "MemoryNetwork", "fold_batch_norms"]
