@@ -1,6 +1,5 @@
 """Callbacks: what a run keeps beside its weights."""
 
-import resource
 import sys
 import time
 from typing import Any
@@ -10,6 +9,11 @@ import torch
 
 from vosmem.data.datamodules import ClipData
 from vosmem.shapes import Clip
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 
 class TrackSamples(pl.Callback):
@@ -58,12 +62,19 @@ class LogMemory(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Clip, batch_idx: int
     ) -> None:
         """Log now and then."""
-        if pl_module.device.type == "cuda":
-            peak = float(torch.cuda.max_memory_allocated(pl_module.device))
-        else:
-            unit = 1 if sys.platform == "darwin" else 1024  # of getrusage: bytes on macOS, kilobytes on Linux
-            peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-        pl_module.log("train/peak_memory_mb", peak / 2**20)
+        peak = _peak_bytes(pl_module.device)
+        if peak is not None:
+            pl_module.log("train/peak_memory_mb", peak / 2**20)
+
+
+def _peak_bytes(device: torch.device) -> int | None:
+    """None where the system does not tell (Windows, without a GPU)."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if resource is None:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # of getrusage: bytes on macOS, kilobytes on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 class LogThroughput(pl.Callback):
