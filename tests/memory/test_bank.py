@@ -111,6 +111,22 @@ def test_a_tight_budget_lowers_the_precision_first(caplog):
     assert [record.message for record in caplog.records if "bfloat16" in record.message]
 
 
+def test_objects_that_come_as_the_precision_falls_are_kept_at_the_lower_one_too():
+    """A frame of three objects takes 216 bytes, or 108."""
+    bank = MemoryBank(budget_mb=250 / 2**20)
+    bank.add(0, entry(1, 0), keep=True, pinned=True)
+    bank.add(1, entry(3, 1), keep=True, pinned=True)
+    assert {memory.value.dtype for memory in bank.groups()} == {torch.bfloat16} and bank.nbytes() <= 250
+
+
+@pytest.mark.parametrize("dtype", [None, "bf16"])
+def test_shared_keys_stay_shared_at_any_precision(dtype):
+    key = torch.rand(1, 2, 1, 1, 3).expand(4, -1, -1, -1, -1)
+    bank = MemoryBank(dtype=dtype)
+    bank.add(0, Memory(key, torch.rand(4, 4, 1, 1, 3)), keep=True)
+    assert bank.nbytes() == (2 + 4 * 4) * 3 * (2 if dtype else 4)
+
+
 def test_a_budget_for_nothing_is_exceeded_and_said_so(caplog):
     bank = filled(5, budget_mb=10 / 2**20)
     assert bank.frames == [0, 4]

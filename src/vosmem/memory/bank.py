@@ -74,14 +74,14 @@ class MemoryBank:
             pinned: whether the frame stays whatever the limits (the user gave its mask).
         """
         self._drop_temporary()
-        if self._dtype is not None:
-            memory = Memory(*(part.to(self._dtype) for part in memory))
         newcomers = memory.key.shape[0] - self.num_objects
         if newcomers:
             self._groups.append(_Group(newcomers))
         if pinned:
             self._pinned.add(frame_index)
         start, limit = 0, self._limit(memory, frame_index)
+        if self._dtype is not None:  # as the limit may just have decided
+            memory = Memory(*(_cast(part, self._dtype) for part in memory))
         for group in self._groups:
             rows = slice(start, start + group.num_objects)
             while limit is not None and len(group.frames) >= limit and self._drop_oldest(group):
@@ -114,7 +114,7 @@ class MemoryBank:
         if self.budget_mb is not None:
             needed = 1 + len(self._pinned - {frame_index})
             fitting = self._fitting(memory)
-            if fitting < needed and memory.value.element_size() > 2:
+            if fitting < needed and self._element_size(memory) > 2:
                 self._say(
                     f"{needed} frames do not fit into {self.budget_mb} MB: the memory is bfloat16 now", "bfloat16"
                 )
@@ -131,9 +131,11 @@ class MemoryBank:
 
     def _fitting(self, memory: Memory) -> int:
         assert self.budget_mb is not None
-        size = memory.value.element_size() if self._dtype is None else self._dtype.itemsize
         rows = Memory(_distinct(memory.key), memory.value)
-        return int(self.budget_mb * 2**20 // (size * sum(part.numel() for part in rows)))
+        return int(self.budget_mb * 2**20 // (self._element_size(memory) * sum(part.numel() for part in rows)))
+
+    def _element_size(self, memory: Memory) -> int:
+        return memory.value.element_size() if self._dtype is None else self._dtype.itemsize
 
     def _say(self, message: str, kind: str) -> None:
         if kind not in self._said:
@@ -193,3 +195,8 @@ class _Group:
 def _distinct(keys: Float[Tensor, "O Ck T h w"]) -> Float[Tensor, "P Ck T h w"]:
     """Of rows that are one tensor, expanded, the first alone."""
     return keys[:1] if len(keys) > 1 and keys.stride(0) == 0 else keys
+
+
+def _cast(part: Float[Tensor, "O C T h w"], dtype: torch.dtype) -> Float[Tensor, "O C T h w"]:
+    """Another precision; rows that are one tensor, expanded, stay so."""
+    return _distinct(part).to(dtype).expand(part.shape)
