@@ -3,6 +3,7 @@
 import json
 import logging
 import warnings
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -114,7 +115,7 @@ def _draw(module: PretrainModule, data: ClipData, output_dir: Path) -> dict[str,
     rows = []
     for sequence in _spread(data.sequences, 6):
         frames = segment_sequence(sequence, Propagator(module.network, module.policy), module.device)
-        final = list(frames)[-1]
+        (final,) = deque(frames, maxlen=1)  # a whole video's probabilities would fill the memory
         truth = sequence.labels(final.t)
         rows.append((sequence.frame(0), sequence.given_mask(0), sequence.frame(final.t), truth, final.labels))
     files["overlay strip"] = overlay_strip(rows, output_dir / "overlay.png")
