@@ -71,9 +71,9 @@ def read_memory(
     keys, values, queries = memory_key.transpose(1, 2), memory_value.transpose(1, 2), query_key.transpose(1, 2)
     if len(keys) > 1 and keys.stride(0) == queries.stride(0) == 0:  # all objects match alike
         keys, queries = keys[:1], queries[:1]
-    use_sdpa = reading.method == "sdpa" or (reading.method == "auto" and keys.is_cuda and reading.top_k is None)
-    out = (_by_sdpa if use_sdpa else _by_matmul)(keys, values, queries, similarity, reading.top_k)
-    return out.transpose(1, 2)
+    if reading.method == "sdpa" or (reading.method == "auto" and keys.is_cuda and reading.top_k is None):
+        return _by_sdpa(keys, values, queries, similarity).transpose(1, 2)
+    return _by_matmul(keys, values, queries, similarity, reading.top_k).transpose(1, 2)
 
 
 def _by_matmul(
@@ -122,7 +122,6 @@ def _by_sdpa(
     values: Float[Tensor, "O N Cv"],
     queries: Float[Tensor, "P hw Ck"],
     similarity: Similarity,
-    top_k: int | None,
 ) -> Float[Tensor, "O hw Cv"]:
     rows = (len(values), -1, -1)
     scale = 1 / math.sqrt(keys.shape[-1])
