@@ -56,6 +56,11 @@ def test_g_is_the_mean_over_seen_and_unseen(sequences):
     assert results_table(outcome, "percent").row_count == 5
 
 
+def test_of_one_group_alone_there_is_no_g(sequences):
+    outcome = results({"0b": evaluate_sequence(sequences[1], CopyFirstMask(), CPU)}, {})
+    assert list(outcome["groups"]) == ["seen"] and "G" not in outcome
+
+
 def test_without_ground_truth_there_is_no_score(tmp_path):
     sequence = youtubevos_sequences(str(write_youtubevos(tmp_path)))[0]  # its late mask does not show the other object
     outcome = results({"0a": evaluate_sequence(sequence, CopyFirstMask(), CPU)}, {})

@@ -13,6 +13,7 @@ from vosmem.evaluation.run import SequenceRun
 from vosmem.metrics.davis import ObjectScore, statistics, summarize
 
 WARM_UP_FRAMES = 10
+G_GROUPS = ("seen", "unseen")
 
 
 def results(runs: Mapping[str, SequenceRun], about: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def _summary(scores: Sequence[ObjectScore]) -> dict[str, Any]:
 
 
 def _grouped(runs: Iterable[SequenceRun]) -> dict[str, Any]:
-    """Means by group, and G, the mean of J and F over the groups.
+    """Means by group, and where both of YouTube-VOS's are there G, the mean of their J and F.
 
     Source:
         Xu et al., YouTube-VOS (2018), section 5.
@@ -100,9 +101,9 @@ def _grouped(runs: Iterable[SequenceRun]) -> dict[str, Any]:
         for score in run.scores:
             if str(score.object_id) in run.groups and len(score.j):
                 by_group.setdefault(run.groups[str(score.object_id)], []).append(score)
-    if not by_group:
-        return {}
     groups = {name: {**_means(own), "num_objects": len(own)} for name, own in sorted(by_group.items())}
+    if groups.keys() != set(G_GROUPS):
+        return {"groups": groups} if groups else {}
     return {"groups": groups, "G": float(np.mean([[group["J"], group["F"]] for group in groups.values()]))}
 
 
