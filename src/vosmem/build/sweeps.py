@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from natsort import natsorted
 
 from vosmem.errors import InputError
@@ -49,29 +50,6 @@ def collect_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     return pd.concat([changed[varied or ["job"]], scores], axis=1), varied or ["job"]
 
 
-def write_table(table: pd.DataFrame, path: Path) -> list[Path]:
-    """Write a table as CSV and as Markdown beside it; returns both paths."""
-    markdown = path.with_suffix(".md")
-    table.to_csv(path, index=False)
-    markdown.write_text(as_markdown(table))
-    return [path, markdown]
-
-
-def as_markdown(table: pd.DataFrame) -> str:
-    """A table in Markdown, numbers to three digits or two below one; what is missing is a dash.
-
-    Example:
-        >>> print(as_markdown(pd.DataFrame({"memory": ["first"], "J": [81.43]})))
-        | memory | J |
-        |---|---|
-        | first | 81.4 |
-    """
-    lines = [list(map(str, table.columns)), ["---"] * len(table.columns)]
-    lines += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
-    text = ["|" + "|".join(line) + "|" if line[0] == "---" else "| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join(text) + "\n"
-
-
 def _outcome(job: Path) -> dict[str, float]:
     """What a job left behind: the results of an evaluation or the scores of a training, by column."""
     found: dict[str, float] = {}
@@ -98,15 +76,6 @@ def _picked(results: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _overrides(path: Path) -> dict[str, Any]:
-    """A job's overrides by key, values as YAML reads them."""
-    pairs = (override.lstrip("+~").partition("=") for override in yaml.safe_load(path.read_text()) or [])
-    return {key: yaml.safe_load(value) if value else None for key, _, value in pairs}
-
-
-def _cell(value: Any) -> str:
-    if pd.isna(value):
-        return "-"
-    if isinstance(value, float):
-        small, large = abs(value) < 1, abs(value) >= 1000
-        return f"{value:.2g}" if small else f"{value:.0f}" if large else f"{value:#.3g}".rstrip(".")
-    return str(value)
+    """A job's overrides by key, values as Hydra reads them."""
+    overrides = OverridesParser.create().parse_overrides(yaml.safe_load(path.read_text()) or [])
+    return {override.key_or_group: override.value() for override in overrides}

@@ -22,7 +22,8 @@ def write_sweep(folder: Path, console: Console) -> None:
     Raises:
         InputError: no job left a result.
     """
-    from vosmem.evaluation.sweeps import as_markdown, collect_sweep, write_table
+    from vosmem.build.sweeps import collect_sweep
+    from vosmem.evaluation.tables import as_markdown, write_table
     from vosmem.visualization.sweep import plot_sweep
 
     table, varied = collect_sweep(folder)

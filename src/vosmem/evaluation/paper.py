@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from vosmem.errors import InputError
-from vosmem.evaluation.sweeps import as_markdown
+from vosmem.evaluation.tables import as_markdown
 
 NOT_RUN = "not run"
 

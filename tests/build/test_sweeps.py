@@ -1,15 +1,12 @@
-"""Tables from run folders, and the paper's beside own scores."""
+"""One table from run folders."""
 
 import json
 
-import pandas as pd
 import pytest
 import yaml
 
+from vosmem.build.sweeps import collect_sweep
 from vosmem.errors import InputError
-from vosmem.evaluation.paper import paper_tables
-from vosmem.evaluation.sweeps import as_markdown, collect_sweep, write_table
-from vosmem.visualization.sweep import plot_sweep
 
 
 def write_job(folder, overrides, **outcome):
@@ -59,42 +56,11 @@ def test_a_damaged_result_is_named(tmp_path):
         collect_sweep(tmp_path)
 
 
-def test_files(tmp_path):
-    table = pd.DataFrame({"memory": ["first", None], "J": [81.44, 0.163], "ms a frame": [1234.5, None]})
-    paths = write_table(table, tmp_path / "table.csv")
-    assert paths[1].read_text() == as_markdown(table)
-    assert as_markdown(table).splitlines()[2:] == ["| first | 81.4 | 1234 |", "| - | 0.16 | - |"]
-    pd.testing.assert_frame_equal(pd.read_csv(paths[0]), table)
-    for varied in (["J"], ["memory"]):
-        assert plot_sweep(table.dropna(), varied, tmp_path / "plots" / f"{varied[0]}.png").stat().st_size > 3000
-
-
-class TestPaperTables:
-    def test_without_own_scores_it_says_so(self):
-        text = paper_tables()
-        assert text.count("## Table") == 5 and text.count("| **vosmem** | not run |") == 5
-        assert "| STM (+YV) | 88.7 | 89.9 | 0.16 |" in text
-
-    def test_own_scores_stand_after_the_papers(self, tmp_path):
-        path = tmp_path / "ours.yaml"
-        path.write_text("table2: {stm_small: {J: 65.5, s a frame: 0.59}}\n")
-        text = paper_tables(path)
-        assert "| **stm_small** | 65.5 | - | 0.59 |" in text
-        assert text.count("| **vosmem** | not run |") == 4
-
-    @pytest.mark.parametrize(
-        ("content", "named"),
-        [
-            ("table9: {}", "'table9'"),
-            ("table2: {a: {J&F: 1}}", "'J&F'; use J, F"),
-            ("table2: 5", "a row's name"),
-            ("table2: {J: 5}", "a row's name"),
-            ("- 1", "hold no tables"),
-            ("{", "cannot be read"),
-        ],
-    )
-    def test_unfit_files_are_named(self, tmp_path, content, named):
-        path = tmp_path / "ours.yaml"
-        path.write_text(content)
-        with pytest.raises(InputError, match=named):
-            paper_tables(path)
+def test_values_are_what_hydra_reads(tmp_path):
+    """1e-4 is a number, which YAML takes for a word, and *x a word, which YAML does not take at all."""
+    for job, rate in enumerate(("1e-4", "3e-4")):
+        overrides = [f"optimizer.lr={rate}", "names=[*x]", "~logger.csv", f"++name='run {job}'"]
+        write_job(tmp_path / str(job), overrides, scores={"after training": 0.5})
+    table, varied = collect_sweep(tmp_path)
+    assert varied == ["optimizer.lr", "name"]
+    assert table["optimizer.lr"].tolist() == [1e-4, 3e-4] and table["name"].tolist() == ["run 0", "run 1"]

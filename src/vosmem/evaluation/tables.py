@@ -1,0 +1,38 @@
+"""Tables as files that people and programs read."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def write_table(table: pd.DataFrame, path: Path) -> list[Path]:
+    """Write a table as CSV and as Markdown beside it; returns both paths."""
+    markdown = path.with_suffix(".md")
+    table.to_csv(path, index=False)
+    markdown.write_text(as_markdown(table))
+    return [path, markdown]
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """A table in Markdown, numbers to three digits or two below one; what is missing is a dash.
+
+    Example:
+        >>> print(as_markdown(pd.DataFrame({"memory": ["first"], "J": [81.43]})))
+        | memory | J |
+        |---|---|
+        | first | 81.4 |
+    """
+    lines = [list(map(str, table.columns)), ["---"] * len(table.columns)]
+    lines += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    text = ["|" + "|".join(line) + "|" if line[0] == "---" else "| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join(text) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if pd.isna(value):
+        return "-"
+    if isinstance(value, float):
+        small, large = abs(value) < 1, abs(value) >= 1000
+        return f"{value:.2g}" if small else f"{value:.0f}" if large else f"{value:#.3g}".rstrip(".")
+    return str(value)
