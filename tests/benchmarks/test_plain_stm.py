@@ -16,7 +16,10 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 
 @pytest.mark.parametrize(
     ("name", "seed", "arguments", "interval"),
-    [("stm_one_object", 5, (7, 240, 427, 1, 5), 2), ("stm_two_objects", 14, (6, 203, 310, 2, 14), 5)],
+    [
+        pytest.param("stm_one_object", 5, (7, 240, 427, 1, 5), 2, marks=pytest.mark.slow),
+        ("stm_two_objects", 14, (6, 203, 310, 2, 14), 5),
+    ],
 )
 def test_golden_runs(name, seed, arguments, interval):
     frames, labels = video(*arguments)

@@ -144,20 +144,23 @@ def test_two_masks_of_davis_2016_score_alike(folder):
     assert scores[0]["sequences"] == scores[1]["sequences"] and scores[0]["num_objects"] == len(NAMES)
 
 
-def test_a_sweep_ends_with_a_table_and_a_plot(folder):
-    done = vosmem(*EVALUATE, "sweep=table5", "flip=true", "hydra.sweep.dir=sweep", cwd=folder)
+@pytest.fixture(scope="module")
+def sweep(folder) -> str:
+    """Four policies, in `folder/sweep`; what the command printed."""
+    return vosmem(*EVALUATE, "sweep=table5", "flip=true", "hydra.sweep.dir=sweep", cwd=folder).stdout
+
+
+def test_a_sweep_ends_with_a_table_and_a_plot(folder, sweep):
     table = pd.read_csv(folder / "sweep" / "table.csv")
     assert list(table["memory"]) == ["first", "previous", "first_and_previous", "every_n"]
     assert table["memory MB"].is_monotonic_increasing and table["J&F"].between(0, 100).all()
     first = json.loads((folder / "sweep" / "0" / "results.json").read_text())
     assert table["J"][0] == pytest.approx(100 * first["J"])
-    assert "| every_n |" in done.stdout and (folder / "sweep" / "plot.png").stat().st_size > 5000
+    assert "| every_n |" in sweep and (folder / "sweep" / "plot.png").stat().st_size > 5000
 
 
-def test_figures_from_runs(folder):
-    for policy in ("first", "every_n"):
-        vosmem(*EVALUATE, f"memory={policy}", f"hydra.run.dir=policy_{policy}", cwd=folder)
-    runs = ["first=policy_first", "every five=policy_every_n"]
+def test_figures_from_runs(folder, sweep):
+    runs = ["first=sweep/0", "every five=sweep/3"]
     vosmem("report", "percentiles", *runs, "--output", "percentiles.png", cwd=folder)
     vosmem("report", "strip", *runs, "--sequence", "s1", "--frames", "0,-1", "--output", "strip.png", cwd=folder)
     with Image.open(folder / "strip.png") as strip:
