@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vosmem.checkpoints import load_reference_stm, load_weights, read_checkpoint
 from vosmem.errors import InputError
+from vosmem.inference.engine import Engine
 from vosmem.networks.network import MemoryNetwork
 
 
@@ -102,3 +103,12 @@ def pick_device(name: str) -> torch.device:
             f"device {name!r} is not on this machine: use auto, {', '.join(k for k, here in present.items() if here)}"
         )
     return torch.device(name)
+
+
+def make_engine(config: DictConfig) -> Engine:
+    """How a command's network runs, by its keys `device`, `precision`, `compile` and `reading`.
+
+    Raises:
+        InputError: the device is absent, or has no use for the precision.
+    """
+    return Engine(pick_device(config.device), config.precision, config.compile, make(config.reading))
