@@ -10,6 +10,7 @@ COMMANDS = {
     "evaluate": "segment a data set and score it; takes Hydra overrides (vosmem evaluate checkpoint=FILE)",
     "data": "look at training data, or render videos (vosmem data gallery stills=embedded)",
     "report": "tables and figures from finished runs (vosmem report sweep DIR)",
+    "benchmark": "what a frame costs on this machine (vosmem benchmark model=stm_small)",
     "score": "score a folder of masks against ground truth (vosmem score GT_DIR PRED_DIR --output FILE)",
 }
 
