@@ -55,6 +55,24 @@ def test_a_detached_estimate_is_the_same_without_its_gradient(small_network):
     assert not torch.allclose(small_network.decoder.predict.weight.grad, with_flow)
 
 
+def test_computing_anew_gives_the_same_gradients_and_keeps_less(small_network):
+    batch, gradients, kept = clip(size=64), [], []
+
+    def keep(tensor):
+        kept[-1] += tensor.nbytes
+        return tensor
+
+    for recompute in (False, True):
+        small_network.train().zero_grad()
+        kept.append(0)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            logits = unroll(small_network, batch, recompute=recompute).logits
+        torch.where(logits.isfinite(), logits, 0).pow(2).mean().backward()
+        gradients.append([p.grad.clone() for p in small_network.parameters() if p.grad is not None])
+    torch.testing.assert_close(gradients[1], gradients[0])
+    assert kept[1] < kept[0] / 4
+
+
 @pytest.mark.parametrize(
     "loss",
     [

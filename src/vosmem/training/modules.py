@@ -34,6 +34,7 @@ class PretrainModule(pl.LightningModule):
         backbone_lr_factor: the trunks' learning rate as a share of the rest's; 0 leaves them as they are, which saves
             their backward pass.
         matching_weight: weight of `matching_loss`, which teaches the keys directly; 0 is the paper.
+        recompute: as of `unroll`; for clips that do not fit into a GPU's memory otherwise.
 
     Source:
         STM sections 3.6 and 3.7.
@@ -52,11 +53,13 @@ class PretrainModule(pl.LightningModule):
         policy: MemoryPolicy,
         backbone_lr_factor: float = 1.0,
         matching_weight: float = 0.0,
+        recompute: bool = False,
     ):
         super().__init__()
         self.network, self.loss, self.policy = network, loss, policy
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self.backbone_lr_factor, self.matching_weight = backbone_lr_factor, matching_weight
+        self.recompute = recompute
         if not backbone_lr_factor:
             for trunk in network.trunks():
                 trunk.requires_grad_(False)
@@ -64,7 +67,7 @@ class PretrainModule(pl.LightningModule):
 
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
         """Loss of a batch of clips."""
-        logits, carried, expected = unroll(self.network, clip, self.detach_masks)
+        logits, carried, expected = unroll(self.network, clip, self.detach_masks, self.recompute)
         loss = self.loss(logits, clip.labels[:, 1:], self.global_step)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames))
         if not self.matching_weight:

@@ -1,16 +1,21 @@
 """A network run over a clip as it is run over a video, with gradients."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.masks import one_hot, slots_in_use
 from vosmem.ops.padding import STRIDE
 from vosmem.shapes import Clip, Memory
+
+Result = TypeVar("Result")
 
 
 class Unrolled(NamedTuple):
@@ -28,17 +33,21 @@ class Unrolled(NamedTuple):
     expected: Float[Tensor, "O T h w"]
 
 
-def unroll(network: MemoryNetwork, clip: Clip, detach_masks: bool = False) -> Unrolled:
+def unroll(network: MemoryNetwork, clip: Clip, detach_masks: bool = False, recompute: bool = False) -> Unrolled:
     """Memorise frame 0 with its true masks, segment frame 1, memorise it with its soft estimate, segment frame 2, ...
 
     Args:
         network: the network.
         clip: frames whose sides are multiples of 16.
         detach_masks: whether an estimate is memorised without its gradient.
+        recompute: whether the backward pass computes the insides of encoders and decoder anew instead of keeping them:
+            less memory, more time, the same gradients.
 
     Source:
         STM section 3.6: estimates are memorised as raw probabilities, not thresholded.
     """
+    # Nothing inside draws random numbers, so there is no state of a generator to bring back.
+    run: Any = partial(checkpoint, use_reentrant=False, preserve_rng_state=False) if recompute else _call
     frames = clip.frames.float() / 255
     num_slots = max(1, int(clip.num_objects.max()))
     valid = slots_in_use(clip.num_objects, num_slots)
@@ -47,15 +56,19 @@ def unroll(network: MemoryNetwork, clip: Clip, detach_masks: bool = False) -> Un
     masks, memory, query = truth[0], None, None
     logits, carried = [], []
     for t in range(1, frames.shape[1]):
-        entry = network.encode_memory(frames[:, t - 1], masks, valid, query)
+        entry = run(network.encode_memory, frames[:, t - 1], masks, valid, query)
         memory = entry if memory is None else _append(memory, entry)
-        query = network.encode_query(frames[:, t])
-        logits.append(network.segment(query, memory, valid))
+        query = run(network.encode_query, frames[:, t])
+        logits.append(run(network.segment, query, memory, valid))
         carried.append(network.read(query, Memory(memory.key, cells[:, None, :t]), valid).squeeze(1))
         masks = logits[-1].softmax(dim=1)[:, 1:]
         if detach_masks:
             masks = masks.detach()
     return Unrolled(torch.stack(logits, dim=1), torch.stack(carried, dim=1), cells[:, 1:])
+
+
+def _call(function: Callable[..., Result], *arguments: Any) -> Result:
+    return function(*arguments)
 
 
 def _append(memory: Memory, entry: Memory) -> Memory:
