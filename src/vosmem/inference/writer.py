@@ -6,37 +6,32 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, UInt8, UInt16
 from PIL import Image
 
-
-def davis_palette() -> UInt8[np.ndarray, "256 3"]:
-    """The PASCAL VOC colour map, which DAVIS uses: the bits of the id spread over red, green and blue.
-
-    Example:
-        >>> davis_palette()[:4].tolist()
-        [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
-    """
-    ids = np.arange(256, dtype=np.uint8)
-    palette = np.zeros((256, 3), np.uint8)
-    for bit in range(8):
-        channel, weight = bit % 3, 7 - bit // 3
-        palette[:, channel] |= ((ids >> bit) & 1) << weight
-    return palette
+from vosmem.data.palette import davis_palette, whole_palette
+from vosmem.ops.masks import id_type
 
 
-def write_labels(path: Path, ids: UInt8[np.ndarray, "H W"]) -> None:
-    """Write ids as a palette PNG, whole or not at all.
+def write_labels(
+    path: Path,
+    ids: UInt8[np.ndarray, "H W"] | UInt16[np.ndarray, "H W"],
+    palette: UInt8[np.ndarray, "N 3"] | None = None,
+) -> None:
+    """Write ids as a PNG, whole or not at all: bytes with a palette, 16-bit numbers as grey.
 
     Args:
         path: the file; its folder is made.
         ids: ids as they are to stand on disk.
+        palette: colours of the ids, as many as there are; those of DAVIS by default. Grey pictures have none.
 
     Raises:
         OSError: the file could not be written, or reads back as something else.
     """
     image = Image.fromarray(ids)
-    image.putpalette(davis_palette().tobytes())  # all 256 entries: Pillow chooses the bit depth by the palette's length
+    if ids.dtype == np.uint8:
+        # All 256 entries: Pillow chooses the bit depth by the palette's length.
+        image.putpalette((davis_palette() if palette is None else whole_palette(palette)).tobytes())
     with _replacing(path) as partial:
         image.save(partial, format="PNG")
         with Image.open(partial) as written:
@@ -54,7 +49,7 @@ def write_probabilities(path: Path, probs: Float32[np.ndarray, "K1 H W"], object
         probs: in [0, 1]. Objects that are yet to come may be missing at the end.
         object_ids: the ids as they stand on disk, in the order of `probs`.
     """
-    ids = np.array([0, *object_ids][: len(probs)], np.uint8)
+    ids = np.array([0, *object_ids][: len(probs)], id_type(object_ids))
     with _replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, probs=np.rint(255 * probs).astype(np.uint8), ids=ids)
 
