@@ -1,8 +1,6 @@
 """Writing masks that every tool of the field reads."""
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ from jaxtyping import Float32, UInt8, UInt16
 from PIL import Image
 
 from vosmem.data.palette import davis_palette, whole_palette
+from vosmem.files import replacing
 from vosmem.ops.masks import id_type
 
 
@@ -32,7 +31,7 @@ def write_labels(
     if ids.dtype == np.uint8:
         # All 256 entries: Pillow chooses the bit depth by the palette's length.
         image.putpalette((davis_palette() if palette is None else whole_palette(palette)).tobytes())
-    with _replacing(path) as partial:
+    with replacing(path) as partial:
         image.save(partial, format="PNG")
         with Image.open(partial) as written:
             if not np.array_equal(np.asarray(written), ids):
@@ -50,17 +49,5 @@ def write_probabilities(path: Path, probs: Float32[np.ndarray, "K1 H W"], object
         object_ids: the ids as they stand on disk, in the order of `probs`.
     """
     ids = np.array([0, *object_ids][: len(probs)], id_type(object_ids))
-    with _replacing(path) as partial, partial.open("wb") as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, probs=np.rint(255 * probs).astype(np.uint8), ids=ids)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A name to write to; what lies there takes the path's place if nothing went wrong."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
