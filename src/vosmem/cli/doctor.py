@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vosmem.errors import InputError
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
 from vosmem.inputs.estimate import memory_bytes
 
@@ -23,9 +24,7 @@ def run(arguments: list[str]) -> None:
         description="Say what a video and its masks are, what is wrong with them, and what a run would write.",
         epilog="exit status: 0 if a run would go through, 1 if it would fail. No network is loaded.",
     )
-    parser.add_argument(
-        "input", type=Path, metavar="INPUT", help="a video, a folder of frames or of videos, a data set"
-    )
+    parser.add_argument("input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set")
     add_mask_options(parser)
     parser.add_argument("--thorough", action="store_true", help="decode every frame, not its header alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON, too")
@@ -44,8 +43,7 @@ def run(arguments: list[str]) -> None:
         _print_video(console, video, alone=len(diagnosis.videos) == 1)
     _print_end(console, diagnosis)
     if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(diagnosis.as_json(), indent=1) + "\n")
+        _write(options.json, json.dumps(diagnosis.as_json(), indent=1) + "\n")
     sys.exit(0 if diagnosis.works else 1)
 
 
@@ -61,6 +59,14 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clean-masks", action="store_true", help="take away what anti-aliasing leaves at the edges of masks"
     )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be written ({error.strerror}): name another file") from error
 
 
 def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:

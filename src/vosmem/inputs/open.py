@@ -15,29 +15,7 @@ from vosmem.inputs.scan import MaskScan
 from vosmem.inputs.user_video import UserVideo
 from vosmem.inputs.video_file import VideoFrames
 
-VIDEO_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in [
-        "mp4",
-        "m4v",
-        "mov",
-        "avi",
-        "mkv",
-        "webm",
-        "mpg",
-        "mpeg",
-        "ts",
-        "m2ts",
-        "wmv",
-        "flv",
-        "ogv",
-        "3gp",
-        "gif",
-        "y4m",
-        "mjpeg",
-        "h264",
-    ]
-)
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".gif")
 FRAMES, MASKS, RESOLUTION = "JPEGImages", "Annotations", "480p"
 
 

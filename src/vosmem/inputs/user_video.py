@@ -99,7 +99,7 @@ class UserVideo(VideoSequence):
         remarks = []
         unused = len(self._scan.records) - len(self.masks_used)
         if unused and self._first_only:
-            remarks.append(f"{unused} masks hold no object for the first time and are not used; --mask uses all")
+            remarks.append(f"{unused} more masks lie beside it and are not used; --mask says that they are to be")
         elif unused:
             remarks.append(f"{unused} masks are empty and not used")
         first = min(self._given)
