@@ -102,7 +102,7 @@ def test_a_cut_video_is_whole_up_to_the_frame_that_is_named(tmp_path, share):
 def test_frames_whose_neighbours_were_cut_away_do_not_take_their_place(tmp_path, name):
     named = []
     for percent in range(40, 95, 5):
-        path = write_clip(tmp_path / name, num_frames=60, **CLIPS[name])
+        path = write_clip(tmp_path / name, num_frames=60)
         good, said = read_on(VideoFrames(cut(path, percent / 100)))  # looks at each frame's number
         named += [said] if f"frame {good} of" in said else []
     assert named  # often the cut leaves no gap, and nobody can tell
