@@ -63,7 +63,7 @@ class AnnotationMasks(GivenMasks):
                     self._kind = "COCO"
             except NOT_AS_SAID as error:
                 raise InputError(
-                    f"annotations {str(path)!r} are neither COCO nor LabelMe JSON ({_said(error)})"
+                    f"annotations {str(path)!r} are neither COCO nor LabelMe JSON ({_said(error)}): export them anew"
                 ) from error
             self._drawings.update(drawn)
             self._file_of.update(dict.fromkeys(drawn, path))

@@ -96,7 +96,7 @@ class MaskScan:
         if not place_of:
             if len(stems) == 1:
                 self.notes.append(
-                    f"mask {self._masks.label(stems[0])!r} has no frame of its name: it is that of the first"
+                    f"mask {self._masks.label(stems[0])!r} has no frame of its name: it is taken for the first frame's"
                 )
                 return {0: stems[0]}
             raise InputError(
