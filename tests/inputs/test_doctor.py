@@ -64,7 +64,15 @@ def test_a_cut_video_is_seen_without_decoding(tmp_path):
     content = path.read_bytes()
     path.write_bytes(content[: int(0.9 * len(content))])
     problems = inspect(path, write_mask(tmp_path / "m.png", [1])).videos[0].problems
-    assert "a.mp4" in problems[0] and problems[-1].endswith("more frames") and len(problems) == 11
+    assert all("a.mp4" in problem for problem in problems) and "the file ends before it" in problems[-1]
+
+
+def test_of_many_broken_frames_ten_are_named(tmp_path):
+    clip = write_frames(tmp_path / "clip", [str(t) for t in range(15)])
+    for t in range(1, 15):
+        (clip / f"{t}.png").write_bytes(b"")
+    problems = inspect(clip, write_mask(tmp_path / "m.png", [1])).videos[0].problems
+    assert len(problems) == 11 and problems[-1] == "and 4 more frames"
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "no mask"])

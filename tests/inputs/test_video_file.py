@@ -95,7 +95,7 @@ def read_on(frames):
 def test_a_cut_video_is_whole_up_to_the_frame_that_is_named(tmp_path, share):
     good, said = read_on(VideoFrames(cut(write_clip(tmp_path / "a.mp4", num_frames=60, g=12), share)))
     assert 2 < good < 60
-    assert "a.mp4" in said and f"frame {good} of 60" in said and "\n" not in said
+    assert "a.mp4" in said and f"frame {good} of" in said and "\n" not in said
 
 
 @pytest.mark.parametrize("name", ["h264.ts", "h264.mkv"])

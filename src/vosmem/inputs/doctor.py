@@ -136,6 +136,6 @@ def _broken_frames(frames: FrameSource, look: Callable[[int], object]) -> list[s
         try:
             look(t)
         except InputError as error:
-            problems.append(f"frame {t}: {error}")
+            problems.append(str(error) if f"frame {t} " in str(error) else f"frame {t}: {error}")
     more = len(problems) - SHOWN
     return problems if more <= 0 else [*problems[:SHOWN], f"and {more} more frames"]

@@ -22,7 +22,7 @@ class VideoIndex(NamedTuple):
         keys: places of key frames, where decoding can start.
         damaged: stamps of frames whose data are known to be broken.
         num_present: frames whose data the file holds.
-        num_frames: frames that the file says it has; one more than it holds where it was cut.
+        num_frames: the same, and one more where the file was cut: the one that is missed.
         time_base: seconds that one step of a stamp is.
         rate: frames a second, on average; None where nobody knows.
         pixel_shape: width of a pixel over its height.
@@ -71,8 +71,7 @@ def read_index(path: Path) -> VideoIndex:
         # AVI knows the order of decoding alone; frames are then counted.
         if len(stamps) < len(shown) or (container.format.name == "avi" and stream.codec_context.has_b_frames):
             stamps = []
-        missing = max(0, stream.frames - len(packets))
-        whole &= not missing and not any(packet.damaged for packet in packets)
+        whole &= stream.frames <= len(packets) and not any(packet.damaged for packet in packets)
         num_present = _before_gap(stamps, packets[-1].dts, whole) if stamps else len(shown)
         whole &= num_present == len(shown)
         keys = {packet.pts for packet in shown if packet.key}
@@ -81,7 +80,7 @@ def read_index(path: Path) -> VideoIndex:
             keys=tuple(place for place, stamp in enumerate(stamps[:num_present]) if stamp in keys),
             damaged=frozenset(packet.pts for packet in shown if packet.damaged),
             num_present=num_present,
-            num_frames=max(len(shown) + missing, num_present + (not whole)),
+            num_frames=num_present + (not whole),
             time_base=stream.time_base or Fraction(1),
             rate=stream.average_rate or stream.guessed_rate or None,
             pixel_shape=Fraction(stream.sample_aspect_ratio or 1),
@@ -117,7 +116,7 @@ def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoSt
     """The container and its first stream of pictures, closed at the end.
 
     Raises:
-        InputError: the file is missing, is no video, or has no pictures in it.
+        InputError: the file is missing, is no video, has no pictures in it, or nothing here decodes them.
     """
     try:
         container = av.open(str(path))
@@ -127,6 +126,8 @@ def opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoSt
     with container:
         if not container.streams.video:
             raise InputError(f"video {str(path)!r} has no pictures in it: give a file with a video stream")
+        if container.streams.video[0].codec_context is None:
+            raise InputError(f"video {str(path)!r} is coded in an unknown way: convert it to mp4 (H.264)")
         yield container, container.streams.video[0]
 
 
