@@ -56,7 +56,8 @@ def read_header(path: Path, what: str = "image") -> PictureHeader:
     """
     try:
         with Image.open(path) as image:
-            rotated = image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
+            # Asked for more, a PNG without EXIF would be decoded to its end.
+            rotated = "exif" in image.info and image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
             return PictureHeader(*image.size, image.mode, rotated)
     except Exception as error:  # as above
         raise _unreadable(path, what, error) from error
