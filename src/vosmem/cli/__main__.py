@@ -9,6 +9,7 @@ COMMANDS = {
     "train": "train a network; takes Hydra overrides (vosmem train experiment=pretrain_embedded)",
     "evaluate": "segment a data set and score it; takes Hydra overrides (vosmem evaluate checkpoint=FILE)",
     "doctor": "say what is wrong with a video and its masks before anything is run (vosmem doctor INPUT --mask MASK)",
+    "segment": "follow objects through your own video (vosmem segment VIDEO --mask MASK --output DIR)",
     "data": "look at training data, or render videos (vosmem data gallery stills=embedded)",
     "report": "tables and figures from finished runs (vosmem report sweep DIR)",
     "score": "score a folder of masks against ground truth (vosmem score GT_DIR PRED_DIR --output FILE)",

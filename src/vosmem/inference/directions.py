@@ -1,7 +1,7 @@
 """Segmenting a video forwards, backwards, or both ways at once."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,24 @@ class Given(NamedTuple):
         """The same ahead."""
         return min((at - t for at, areas in self.areas.items() if at >= t and slot in areas), default=None)
 
+    def followed(self, t: int, direction: str) -> dict[int, bool]:
+        """The slots that are followed in frame t, and whether their mask is given there."""
+        slots = sorted({slot for areas in self.areas.values() for slot in areas})
+        known = {
+            slot: (direction != "backward" and self.before(t, slot) is not None)
+            or (direction != "forward" and self.after(t, slot) is not None)
+            for slot in slots
+        }
+        return {slot: slot in self.areas.get(t, {}) for slot in slots if known[slot]}
+
+    def first_areas(self) -> dict[int, int]:
+        """Pixels of the first mask of each slot."""
+        found: dict[int, int] = {}
+        for t in sorted(self.areas):
+            for slot, area in self.areas[t].items():
+                found.setdefault(slot, area)
+        return found
+
 
 def given_masks(sequence: VideoSequence) -> Given:
     """Find the given masks of a video; none of its frames is decoded."""
@@ -56,7 +74,7 @@ def segment_in_direction(
     given: Given,
     spill: Path,
     on_pass: Callable[[int], None] = lambda done: None,
-) -> Iterator[SegmentedFrame]:
+) -> Generator[SegmentedFrame, None, None]:
     """Segment a video; frames come in their order whatever the direction. Decoding goes on beside the network.
 
     Forwards, an object is followed from its first mask on; backwards, from its last mask to the first frame. Both ways,
