@@ -215,7 +215,7 @@ def as_labels(mask: Any) -> tuple[Int64[Tensor, "H W"], tuple[int, ...]]:
 def _tensor(values: Any, what: str) -> Tensor:
     if isinstance(values, Tensor):
         return values
-    array = np.require(values, requirements="CW")  # pictures of Pillow too
+    array = np.array(values, order="C")  # a copy that torch may own; pictures of Pillow too
     if array.dtype.kind not in "buif":
         raise InputError(f"{what} is a {type(values).__name__}: give a numpy array or a tensor")
     return torch.from_numpy(array)

@@ -23,7 +23,7 @@ PACKAGES = ("vosmem", "torch", "torchvision", "numpy", "opencv-python-headless",
 
 
 class RunRecord:
-    """The file that says what a folder of results was made of. It is there from the start, and says when they are whole.
+    """The file that says what a folder of results was made of; there from the start, it says when they are whole.
 
     Args:
         folder: of the results.

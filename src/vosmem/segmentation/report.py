@@ -26,6 +26,7 @@ from vosmem.visualization.overlay import COLOURS, overlay
 
 MOST_EMBEDDED = 20 * 2**20  # bytes of a video that is put into the page
 THUMBNAIL_WIDTH = 480
+SHOWN_AT_ONCE = 12  # frames to check; the others unfold
 REASONS = {"lost": "lost", "jump": "sudden change of size", "uncertain": "least sure"}
 
 
@@ -87,16 +88,19 @@ def _checks(folder: Path, video: UserVideo, checks: Sequence[Check], has_video: 
         return "<p>None.</p>"
     cards = []
     for t, group in groupby(checks, key=lambda check: check.t):
-        text = "<br>".join(
-            f"{_swatch(check.slot)}object {video.object_ids[check.slot - 1]}: {REASONS[check.reason]}"
-            for check in group
-        )
+        text = "<br>".join(f"{_named(check.slot, video)}: {REASONS[check.reason]}" for check in group)
         stem = escape(video.frame_names[t])
         picture = f'<img alt="" src="data:image/jpeg;base64,{_thumbnail(folder, video, t)}">'
         inside = f'{picture}<span class="text"><b>frame {stem}</b><br>{text}</span>'
         seconds = float((t + 0.5) / (video.rate or DEFAULT_RATE))
         tag, attribute = ("button", f' type="button" data-time="{seconds:.4f}"') if has_video else ("div", "")
         cards.append(f'<{tag} class="card"{attribute}>{inside}</{tag}>')
+    more = cards[SHOWN_AT_ONCE:]
+    folded = f"<details><summary>{len(more)} more</summary>{_grid(more)}</details>" if more else ""
+    return _grid(cards[:SHOWN_AT_ONCE]) + folded
+
+
+def _grid(cards: Sequence[str]) -> str:
     return '<div class="grid">\n' + "\n".join(cards) + "\n</div>"
 
 
@@ -132,9 +136,9 @@ def _object(slot: int, rows: Sequence[ObjectConfidence], video: UserVideo) -> st
     where = f'<span class="warn">lost in {_count(lost, "frame")}</span>' if lost else "never lost"
     first, last = escape(video.frame_names[0]), escape(video.frame_names[-1])
     return (
-        f'<div class="card"><span class="text">{_swatch(slot)}<b>object {video.object_ids[slot - 1]}</b><br>'
-        f'{mean}, {where}</span><div class="chart"><div class="scale"><span>1</span><span>0.5</span><span>0</span></div>'
-        f'{chart}<div class="ends"><span>{first}</span><span>{last}</span></div></div></div>'
+        f'<div class="card"><span class="text"><b>{_named(slot, video)}</b><br>{mean}, {where}</span>'
+        f'<div class="chart"><div class="scale"><span>1</span><span>0.5</span><span>0</span></div>{chart}'
+        f'<div class="ends"><span>{first}</span><span>{last}</span></div></div></div>'
     )
 
 
@@ -155,9 +159,11 @@ def _by_object(rows: Sequence[ObjectConfidence]) -> "groupby[int, ObjectConfiden
     return groupby(sorted(rows, key=lambda row: (row.slot, row.t)), key=lambda row: row.slot)
 
 
-def _swatch(slot: int) -> str:
+def _named(slot: int, video: UserVideo) -> str:
+    """An object's colour and id."""
     red, green, blue = COLOURS[(slot - 1) % len(COLOURS)]
-    return f'<span class="swatch" style="background:rgb({red},{green},{blue})"></span>'
+    swatch = f'<span class="swatch" style="background:rgb({red},{green},{blue})"></span>'
+    return f"{swatch}object {video.object_ids[slot - 1]}"
 
 
 def _count(number: int, what: str) -> str:

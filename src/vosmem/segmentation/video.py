@@ -112,7 +112,8 @@ def segment_video(
         record.write(finished=False, error=str(error), **noted, timings=timings)
         raise error
     if options.report:
-        write_report(folder / REPORT, video, findings.rows, checks, {**noted, **record.about, "timings": timings})
+        used = {name: value for name, value in record.about.items() if name != "input"}
+        write_report(folder / REPORT, video, findings.rows, checks, {**noted, **used, "timings": timings})
     record.write(finished=True, **noted, timings=timings)
     return VideoResult(folder, len(video), False, checks, seconds)
 

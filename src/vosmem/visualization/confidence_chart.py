@@ -18,8 +18,8 @@ def confidence_chart(
 ) -> str:
     """Draw the probability as a line over the area as a grey ground, with the frames marked where the object is lost.
 
-    Colours come from the page: classes `area`, `line` and `lost`. Of a long video each point stands for some frames, with
-    the lowest probability among them.
+    Colours come from the page: classes `area`, `line` and `lost`. Of a long video each point stands for some frames,
+    with the lowest probability among them.
 
     Args:
         times: frames, ascending.
