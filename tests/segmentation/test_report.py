@@ -88,7 +88,7 @@ def test_what_is_lost_is_said_first(tmp_path, video):
     assert "No object was lost." in page(tmp_path, video, rows(), [], {})[0]
     text, _ = page(tmp_path, video, rows(lost_at=[(3, 2), (4, 2)]), [], {})
     assert "Lost in some frames: object 200." in text and "lost in 2 frames" in text
-    assert text.count('<rect class="lost"') == 2
+    assert text.count('<rect class="lost"') == 1
 
 
 def test_what_is_not_set_is_not_said(tmp_path, video):
@@ -100,6 +100,12 @@ def test_what_is_not_set_is_not_said(tmp_path, video):
 def test_a_video_without_any_object_found_has_a_page(tmp_path, video):
     empty = [row._replace(area=0, mean_probability=None, lost=True) for row in rows()]
     assert "never found" in page(tmp_path, video, empty, [], {})[0]
+
+
+def test_lost_frames_that_follow_each_other_are_one_band():
+    chart = confidence_chart(range(5), [0.9] * 5, [5] * 5, [True, False, True, True, False], 5)
+    bands = re.findall(r'<rect class="lost" x="([-.0-9]+)" y="0" width="([.0-9]+)"', chart)
+    assert bands == [("-125.0", "250.0"), ("375.0", "500.0")]
 
 
 def test_a_long_curve_keeps_its_dips():

@@ -143,7 +143,7 @@ def _object(slot: int, rows: Sequence[ObjectConfidence], video: UserVideo) -> st
 
 
 def _table(about: Mapping[str, Any], video: UserVideo) -> str:
-    lines = {"masks used": ", ".join(video.masks_used), **{name: _plain(value) for name, value in about.items()}}
+    lines = {"masks used": _plain(list(video.masks_used)), **{name: _plain(value) for name, value in about.items()}}
     return "\n".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in lines.items() if text)
 
 
@@ -152,7 +152,9 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         said = {name.replace("_", " "): inner for name, inner in value.items() if inner not in (None, False)}
         return ", ".join(name if inner is True else f"{name} {_plain(inner)}" for name, inner in said.items())
-    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _by_object(rows: Sequence[ObjectConfidence]) -> "groupby[int, ObjectConfidence]":

@@ -34,10 +34,10 @@ def confidence_chart(
     """
     last = max(1, num_frames - 1)
     step = WIDTH / last
+    spans = _spans([t for t, is_lost in zip(times, lost, strict=True) if is_lost])
     bands = "".join(
-        f'<rect class="lost" x="{max(0.0, step * (t - 0.5)):.1f}" y="0" width="{step:.1f}" height="{HEIGHT}"/>'
-        for t, is_lost in zip(times, lost, strict=True)
-        if is_lost
+        f'<rect class="lost" x="{step * (t - 0.5):.1f}" y="0" width="{step * (end - t):.1f}" height="{HEIGHT}"/>'
+        for t, end in spans
     )
     groups = np.array_split(np.arange(len(times)), min(MOST_POINTS, len(times)))
     x = np.array([step * times[group[0]] for group in groups])
@@ -48,6 +48,17 @@ def confidence_chart(
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
         f'<polygon class="area" points="{ground}"/>{bands}<polyline class="line" points="{_points(x, line)}"/></svg>'
     )
+
+
+def _spans(times: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending numbers as runs without gaps, each with its first and the one after its last."""
+    spans: list[tuple[int, int]] = []
+    for t in times:
+        if spans and spans[-1][1] == t:
+            spans[-1] = spans[-1][0], t + 1
+        else:
+            spans.append((t, t + 1))
+    return spans
 
 
 def _points(x: Float[np.ndarray, "N"], y: Float[np.ndarray, "N"]) -> str:
