@@ -12,6 +12,7 @@ COMMANDS = {
     "segment": "follow objects through your own video (vosmem segment VIDEO --mask MASK --output DIR)",
     "data": "look at training data, or render videos (vosmem data gallery stills=embedded)",
     "report": "tables and figures from finished runs (vosmem report sweep DIR)",
+    "benchmark": "what a frame costs on this machine (vosmem benchmark model=stm_small)",
     "score": "score a folder of masks against ground truth (vosmem score GT_DIR PRED_DIR --output FILE)",
 }
 
