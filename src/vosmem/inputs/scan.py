@@ -10,6 +10,7 @@ from vosmem.data.mask_files import ONE_BYTE, VOID, MaskFile
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks
+from vosmem.inputs.wording import counted
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,10 @@ class MaskScan:
             )
         lone = [stem for stem in stems if stem not in place_of]
         if lone:
-            self.notes.append(f"{len(lone)} masks have no frame of their name and are not used: {lone[0]!r}, for one")
+            more = " ..." if len(lone) > 1 else ""
+            self.notes.append(
+                f"{counted(len(lone), 'mask')} without a frame of the same name, not used: {lone[0]!r}{more}"
+            )
         return {place: stem for stem, place in place_of.items()}
 
     def _record(self, t: int) -> None:
