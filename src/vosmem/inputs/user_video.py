@@ -42,12 +42,8 @@ class UserVideo(VideoSequence):
         self, name: str, frames: FrameSource, scan: MaskScan, first_only: bool = False, max_objects: int = MOST_OBJECTS
     ):
         if scan.errors:
-            more = (
-                f" (and {counted(len(scan.errors) - 1, 'more mask')} that cannot be used)"
-                if len(scan.errors) > 1
-                else ""
-            )
-            raise InputError(f"{scan.errors[0]}{more}")
+            rest = len(scan.errors) - 1
+            raise InputError(scan.errors[0] + (f" (and {counted(rest, 'more mask')} cannot be used)" if rest else ""))
         self.name, self._frames, self._scan, self._first_only = name, frames, scan, first_only
         self.frame_names: Sequence[str] = frames.frame_names
         self.rate, self.size, self.palette = frames.rate, frames.size, scan.palette
