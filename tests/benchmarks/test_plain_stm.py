@@ -7,9 +7,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 from benchmarks.plain_stm import NUM_SLOTS, PlainSTM
+from benchmarks.reference import PlainFrame
 
 from tests.golden_video import video
 from tests.reference_checkpoint import reference_state_dict
+from vosmem.benchmark.compare import difference
+from vosmem.benchmark.engine import EngineFrame
+from vosmem.benchmark.turns import Case
+from vosmem.checkpoints import load_reference_stm
+from vosmem.inference.engine import Engine
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -36,3 +42,18 @@ def test_golden_runs(name, seed, arguments, interval):
         probs.append(masks[0, : num_objects + 1].numpy())
     golden = np.load(GOLDEN / f"{name}.npz")
     np.testing.assert_allclose(np.stack(probs)[:, :, ::16, ::16], golden["probs"], atol=1e-4)
+
+
+def test_it_takes_turns_with_the_engine_on_the_same_frames(tmp_path):
+    """Another object or another picture, and the two would have nothing in common."""
+    state, case = reference_state_dict(5), Case(num_objects=2, num_frames=3, height=72, width=100)
+    torch.save(state, tmp_path / "weights.pth")
+    settings = {"checkpoint": str(tmp_path / "weights.pth"), "device": "cpu"}
+    plain = PlainFrame({**settings, "precision": "fp32"})
+    exact = PlainFrame({**settings, "precision": "fp64"}).step(case)
+    own = EngineFrame(load_reference_stm(state), Engine(torch.device("cpu"))).step(case)
+    errors = [difference(probs, exact)[0] for probs in (plain.step(case), own)]
+    assert errors[1] < 3 * errors[0] and errors[1] > 0
+    plain.prepare(case)
+    plain.frame()
+    assert [part.shape[3] for part in plain.kept] == [2, 2]

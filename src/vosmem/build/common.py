@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vosmem.checkpoints import load_reference_stm, load_weights, read_checkpoint
 from vosmem.errors import InputError
+from vosmem.inference.engine import Engine
 from vosmem.networks.network import MemoryNetwork
 
 
@@ -61,7 +62,7 @@ def load_network(path: str | os.PathLike[str]) -> MemoryNetwork:
     content = read_checkpoint(Path(path))
     if "config" not in content or "state_dict" not in content:
         return load_reference_stm(content)
-    network: MemoryNetwork = make(OmegaConf.create(_without_weights(content["config"]["model"])))
+    network: MemoryNetwork = make(OmegaConf.create(without_weights(content["config"]["model"])))
     load_weights(network, _network_part(content["state_dict"]), f"checkpoint {str(path)!r}")
     return network
 
@@ -78,7 +79,7 @@ def read_network_state(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     return _network_part(content["state_dict"])
 
 
-def _without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
+def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
     """The model's configuration, with nothing to be fetched for trunks that are filled anyway."""
     return {key: "none" if key.endswith("weights") else value for key, value in model.items()}
 
@@ -102,3 +103,12 @@ def pick_device(name: str) -> torch.device:
             f"device {name!r} is not on this machine: use auto, {', '.join(k for k, here in present.items() if here)}"
         )
     return torch.device(name)
+
+
+def make_engine(config: DictConfig) -> Engine:
+    """How a command's network runs, by its keys `device`, `precision`, `compile` and `reading`.
+
+    Raises:
+        InputError: the device is absent, or has no use for the precision.
+    """
+    return Engine(pick_device(config.device), config.precision, config.compile, make(config.reading))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from vosmem.build.common import load_network, make, pick_device
+from vosmem.build.common import load_network, make, make_engine, pick_device
 from vosmem.checkpoints import file_hash
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
@@ -20,8 +20,8 @@ from vosmem.evaluation.official import frame_scorer
 from vosmem.evaluation.report import results, write_results
 from vosmem.evaluation.run import Method, SegmentedFrame, SequenceRun, evaluate_sequence
 from vosmem.evaluation.submission import write_submission
+from vosmem.inference.engine import Engine
 from vosmem.inference.writer import write_labels, write_probabilities
-from vosmem.networks.folding import fold_batch_norms
 from vosmem.ops.masks import slots_to_ids
 
 OnSequence = Callable[[str, SequenceRun], None]
@@ -41,8 +41,7 @@ def evaluate(config: DictConfig, on_sequence: OnSequence) -> tuple[dict[str, Any
         InputError: the checkpoint or the data set cannot be used, or the folder holds another evaluation.
     """
     output_dir = Path(config.paths.output_dir)
-    if config.precision not in ("fp32", "bf16"):
-        raise InputError(f"precision={config.precision!r} is unknown: use fp32 or bf16")
+    make_engine(config)  # says so at once if the device has no use for the precision
     if config.num_workers < 0:
         raise InputError(f"num_workers={config.num_workers} is below 0: use 0 for this process alone")
     sequences: Sequence[VideoSequence] = make(config.dataset)
@@ -121,8 +120,8 @@ def _work(place: int) -> SequenceRun:
 
 def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
     """Segments and scores a sequence with a fresh method; the network is loaded once."""
-    device = pick_device(config.device)
-    make_method, score = _method(config, device), frame_scorer(config.scorer)
+    engine = make_engine(config)
+    make_method, score = _method(config, engine), frame_scorer(config.scorer)
     output_dir = Path(config.paths.output_dir)
 
     def write(sequence: VideoSequence, segmented: SegmentedFrame) -> None:
@@ -135,8 +134,8 @@ def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
             write_probabilities(path, segmented.probs.float().cpu().numpy(), sequence.object_ids)
 
     def evaluate_one(sequence: VideoSequence) -> SequenceRun:
-        with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            return evaluate_sequence(sequence, make_method(), device, write, score)
+        with engine.context():
+            return evaluate_sequence(sequence, make_method(), engine.device, write, score)
 
     return evaluate_one
 
@@ -150,6 +149,7 @@ def _about(config: DictConfig, device: torch.device) -> dict[str, Any]:
         "dataset": OmegaConf.to_container(config.dataset, resolve=True),
         "device": str(device),
         "precision": config.precision,
+        "compile": config.compile,
         "reading": OmegaConf.to_container(config.reading, resolve=True),
         "save_masks": config.save_masks,
         "save_probabilities": config.save_probabilities,
@@ -157,13 +157,11 @@ def _about(config: DictConfig, device: torch.device) -> dict[str, Any]:
     }
 
 
-def _method(config: DictConfig, device: torch.device) -> Callable[[], Method]:
+def _method(config: DictConfig, engine: Engine) -> Callable[[], Method]:
     """Makes a fresh method for each sequence; the network is loaded once."""
     factory = make(config.method)
     if config.method._target_ != "vosmem.inference.make_propagator":
         return factory
     if config.checkpoint is None:
         raise InputError("no checkpoint is given: set checkpoint=FILE, or method=copy_first_mask for the floor")
-    network = fold_batch_norms(load_network(config.checkpoint)).to(device)
-    network.reading = make(config.reading)
-    return partial(factory, network)
+    return partial(factory, engine.ready(load_network(config.checkpoint)))

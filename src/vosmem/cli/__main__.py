@@ -11,6 +11,7 @@ COMMANDS = {
     "doctor": "say what is wrong with a video and its masks before anything is run (vosmem doctor INPUT --mask MASK)",
     "data": "look at training data, or render videos (vosmem data gallery stills=embedded)",
     "report": "tables and figures from finished runs (vosmem report sweep DIR)",
+    "benchmark": "what a frame costs on this machine (vosmem benchmark model=stm_small)",
     "score": "score a folder of masks against ground truth (vosmem score GT_DIR PRED_DIR --output FILE)",
 }
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
+from torch import Tensor
 
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
@@ -36,8 +38,7 @@ def write_davis(
     for sequence in sequences:
         (frames / sequence.name).mkdir(parents=True)
         for t, stem in enumerate(sequence.frame_names):
-            image = Image.fromarray(np.ascontiguousarray(sequence.frame(t).permute(1, 2, 0).numpy()))
-            image.save(frames / sequence.name / f"{stem}.jpg", quality=quality)
+            write_frame(frames / sequence.name / f"{stem}.jpg", sequence.frame(t), quality)
             labels = sequence.labels(t)
             if labels is not None:
                 write_labels(masks / sequence.name / f"{stem}.png", slots_to_ids(labels.numpy(), sequence.object_ids))
@@ -47,3 +48,8 @@ def write_davis(
         path = root / "ImageSets" / year / f"{image_set}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{name}\n" for name in names))
+
+
+def write_frame(path: Path, frame: UInt8[Tensor, "3 H W"], quality: int = 95) -> None:
+    """Write RGB bytes as a JPEG."""
+    Image.fromarray(np.ascontiguousarray(frame.permute(1, 2, 0).numpy())).save(path, quality=quality)

@@ -1,6 +1,10 @@
-"""Which number formats a device computes in at full speed."""
+"""Number formats of inference, and which of them a device computes in at full speed."""
 
 import torch
+
+from vosmem.errors import InputError
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
@@ -12,3 +16,27 @@ def has_fast_bfloat16(device: torch.device) -> bool:
         # Processors without these names (other than x86) have their own; they stay at float32 until one was measured.
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     return False
+
+
+def precision_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The dtype of a precision's name, where the device gains by it.
+
+    Args:
+        precision: `fp32`, `bf16` or `fp16`.
+        device: where the network is to run.
+
+    Raises:
+        InputError: the name is unknown, or the device would be slower for it than in float32.
+    """
+    if precision not in DTYPES:
+        raise InputError(f"precision={precision!r} is unknown: use {', '.join(DTYPES)}")
+    if precision == "bf16" and not has_fast_bfloat16(device):
+        raise InputError(f"precision=bf16 is only emulated on this {device.type}, slower than float32: use fp32")
+    if precision == "fp16" and device.type == "cpu":
+        raise InputError("precision=fp16 is many times slower than float32 on a CPU: use fp32 or bf16")
+    return DTYPES[precision]
+
+
+def in_precision(dtype: torch.dtype, device: torch.device) -> torch.autocast:
+    """The context in which a network computes in a dtype; probabilities are still merged in float32."""
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)

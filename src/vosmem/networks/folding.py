@@ -27,6 +27,17 @@ def fold_batch_norms(network: Network) -> Network:
     return folded.to(memory_format=torch.channels_last)
 
 
+@torch.no_grad()
+def lower_convolutions(network: nn.Module, dtype: torch.dtype) -> None:
+    """Keep the weights of convolutions in the dtype that autocast would bring them to anew at every call.
+
+    The network then needs autocast. Norms, means and deviations stay as they are.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(dtype)
+
+
 def _fold_stem(trunk: ResNetTrunk) -> None:
     """The convolutions of image and masks are summed before the norm: all are scaled, one takes the shift."""
     scale, shift = _scale_and_shift(trunk.bn1)

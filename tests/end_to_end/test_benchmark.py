@@ -1,0 +1,24 @@
+"""`vosmem benchmark` through the console script."""
+
+import json
+
+from tests.end_to_end.tiny import vosmem
+
+SMALL = ["model=stm_tiny", "num_objects=[1]", "num_frames=[1]", "sizes=[[32,48]]", "repeats=1"]
+
+
+def test_a_benchmark_ends_with_its_files(tmp_path):
+    done = vosmem("benchmark", *SMALL, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
+    content = json.loads((tmp_path / "run" / "benchmark.json").read_text())
+    (row,) = content["rows"]
+    assert row["implementation"] == "fp32" and set(row["parts"]) == {"encode", "read", "decode", "memorize"}
+    assert row["median_ms"] > 0 and row["peak_mb"] > 0 and row["rate"] > 0
+    assert "left out" in content["about"]["reference"]  # its module is in the repository alone
+    for name in ("benchmark.md", "benchmark.png"):
+        assert str(tmp_path / "run" / name) in done.stdout
+
+
+def test_what_is_of_no_use_is_said_in_a_line(tmp_path):
+    done = vosmem("benchmark", *SMALL, "device=cpu", "engines=[fp16]", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "slower than float32" in done.stderr and len(done.stderr.splitlines()) == 1
