@@ -97,21 +97,21 @@ def test_colours_of_davis_give_their_ids(png, channels, ids):
     assert ("its transparency is ignored" in mask.notes) == (channels == 4)
 
 
-RED, YELLOW, WHITE, BLACK = (250, 10, 10), (255, 255, 0), (255, 255, 255), (0, 0, 0)
+RED, GREEN, WHITE, BLACK = (250, 10, 10), (20, 250, 0), (255, 255, 255), (0, 0, 0)
 
 
-@pytest.mark.parametrize("order", [[BLACK, RED, YELLOW, WHITE], [WHITE, BLACK, YELLOW, RED]])
+@pytest.mark.parametrize("order", [[BLACK, RED, GREEN, WHITE], [WHITE, BLACK, GREEN, RED]])
 def test_other_colours_are_numbered_by_brightness_and_kept(png, order):
     mask = read_mask(saved(png, np.array(order, np.uint8)[blocks(range(4))]))
-    assert np.array_equal(mask.ids, np.array([[BLACK, RED, YELLOW, WHITE].index(c) for c in order])[blocks(range(4))])
-    assert mask.palette[:4].tolist() == [list(c) for c in (BLACK, RED, YELLOW, WHITE)]
+    assert np.array_equal(mask.ids, np.array([[BLACK, RED, GREEN, WHITE].index(c) for c in order])[blocks(range(4))])
+    assert mask.palette[:4].tolist() == [list(c) for c in (BLACK, RED, GREEN, WHITE)]
     assert mask.kind == "other colours"
-    assert mask.notes == ("its colours are no ids and were numbered: #fa0a0a is 1, #ffff00 is 2, #ffffff is 3",)
+    assert mask.notes == ("its colours are no ids and were numbered: #fa0a0a is 1, #14fa00 is 2, #ffffff is 3",)
 
 
 def test_a_colour_keeps_its_id_over_the_masks_of_a_video(tmp_path):
     colours, ids = ColourIds(), []
-    for t, row in enumerate([[BLACK, YELLOW], [RED, BLACK], [YELLOW, RED]]):
+    for t, row in enumerate([[BLACK, GREEN], [RED, BLACK], [GREEN, RED]]):
         path = saved(tmp_path / f"{t}.png", np.array(row, np.uint8)[blocks([0, 1])])
         ids.append(read_mask(path, colours=colours).ids[0, [0, -1]].tolist())
     assert ids == [[0, 1], [2, 0], [1, 2]]

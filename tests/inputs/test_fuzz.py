@@ -15,7 +15,7 @@ from vosmem.errors import InputError
 from vosmem.inputs.doctor import inspect
 from vosmem.inputs.open import open_videos
 
-CASES, CONSOLE_CASES, PATIENCE = 2000, 48, 20  # seconds
+CASES, CONSOLE_CASES, PATIENCE = 2000, 50, 20  # seconds
 
 
 def grey_mask(folder):

@@ -65,7 +65,7 @@ def plain_layout(root):
 
 def davis_layout(root):
     frames_in(root / "set" / "JPEGImages" / "480p" / "a")
-    frames_in(root / "set" / "JPEGImages" / "Full-Resolution" / "b")
+    frames_in(root / "set" / "JPEGImages" / "240p" / "b")
     write_mask(root / "set" / "Annotations" / "480p" / "a" / "00000.png", [1])
     return root / "set", None
 

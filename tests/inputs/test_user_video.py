@@ -131,8 +131,8 @@ class TestSeveralMasks:
         }
 
     def test_an_empty_one_and_frames_before_the_first_are_said(self, video):
-        assert any("1 masks are empty" in note for note in video.notes)
-        assert any("'00001'" in note and "1 frames lie before it" in note for note in video.notes)
+        assert any("1 mask without objects" in note for note in video.notes)
+        assert any("'00001'" in note and "1 frame before it" in note for note in video.notes)
 
 
 def test_of_ground_truth_beside_a_video_each_object_is_given_once(tmp_path):
@@ -142,7 +142,7 @@ def test_of_ground_truth_beside_a_video_each_object_is_given_once(tmp_path):
     video = opened(tmp_path, None)
     assert {t: np.unique(m).tolist() for t, m in given(video).items()} == {0: [0, 4], 1: [0, 2]}
     assert video.masks_used == ["0.png", "1.png"]
-    assert any("1 more masks" in note for note in video.notes)
+    assert any("1 more mask beside" in note for note in video.notes)
     named = opened(tmp_path, tmp_path / "Annotations")
     assert list(given(named)) == [0, 1, 2] and named.masks_used == ["0.png", "1.png", "2.png"]
 
@@ -181,7 +181,7 @@ def test_masks_without_frame_are_named(clip, masks):
     with pytest.raises(InputError, match=naming("none of the 2 masks", "'a'", "'00000'")):
         opened(clip, masks)
     write_mask(masks / "00001.png", [1])
-    assert any("2 masks have no frame" in note for note in opened(clip, masks).notes)
+    assert any("2 masks without a frame" in note for note in opened(clip, masks).notes)
 
 
 def test_start_says_nothing_of_several_masks(clip, masks):

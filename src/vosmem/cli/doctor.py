@@ -12,6 +12,7 @@ from rich.table import Table
 from vosmem.errors import InputError
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
 from vosmem.inputs.estimate import memory_bytes
+from vosmem.inputs.wording import counted
 
 MODELS = ("stm_r18", "remn_r18")
 SHOWN = 12
@@ -88,9 +89,8 @@ def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:
         console.print(f"  used     {escape(', '.join(used[:SHOWN]))}{more}")
         folder = "OUT" if alone else f"OUT/{video.name}"
         mode = "16-bit grey" if video.wide_ids else "palette"
-        console.print(
-            f"  writes   {escape(folder)}/masks/{escape(video.first)}.png ... ({mode}, {video.num_frames} files)"
-        )
+        files = f"{mode}, {counted(video.num_frames, 'file')}"
+        console.print(f"  writes   {escape(folder)}/masks/{escape(video.first)}.png ... ({files})")
         console.print(f"  memory   {_memory(video)} of keys and values at full size, every 5th frame kept")
     for note in video.notes:
         console.print(f"  [yellow]note[/yellow]     {escape(note)}")
@@ -135,6 +135,6 @@ def _print_end(console: Console, diagnosis: Diagnosis) -> None:
         console.print(f"[red]problem[/red]  {escape(problem)}")
     broken = sum(bool(video.problems) for video in diagnosis.videos)
     if diagnosis.works:
-        console.print(f"[green]a run would go through[/green] ({len(diagnosis.videos)} videos)")
+        console.print(f"[green]a run would go through[/green] ({counted(len(diagnosis.videos), 'video')})")
     elif diagnosis.videos:
-        console.print(f"[red]a run would fail[/red] for {broken} of {len(diagnosis.videos)} videos")
+        console.print(f"[red]a run would fail[/red] for {broken} of {counted(len(diagnosis.videos), 'video')}")

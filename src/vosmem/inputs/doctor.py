@@ -9,6 +9,7 @@ from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.inputs.scan import MaskRecord
+from vosmem.inputs.wording import counted
 
 SHOWN = 10
 
@@ -138,4 +139,4 @@ def _broken_frames(frames: FrameSource, look: Callable[[int], object]) -> list[s
         except InputError as error:
             problems.append(str(error) if f"frame {t} " in str(error) else f"frame {t}: {error}")
     more = len(problems) - SHOWN
-    return problems if more <= 0 else [*problems[:SHOWN], f"and {more} more frames"]
+    return problems if more <= 0 else [*problems[:SHOWN], f"and {counted(more, 'more frame')}"]

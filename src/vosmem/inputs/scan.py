@@ -10,6 +10,7 @@ from vosmem.data.mask_files import ONE_BYTE, VOID, MaskFile
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks
+from vosmem.inputs.wording import counted
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ class MaskScan:
         Raises:
             InputError: it cannot be read any more.
         """
-        mask = self._masks.read(self._stem_at[t])
+        return self._fitted(self._masks.read(self._stem_at[t]))
+
+    def _fitted(self, mask: MaskFile) -> UInt16[np.ndarray, "H W"]:
         width, height = self._frames.size
         ids = resized(mask.ids, height, width)
         if mask.kind in ONE_BYTE and self._void_is_object is False:
@@ -105,7 +108,10 @@ class MaskScan:
             )
         lone = [stem for stem in stems if stem not in place_of]
         if lone:
-            self.notes.append(f"{len(lone)} masks have no frame of their name and are not used: {lone[0]!r}, for one")
+            more = " ..." if len(lone) > 1 else ""
+            self.notes.append(
+                f"{counted(len(lone), 'mask')} without a frame of the same name, not used: {lone[0]!r}{more}"
+            )
         return {place: stem for stem, place in place_of.items()}
 
     def _record(self, t: int) -> None:
@@ -117,19 +123,19 @@ class MaskScan:
         if (width, height) != self._frames.size:
             size = f"{width}x{height}, its frame {self._frames.size[0]}x{self._frames.size[1]}"
             self._remark(label, f"it is {size}, and was resized by nearest neighbour")
-        self._settle_void(mask, label)
+        present = np.flatnonzero(np.bincount(mask.ids.ravel()))
+        self._settle_void(mask.kind, set(present.tolist()) - {0}, label)
         self.palette = mask.palette if self.palette is None or mask.kind == "other colours" else self.palette
-        values, areas = np.unique(self.ids(t), return_counts=True)
-        found = {int(value): int(area) for value, area in zip(values, areas, strict=True) if value}
-        lost = np.setdiff1d(mask.ids, [0, VOID, *found])
+        areas = np.bincount(self._fitted(mask).ravel())
+        found = {int(number): int(areas[number]) for number in np.flatnonzero(areas) if number}
+        lost = np.setdiff1d(present, [0, VOID, *found])
         if len(lost):
             self._remark(label, f"object {lost[0]} vanishes when it is resized")
         self.records.append(MaskRecord(t, label, mask.kind, (width, height), found))
 
-    def _settle_void(self, mask: MaskFile, label: str) -> None:
+    def _settle_void(self, kind: str, present: set[int], label: str) -> None:
         """What 255 means is settled by the first mask that is not empty: a later one may hold void and no object."""
-        present = set(np.unique(mask.ids).tolist()) - {0}
-        if mask.kind not in ONE_BYTE or not present:
+        if kind not in ONE_BYTE or not present:
             return
         if self._void_is_object is None:
             self._void_is_object = present == {VOID}

@@ -11,6 +11,7 @@ from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.scan import MaskScan
+from vosmem.inputs.wording import counted
 from vosmem.ops.masks import MOST_OBJECTS, ids_to_slots
 
 
@@ -41,8 +42,8 @@ class UserVideo(VideoSequence):
         self, name: str, frames: FrameSource, scan: MaskScan, first_only: bool = False, max_objects: int = MOST_OBJECTS
     ):
         if scan.errors:
-            more = f" ({len(scan.errors) - 1} more masks cannot be used)" if len(scan.errors) > 1 else ""
-            raise InputError(f"{scan.errors[0]}{more}")
+            rest = len(scan.errors) - 1
+            raise InputError(scan.errors[0] + (f" (and {counted(rest, 'more mask')} cannot be used)" if rest else ""))
         self.name, self._frames, self._scan, self._first_only = name, frames, scan, first_only
         self.frame_names: Sequence[str] = frames.frame_names
         self.rate, self.size, self.palette = frames.rate, frames.size, scan.palette
@@ -99,10 +100,14 @@ class UserVideo(VideoSequence):
         remarks = []
         unused = len(self._scan.records) - len(self.masks_used)
         if unused and self._first_only:
-            remarks.append(f"{unused} more masks lie beside it and are not used; --mask says that they are to be")
+            remarks.append(
+                f"{counted(unused, 'more mask')} beside the video, not used; name their folder with --mask to use all"
+            )
         elif unused:
-            remarks.append(f"{unused} masks are empty and not used")
+            remarks.append(f"{counted(unused, 'mask')} without objects, not used")
         first = min(self._given)
         if first:
-            remarks.append(f"the first mask is that of frame {self.frame_names[first]!r}: {first} frames lie before it")
+            remarks.append(
+                f"the first mask is that of frame {self.frame_names[first]!r}: {counted(first, 'frame')} before it"
+            )
         return remarks

@@ -85,7 +85,6 @@ class VideoFrames(FrameSource):
         """Decode from here, in a container opened anew, since a decoder that has failed is not to be trusted."""
         self._close()
         container, stream = self._open.enter_context(opened(self._path))
-        stream.thread_type = "AUTO"
         if place:
             container.seek(self._index.stamps[place], stream=stream, backward=True)
         self._frames, self._next, self._began = decoded(container, stream), place, place
