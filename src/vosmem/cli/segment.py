@@ -116,7 +116,8 @@ def _told(name: str, result: "VideoResult") -> str:
         return f"{name}: done already, {result.folder}"
     rate = result.num_frames / max(result.seconds, 1e-9)
     frames = len({check.t for check in result.checks})
-    return f"{name}: {result.num_frames} frames, {rate:.1f} frames/s, {frames} frames to check, {result.folder}"
+    told = f"{name}: {result.num_frames} frames, {rate:.1f} frames/s, {frames} frames to check, {result.folder}"
+    return "\n".join([told, *(f"  note: {note}" for note in result.notes)])
 
 
 @contextmanager

@@ -61,8 +61,8 @@ def given_masks(sequence: VideoSequence) -> Given:
     for t in range(len(sequence)):
         mask = sequence.given_mask(t)
         if mask is not None:
-            slots, counts = np.unique(mask.numpy(), return_counts=True)
-            areas[t] = {int(slot): int(count) for slot, count in zip(slots, counts, strict=True) if slot}
+            counts = np.bincount(mask.numpy().ravel(), minlength=2)
+            areas[t] = {int(slot): int(counts[slot]) for slot in np.flatnonzero(counts) if slot}
     return Given(areas)
 
 

@@ -45,6 +45,7 @@ class VideoResult:
         folder: where it lies.
         num_frames: frames of the video.
         skipped: whether it was there already.
+        notes: what the user should know of the input, a line each.
         checks: the frames that a person should look at.
         seconds: from start to end.
     """
@@ -52,6 +53,7 @@ class VideoResult:
     folder: Path
     num_frames: int
     skipped: bool = False
+    notes: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -115,7 +117,7 @@ def segment_video(
         used = {name: value for name, value in record.about.items() if name != "input"}
         write_report(folder / REPORT, video, findings.rows, checks, {**noted, **used, "timings": timings})
     record.write(finished=True, **noted, timings=timings)
-    return VideoResult(folder, len(video), False, checks, seconds)
+    return VideoResult(folder, len(video), False, list(video.notes), checks, seconds)
 
 
 def _segment(
