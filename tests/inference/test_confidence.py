@@ -72,6 +72,6 @@ def test_the_least_sure_frames_are_listed_apart_from_each_other():
 
 
 def test_of_too_many_the_events_stay():
-    rows = [row(t, slot=slot, jump=True, entropy=t / 100) for t in range(60) for slot in (1, 2)]
+    rows = [row(t, slot=slot, jump=t < 60, entropy=t / 100) for t in range(99) for slot in (1, 2)]
     checks = frames_to_check(rows)
     assert len(checks) == NUM_CHECKS and {check.reason for check in checks} == {"jump"} and checks[0].t == 40

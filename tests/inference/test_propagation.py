@@ -116,6 +116,15 @@ def test_an_object_that_is_removed_frees_its_memory_and_the_others_go_on(small_n
     assert propagator.step(frames[6], square(), (2,)).shape[0] == 2 and propagator.objects == (2,)
 
 
+def test_what_was_never_memorised_leaves_no_trace(small_network):
+    frames, propagator, other = torch.rand(3, 3, 32, 48), *(Propagator(small_network, EveryN(interval=5)) for _ in "ab")
+    propagator.step(frames[0], square(at=2, side=10) + 2 * square(at=18, side=12))
+    propagator.remove(1)
+    other.step(frames[0], square(at=18, side=12), (2,))
+    for frame in frames[1:]:
+        torch.testing.assert_close(propagator.step(frame), other.step(frame))
+
+
 def test_the_object_of_the_last_frame_can_be_removed_before_it_is_memorised(small_network):
     frames, propagator = torch.rand(3, 3, 32, 48), Propagator(small_network, EveryN(interval=5))
     propagator.step(frames[0], square(at=2, side=8))

@@ -142,8 +142,7 @@ class Propagator:
         if object_id not in self._objects:
             raise InputError(f"object {object_id} is not followed: the objects are {list(self._objects)}")
         row = self._objects.index(object_id)
-        if row < self.bank.num_objects:  # else it came with the last frame, which is not memorised yet
-            self.bank.remove(row)
+        self.bank.remove(row)
         assert self._last is not None  # it has been in a mask
         masks = self._last.masks
         self._last = self._last._replace(masks=torch.cat([masks[:, :row], masks[:, row + 1 :]], dim=1))

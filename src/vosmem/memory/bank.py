@@ -94,7 +94,7 @@ class MemoryBank:
         """Forget an object and all that it remembers; the objects after it move up a row.
 
         Args:
-            row: its place among the objects, from 0 below `num_objects`.
+            row: its place among the objects, from 0; one that remembers nothing yet has nothing to forget.
         """
         for group in self._groups:
             if row < group.num_objects:
