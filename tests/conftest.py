@@ -6,7 +6,10 @@ from pathlib import Path
 import jaxtyping
 
 # Before vosmem is imported: every annotated shape is checked in every test, and only here.
-FLOORS = ("ops", "metrics", "networks", "memory", "data", "checkpoints", "visualization", "inference", "evaluation")
+FLOORS = (
+    *("ops", "metrics", "networks", "memory", "data", "checkpoints", "visualization", "inputs"),
+    *("inference", "evaluation", "segmentation"),
+)
 jaxtyping.install_import_hook([f"vosmem.{floor}" for floor in FLOORS], "beartype.beartype")
 
 import numpy as np  # noqa: E402

@@ -56,11 +56,32 @@ def test_255_beside_ids_is_void(tmp_path, mode, ids):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16"])
-def test_a_mask_of_colours_is_refused(tmp_path, mode):
+@pytest.mark.parametrize("ids", [[0, 1], [0, 3, 200], [0, 7, 255]])
+def test_ids_survive_other_modes(tmp_path, mode, ids):
+    path, labels = tmp_path / "mask.png", mask_of(ids)
+    Image.fromarray(labels).convert(mode).save(path)
+    assert np.array_equal(read_labels(path), np.where(labels == 255, 0, labels))
+
+
+def test_colours_that_say_no_id_are_refused(tmp_path):
     path = tmp_path / "colours.png"
-    Image.fromarray(mask_of([0, 1])).convert(mode).save(path)
-    with pytest.raises(InputError, match=naming("colours.png", mode)):
+    Image.new("RGB", (4, 3), (255, 200, 0)).save(path)
+    with pytest.raises(InputError, match=naming("colours.png", "colours", "save ids")):
         read_labels(path)
+
+
+def test_ids_beyond_a_byte_are_refused(tmp_path):
+    path = tmp_path / "wide.png"
+    Image.fromarray(np.full((3, 4), 300, np.uint16)).save(path)
+    with pytest.raises(InputError, match=naming("wide.png", "300", "255")):
+        read_labels(path)
+
+
+@pytest.mark.parametrize("value", [0x1234, 0xFFFF])
+def test_of_16_bits_the_upper_eight_are_seen(tmp_path, value):
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.full((3, 4), value, np.uint16)).save(path)
+    assert np.array_equal(read_image(path), np.full((3, 4, 3), value >> 8))
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])

@@ -16,8 +16,9 @@ from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask
 from vosmem.evaluation.official import frame_scorer
 from vosmem.evaluation.report import results, results_table
-from vosmem.evaluation.run import evaluate_sequence, segment_sequence
+from vosmem.evaluation.run import evaluate_sequence
 from vosmem.evaluation.submission import write_submission
+from vosmem.inference.sequences import segment_sequence
 from vosmem.metrics import region
 from vosmem.metrics.davis import score_frame
 

@@ -78,6 +78,94 @@ def test_an_empty_first_mask_is_all_background_until_an_object_comes(small_netwo
     assert (probs[1] == 1).all()
 
 
+def test_ids_are_the_callers_and_permute(small_network):
+    frames = torch.rand(3, 3, 32, 48)
+    one, two = square(at=2, side=10), square(at=18, side=12)
+    straight, swapped = (Propagator(small_network, EveryN(interval=5)) for _ in range(2))
+    for t, frame in enumerate(frames):
+        expected = straight.step(frame, one + 2 * two if t == 0 else None)
+        found = swapped.step(frame, 2 * one + two, (200, 7)) if t == 0 else swapped.step(frame)
+    assert (straight.objects, swapped.objects) == ((1, 2), (200, 7))
+    torch.testing.assert_close(found, expected[[0, 2, 1]], rtol=1e-3, atol=1e-4)
+
+
+def test_a_later_mask_names_known_and_new_objects_in_any_order(small_network):
+    frames, propagator = torch.rand(3, 3, 32, 48), Propagator(small_network, EveryN(interval=5))
+    propagator.step(frames[0], square(), (7,))
+    mask = square(at=2, side=6) + 2 * square(at=20, side=6)
+    probs = propagator.step(frames[1], mask, (3, 7))
+    assert propagator.objects == (7, 3)
+    assert (probs.argmax(dim=0)[mask == 1] == 2).all() and (probs.argmax(dim=0)[mask == 2] == 1).all()
+
+
+def test_an_object_that_is_removed_frees_its_memory_and_the_others_go_on(small_network):
+    frames = torch.rand(7, 3, 32, 48)
+    mask = square(at=2, side=10) + 2 * square(at=18, side=12)
+    propagator, whole = (Propagator(small_network, EveryN(interval=2)) for _ in range(2))
+    for t, frame in enumerate(frames[:4]):
+        for each in (propagator, whole):
+            each.step(frame, mask if t == 0 else None)
+    propagator.remove(1)
+    assert propagator.objects == (2,) and propagator.memory_bytes < whole.memory_bytes
+    left, all_of_it = next(propagator.bank.groups()), next(whole.bank.groups())
+    assert torch.equal(left.value[0], all_of_it.value[1])  # what the other one remembers is what it was
+    probs = propagator.step(frames[4])
+    assert probs.shape[0] == 2 and propagator.memory_frames == [0, 2, 3]
+    propagator.remove(2)
+    assert (propagator.step(frames[5]) == 1).all() and propagator.memory_bytes == 0
+    assert propagator.step(frames[6], square(), (2,)).shape[0] == 2 and propagator.objects == (2,)
+
+
+def test_what_was_never_memorised_leaves_no_trace(small_network):
+    frames, propagator, other = torch.rand(3, 3, 32, 48), *(Propagator(small_network, EveryN(interval=5)) for _ in "ab")
+    propagator.step(frames[0], square(at=2, side=10) + 2 * square(at=18, side=12))
+    propagator.remove(1)
+    other.step(frames[0], square(at=18, side=12), (2,))
+    for frame in frames[1:]:
+        torch.testing.assert_close(propagator.step(frame), other.step(frame))
+
+
+def test_the_object_of_the_last_frame_can_be_removed_before_it_is_memorised(small_network):
+    frames, propagator = torch.rand(3, 3, 32, 48), Propagator(small_network, EveryN(interval=5))
+    propagator.step(frames[0], square(at=2, side=8))
+    propagator.step(frames[1], 2 * square(at=18))
+    propagator.remove(2)
+    assert propagator.step(frames[2]).shape[0] == 2 and propagator.objects == (1,)
+    with pytest.raises(InputError, match="object 2 is not followed"):
+        propagator.remove(2)
+
+
+def test_what_was_removed_comes_back_by_its_pixels_alone(small_network):
+    frames, propagator = torch.rand(3, 3, 32, 48), Propagator(small_network, EveryN(interval=5))
+    propagator.step(frames[0], square(at=2, side=8) + 2 * square(at=18))
+    propagator.remove(1)
+    propagator.step(frames[1], 3 * square(at=18))
+    assert propagator.objects == (2, 3)
+    propagator.step(frames[2], square(at=18))
+    assert propagator.objects == (2, 3, 1)
+
+
+def test_a_cap_holds_the_memory_constant(small_network):
+    propagator = Propagator(small_network, EveryN(interval=1, max_frames=3))
+    sizes = set()
+    for t in range(12):
+        propagator.step(torch.rand(3, 32, 48), square() if t == 0 else None)
+        if t >= 4:
+            sizes.add(propagator.memory_bytes)
+    assert len(sizes) == 1 and len(propagator.memory_frames) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "objects", "match"),
+    [(2, (5,), "holds label 2"), (-1, None, "holds label -1"), (1, (0,), "1 or above"), (2, (4, 4), "each once")],
+)
+def test_bad_ids_change_nothing(small_network, labels, objects, match):
+    propagator = Propagator(small_network, EveryN(interval=5))
+    with pytest.raises(InputError, match=match):
+        propagator.step(torch.rand(3, 32, 48), labels * square().long(), objects)
+    assert propagator.objects == ()
+
+
 @pytest.mark.parametrize(
     ("mask", "match"),
     [

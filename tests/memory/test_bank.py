@@ -45,6 +45,35 @@ def test_bytes():
     assert bank.nbytes() == 2 * (2 + 4) * 3 * 4
 
 
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_an_object_that_is_removed_takes_its_bytes_along(row):
+    def rows(*values):
+        part = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1, 1, 1)
+        return Memory(part, part.expand(-1, 2, -1, -1, -1))
+
+    bank = MemoryBank()
+    bank.add(0, rows(10), keep=True)
+    bank.add(3, rows(11, 20, 30), keep=True)
+    bank.remove(row)
+    bank.add(4, rows(*[12, 21, 31][:row], *[12, 21, 31][row + 1 :]), keep=False)
+    memories = [[10, 11, 12], [20, 21], [30, 31]]
+    del memories[row]
+    found = [values.flatten().tolist() for memory in bank.groups() for values in memory.key]
+    assert found == memories and bank.num_objects == 2
+    bank.remove(0)
+    bank.remove(0)
+    assert bank.nbytes() == 0 and bank.frames == []
+
+
+def test_keys_that_objects_share_outlive_one_of_them():
+    key = torch.rand(1, 2, 1, 1, 3).expand(3, -1, -1, -1, -1)
+    bank = MemoryBank()
+    bank.add(0, Memory(key, torch.rand(3, 4, 1, 1, 3)), keep=True)
+    bank.remove(1)
+    (memory,) = bank.groups()
+    assert torch.equal(memory.key, key[:2]) and bank.nbytes() == (2 + 2 * 4) * 3 * 4
+
+
 def filled(frames, num_objects=1, **limits):
     """A bank after that many kept frames, the first pinned; a frame of an object takes 72 bytes."""
     bank = MemoryBank(**limits)

@@ -18,7 +18,8 @@ from vosmem.errors import InputError
 from vosmem.evaluation.finished import FinishedSequences
 from vosmem.evaluation.official import frame_scorer
 from vosmem.evaluation.report import results, write_results
-from vosmem.evaluation.run import Method, SegmentedFrame, SequenceRun, evaluate_sequence
+from vosmem.evaluation.run import SequenceRun, evaluate_sequence
+from vosmem.inference.sequences import Method, SegmentedFrame
 from vosmem.evaluation.submission import write_submission
 from vosmem.inference.engine import Engine
 from vosmem.inference.writer import write_labels, write_probabilities

@@ -4,31 +4,34 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
+from vosmem.data.decoding import load_picture, read_header
+from vosmem.data.mask_files import OTHER_COLOURS, VOID, read_mask
 from vosmem.errors import InputError
 
-VOID = 255
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    """Read a picture as RGB bytes.
+    """Read a picture as RGB bytes; of 16 bits the upper eight.
 
     Raises:
-        InputError: the file is missing or cannot be decoded to the end.
+        InputError: the file is missing, cannot be decoded to the end, or holds fractional numbers.
     """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"image {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
+    image = load_picture(path)
+    if image.mode == "F":
+        raise InputError(f"image {str(path)!r} holds fractional numbers: save it with 8 bits a channel")
+    if image.mode.startswith("I"):
+        grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    return np.asarray(image.convert("RGB"))
 
 
 def read_labels(path: Path, void_is_object: bool | None = None) -> UInt8[np.ndarray, "H W"]:
     """Read a mask as object ids; 0 is background.
 
-    Palette and grey pictures carry ids as they are. One-bit masks hold one object, id 1.
+    Palette and grey pictures carry ids as they are, colours of the DAVIS palette theirs. One-bit masks hold one
+    object, id 1.
 
     Args:
         path: the picture.
@@ -36,17 +39,14 @@ def read_labels(path: Path, void_is_object: bool | None = None) -> UInt8[np.ndar
             only value beside 0 (saliency sets, DAVIS-2016).
 
     Raises:
-        InputError: the file is missing, cannot be decoded, or is a colour picture.
+        InputError: the file is missing, cannot be decoded, has ids above 255, or colours that say no id.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("1", "L", "P"):
-                raise InputError(
-                    f"mask {str(path)!r} has mode {image.mode}: save it as palette or 8-bit grey PNG of ids"
-                )
-            labels = np.array(image.convert("L") if image.mode == "1" else image, dtype=np.uint8)
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"mask {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
+    mask = read_mask(path, max_objects=None)
+    if mask.kind == OTHER_COLOURS:
+        raise InputError(f"mask {str(path)!r} holds colours that say no id: save ids, or the colours of DAVIS")
+    if mask.ids.max() > VOID:
+        raise InputError(f"mask {str(path)!r} holds id {mask.ids.max()}: use ids up to {VOID}")
+    labels = mask.ids.astype(np.uint8)
     if void_is_object is None:
         void_is_object = not np.any((labels > 0) & (labels < VOID))
     labels[labels == VOID] = int(void_is_object)
@@ -62,14 +62,8 @@ def read_silhouette(path: Path) -> UInt8[np.ndarray, "H W"]:
     Raises:
         InputError: the file is missing or cannot be decoded.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith("I"):
-                grey = np.asarray(image)
-            else:
-                grey = np.asarray(image if image.mode == "P" else image.convert("L"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"mask {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
+    image = load_picture(path, "mask")
+    grey = np.asarray(image if image.mode == "P" or image.mode.startswith("I") else image.convert("L"))
     most = int(grey.max())
     return (2 * grey.astype(np.int64) >= most).astype(np.uint8) if most else np.zeros(grey.shape, np.uint8)
 
@@ -80,23 +74,10 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         InputError: the file is missing or no picture.
     """
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"image {str(path)!r} cannot be read ({_reason(error)}): replace the file") from error
+    header = read_header(path)
+    return header.width, header.height
 
 
 def is_image(path: Path) -> bool:
     """Whether a folder's entry counts as a picture; hidden files never do."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
-def _reason(error: Exception) -> str:
-    return (
-        "missing"
-        if isinstance(error, FileNotFoundError)
-        else str(error).splitlines()[0]
-        if str(error)
-        else type(error).__name__
-    )

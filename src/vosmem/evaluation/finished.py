@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from vosmem.errors import InputError
 from vosmem.evaluation.run import SequenceRun
+from vosmem.files import write_text
 from vosmem.metrics.davis import ObjectScore
 
 
@@ -36,7 +36,7 @@ class FinishedSequences:
                 f"another folder, or move that one away"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        _write(note, described)
+        write_text(note, described)
 
     def load(self, name: str) -> SequenceRun | None:
         """The run of a sequence, or None if it is not done."""
@@ -46,7 +46,7 @@ class FinishedSequences:
     def save(self, name: str, run: SequenceRun) -> None:
         """Note a sequence as done."""
         scores = [{**score._asdict(), "j": score.j.tolist(), "f": score.f.tolist()} for score in run.scores]
-        _write(self._path(name), json.dumps({**asdict(run), "scores": scores}) + "\n")
+        write_text(self._path(name), json.dumps({**asdict(run), "scores": scores}) + "\n")
 
     def _path(self, name: str) -> Path:
         # Names come from folders of any kind; the digest keeps two of them apart that differ in odd characters alone.
@@ -77,9 +77,3 @@ def _read(path: Path) -> SequenceRun:
         return SequenceRun(scores, **content)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{str(path)!r} is damaged: delete it, and the sequence will be done again") from error
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)

@@ -29,13 +29,31 @@ class Ensemble:
         """Bytes that all of them remember."""
         return sum(member.memory_bytes for member in self.members)
 
+    @property
+    def memory_frames(self) -> list[int]:
+        """As of `Propagator`; all remember the same frames unless a budget makes larger ones forget."""
+        return self.members[0].memory_frames
+
+    @property
+    def objects(self) -> tuple[int, ...]:
+        """As of `Propagator`."""
+        return self.members[0].objects
+
+    def remove(self, object_id: int) -> None:
+        """As `Propagator.remove`."""
+        for member in self.members:
+            member.remove(object_id)
+
     def step(
-        self, frame: Float[Tensor, "3 H W"], mask: Shaped[Tensor, "H_mask W_mask"] | None = None
+        self,
+        frame: Float[Tensor, "3 H W"],
+        mask: Shaped[Tensor, "H_mask W_mask"] | None = None,
+        objects: Sequence[int] | None = None,
     ) -> Float[Tensor, "K1 H W"]:
         """As `Propagator.step`."""
         total: Tensor | None = None
         for member, flipped in zip(self.members, self.flipped, strict=True):
-            probs = member.step(_turned(frame, flipped), None if mask is None else _turned(mask, flipped))
+            probs = member.step(_turned(frame, flipped), None if mask is None else _turned(mask, flipped), objects)
             probs = _turned(probs, flipped)
             total = probs if total is None else total + probs
         assert total is not None  # there is at least one

@@ -1,10 +1,11 @@
 """Propagation: given masks for some frames, find the objects in all frames that follow."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Integer, Shaped
+from jaxtyping import Float, Int64, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
@@ -70,6 +71,13 @@ class Propagator:
         self.bank = policy.make_bank()
         self._frame_index = -1
         self._last: _Frame | None = None
+        self._objects: list[int] = []
+        self._highest_id = 0
+
+    @property
+    def objects(self) -> tuple[int, ...]:
+        """Ids of the objects that are followed, in the order of the rows after background."""
+        return tuple(self._objects)
 
     @property
     def memory_frames(self) -> list[int]:
@@ -83,7 +91,10 @@ class Propagator:
 
     @torch.inference_mode()
     def step(
-        self, frame: Float[Tensor, "3 H W"], mask: Shaped[Tensor, "H_mask W_mask"] | None = None
+        self,
+        frame: Float[Tensor, "3 H W"],
+        mask: Shaped[Tensor, "H_mask W_mask"] | None = None,
+        objects: Sequence[int] | None = None,
     ) -> Float[Tensor, "K1 H W"]:
         """Segment the next frame.
 
@@ -91,14 +102,19 @@ class Propagator:
             frame: RGB in [0, 1], any size, the same for the whole video.
             mask: labels 0..K where the user gives them (always for the first frame). Its objects' pixels overwrite
                 the estimate; labels above the highest known so far are new objects.
+            objects: ids of the labels 1, 2, ... of this mask, in this order; those that are not known yet are new
+                objects. By default label k is object k.
 
         Returns:
-            probabilities of background and objects; in [0, 1], summing to 1.
+            probabilities of background and `self.objects`; in [0, 1], summing to 1.
 
         Raises:
-            InputError: the first frame has no mask, sizes differ, or the mask's type is not integer.
+            InputError: the first frame has no mask, sizes differ, the mask's type is not integer, it holds a label
+                that `objects` has no id for, or an id stands there twice or is below 1.
         """
         self._check(frame, mask)
+        if mask is not None:
+            mask = self._rows(mask.to(frame.device), objects)
         self._frame_index += 1
         small = self._fit(frame)
         padding = padding_to_stride(small.shape[-2], small.shape[-1])
@@ -108,14 +124,44 @@ class Propagator:
         probs = small.new_ones(1, *small.shape[-2:]) if query is None else self._estimate(query, padding)
         full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
         if mask is not None:
-            mask = mask.to(frame.device)
-            full = overwrite(full, mask)
-            probs = overwrite(
-                probs, _resize_labels(mask, (small.shape[-2], small.shape[-1])), num_objects=full.shape[0] - 1
-            )
+            full = overwrite(full, mask, len(self._objects))
+            small_mask = _resize_labels(mask, (small.shape[-2], small.shape[-1]))
+            probs = overwrite(probs, small_mask, len(self._objects))
         # The masks are padded anew: in the border no object is, whatever the network saw there.
         self._last = _Frame(padded, pad(probs[1:], padding)[None], mask is not None, query)
         return full
+
+    def remove(self, object_id: int) -> None:
+        """Follow an object no longer and free what is remembered of it; the other objects go on.
+
+        Its id can come back with a later mask, as a new object.
+
+        Raises:
+            InputError: the id is not followed.
+        """
+        if object_id not in self._objects:
+            raise InputError(f"object {object_id} is not followed: the objects are {list(self._objects)}")
+        row = self._objects.index(object_id)
+        self.bank.remove(row)
+        assert self._last is not None  # it has been in a mask
+        masks = self._last.masks
+        self._last = self._last._replace(masks=torch.cat([masks[:, :row], masks[:, row + 1 :]], dim=1))
+        del self._objects[row]
+
+    def _rows(self, mask: Integer[Tensor, "H W"], objects: Sequence[int] | None) -> Int64[Tensor, "H W"]:
+        """Labels of the mask as rows of the probabilities; objects that are new get theirs."""
+        present = torch.unique(mask).tolist()
+        if objects is None:
+            objects = range(1, max(present) + 1)
+            # An empty label below a new one is an object that is not seen yet, unless it was removed.
+            new = [k for k in objects if k not in self._objects and (k > self._highest_id or k in present)]
+        else:
+            new = [object_id for object_id in objects if object_id not in self._objects]
+        _check_ids(present, objects)
+        self._objects += new
+        self._highest_id = max([self._highest_id, *new])
+        rows = [0, *(self._objects.index(k) + 1 if k in self._objects else 0 for k in objects)]
+        return torch.tensor(rows, device=mask.device)[mask.long()]
 
     def _check(self, frame: Tensor, mask: Tensor | None) -> None:
         if mask is None and self._last is None:
@@ -139,7 +185,7 @@ class Propagator:
 
     def _remember_last(self) -> None:
         """Memorise the frame before, now that something will read it (or it is to stay)."""
-        if self._last is None:
+        if self._last is None or not self._objects:
             return
         keep = self.policy.keeps(self._frame_index - 1, self._last.mask_given)
         if keep or self.policy.reads_previous:
@@ -149,6 +195,14 @@ class Propagator:
     def _estimate(self, query: Query, padding: Padding) -> Float[Tensor, "K1 H W"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
         return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
+
+
+def _check_ids(present: Sequence[int], objects: Sequence[int]) -> None:
+    if min(present) < 0 or max(present) > len(objects):
+        label = min(present) if min(present) < 0 else max(present)
+        raise InputError(f"mask holds label {label}: give labels from 0 to {len(objects)}, as many as there are ids")
+    if len(set(objects)) < len(objects) or min(objects, default=1) < 1:
+        raise InputError(f"ids of the objects are {list(objects)}: give each once, 1 or above")
 
 
 def _resize(probs: Float[Tensor, "K1 h w"], size: tuple[int, int]) -> Float[Tensor, "K1 H W"]:

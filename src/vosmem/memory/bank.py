@@ -90,6 +90,19 @@ class MemoryBank:
             start = rows.stop
         self._temporary = None if keep else frame_index
 
+    def remove(self, row: int) -> None:
+        """Forget an object and all that it remembers; the objects after it move up a row.
+
+        Args:
+            row: its place among the objects, from 0; one that remembers nothing yet has nothing to forget.
+        """
+        for group in self._groups:
+            if row < group.num_objects:
+                group.remove(row)
+                break
+            row -= group.num_objects
+        self._groups = [group for group in self._groups if group.num_objects]
+
     def groups(self) -> Iterator[Memory]:
         """What each group of objects remembers, in the order of the objects; T differs between groups."""
         return (group.memory() for group in self._groups)
@@ -167,6 +180,13 @@ class _Group:
             self.frames[place] = self.frames[last]
         self.frames.pop()
 
+    def remove(self, row: int) -> None:
+        """Forget an object; keys that all objects share stay."""
+        self._buffers = [
+            _without(buffer, row) if len(buffer) == self.num_objects else buffer for buffer in self._buffers
+        ]
+        self.num_objects -= 1
+
     def memory(self) -> Memory:
         key, value = (buffer[:, : len(self.frames)].permute(0, 4, 1, 2, 3) for buffer in self._buffers)
         return Memory(key.expand(self.num_objects, *key.shape[1:]), value)
@@ -195,6 +215,10 @@ class _Group:
 def _distinct(keys: Float[Tensor, "O Ck T h w"]) -> Float[Tensor, "P Ck T h w"]:
     """Of rows that are one tensor, expanded, the first alone."""
     return keys[:1] if len(keys) > 1 and keys.stride(0) == 0 else keys
+
+
+def _without(buffer: Float[Tensor, "O T h w C"], row: int) -> Float[Tensor, "O2 T h w C"]:
+    return torch.cat([buffer[:row], buffer[row + 1 :]])
 
 
 def _cast(part: Float[Tensor, "O C T h w"], dtype: torch.dtype) -> Float[Tensor, "O C T h w"]:

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Integer, UInt8
+from jaxtyping import Bool, Float, Int, Integer, UInt8, UInt16
 from torch import Tensor
+
+from vosmem.errors import InputError
+
+MOST_OBJECTS = 254  # slots are bytes, 0 is background, and 255 is left for void
 
 
 def one_hot(labels: Integer[Tensor, "B H W"], num_slots: int) -> Float[Tensor, "B K H W"]:
@@ -61,18 +65,39 @@ def overwrite(
     return torch.where(labels > 0, torch.cat([probs.new_zeros(1, *labels.shape), given]), probs)
 
 
-def ids_to_slots(ids: UInt8[np.ndarray, "H W"], object_ids: Sequence[int]) -> UInt8[np.ndarray, "H W"]:
+def ids_to_slots(
+    ids: UInt8[np.ndarray, "H W"] | UInt16[np.ndarray, "H W"], object_ids: Sequence[int]
+) -> UInt8[np.ndarray, "H W"]:
     """Ids as they stand on disk to slots 1..K in the order of `object_ids`; other ids become background.
+
+    Raises:
+        InputError: there are more than 254 objects.
 
     Example:
         >>> ids_to_slots(np.array([[0, 3, 200, 7]], np.uint8), (3, 200)).tolist()
         [[0, 1, 2, 0]]
     """
-    table = np.zeros(256, np.uint8)
-    table[list(object_ids)] = np.arange(1, len(object_ids) + 1)
+    if len(object_ids) > MOST_OBJECTS:
+        raise InputError(f"{len(object_ids)} objects are too many: a video can have {MOST_OBJECTS}")
+    table = np.zeros(np.iinfo(ids.dtype).max + 1, np.uint8)
+    for slot, number in enumerate(object_ids, start=1):
+        if number < len(table):
+            table[number] = slot
     return table[ids]
 
 
-def slots_to_ids(slots: UInt8[np.ndarray, "H W"], object_ids: Sequence[int]) -> UInt8[np.ndarray, "H W"]:
+def slots_to_ids(
+    slots: UInt8[np.ndarray, "H W"], object_ids: Sequence[int]
+) -> UInt8[np.ndarray, "H W"] | UInt16[np.ndarray, "H W"]:
     """Slots back to the ids of the disk; the inverse of `ids_to_slots` on the ids listed."""
-    return np.array([0, *object_ids], np.uint8)[slots]
+    return np.array([0, *object_ids], id_type(object_ids))[slots]
+
+
+def id_type(object_ids: Sequence[int]) -> type[np.uint8] | type[np.uint16]:
+    """What holds all ids of a video: bytes, or 16 bits if one is above 255.
+
+    Example:
+        >>> id_type((1, 300)).__name__
+        'uint16'
+    """
+    return np.uint16 if max(object_ids, default=0) > np.iinfo(np.uint8).max else np.uint8

@@ -16,8 +16,9 @@ from vosmem.data.datamodules import ClipData
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask
-from vosmem.evaluation.run import evaluate_sequence, segment_sequence
+from vosmem.evaluation.run import evaluate_sequence
 from vosmem.inference.propagation import Propagator
+from vosmem.inference.sequences import segment_sequence
 from vosmem.metrics.davis import summarize
 from vosmem.training.calibration import Calibration, calibrate
 from vosmem.training.modules import PretrainModule

@@ -10,7 +10,8 @@ from jaxtyping import UInt8
 from pytorch_lightning.loggers import WandbLogger
 
 from vosmem.data.videos import VideoSequence
-from vosmem.evaluation.run import SegmentedFrame, SequenceRun
+from vosmem.evaluation.run import SequenceRun
+from vosmem.inference.sequences import SegmentedFrame
 from vosmem.metrics.davis import summarize
 from vosmem.training.modules import PretrainModule
 from vosmem.visualization.overlay import overlay

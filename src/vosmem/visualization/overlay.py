@@ -28,13 +28,17 @@ def overlay(
         labels: 0 background, k gets colour k.
         alpha: strength of the tint in [0, 1].
     """
-    out = frame.astype(np.float32)
+    out = frame.copy()
+    left, top, width, height = cv2.boundingRect((labels > 0).astype(np.uint8))
+    # One pixel more on each side, so that the outline sees what is beside the objects.
+    box = slice(max(0, top - 1), top + height + 1), slice(max(0, left - 1), left + width + 1)
+    labels, part = np.ascontiguousarray(labels[box]), out[box]
     inside = labels > 0
-    colours = COLOURS[(labels.astype(int) - 1) % len(COLOURS)]
-    out[inside] = (1 - alpha) * out[inside] + alpha * colours[inside]
+    colours = COLOURS[(labels[inside].astype(int) - 1) % len(COLOURS)]
+    part[inside] = ((1 - alpha) * part[inside].astype(np.float32) + alpha * colours).astype(np.uint8)
     grown = cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    out[grown & inside] = colours[grown & inside]
-    return out.astype(np.uint8)
+    part[grown & inside] = colours[grown[inside]]
+    return out
 
 
 def overlay_strip(

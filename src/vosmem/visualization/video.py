@@ -1,36 +1,77 @@
 """Writing video that browsers play."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
 
 import av
 import numpy as np
 from jaxtyping import UInt8
 
+from vosmem.files import replacing
+
 CODEC = "libx264"
 OPTIONS = {"crf": "20", "preset": "veryfast"}
 
 
-def write_video(frames: Iterable[UInt8[np.ndarray, "H W 3"]], path: Path, frames_per_second: Fraction | int) -> Path:
-    """Write an H.264 mp4 that starts to play before it is loaded.
+class VideoWriter:
+    """Writes an H.264 mp4 frame by frame, one that starts to play before it is loaded; a context manager.
+
+    The file is there, whole, when the context is left without an error, and not before. Without a frame there is none.
 
     Args:
-        frames: RGB bytes, all of one size; at least one. Odd sizes lose a row or a column, since 4:2:0 colour has none.
         path: the mp4 to write; its folder is made.
         frames_per_second: the rate.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream: av.VideoStream | None = None
+
+    def __init__(self, path: Path, frames_per_second: Fraction | int):
+        self.path, self.frames_per_second = path, frames_per_second
+        self._open = ExitStack()
+        self._container: av.container.OutputContainer | None = None
+        self._stream: av.VideoStream | None = None
+
+    def add(self, frame: UInt8[np.ndarray, "H W 3"]) -> None:
+        """Append a frame: RGB bytes, of one size in a video. Odd sizes get their last row or column twice."""
+        padding = ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0))  # 4:2:0 colour has no odd sizes
+        even = np.ascontiguousarray(np.pad(frame, padding, mode="edge") if any(map(any, padding)) else frame)
+        if self._container is None or self._stream is None:
+            self._container, self._stream = self._start(even)
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+
+    def _start(self, frame: UInt8[np.ndarray, "H W 3"]) -> tuple[av.container.OutputContainer, av.VideoStream]:
+        partial = self._open.enter_context(replacing(self.path))
+        container = self._open.enter_context(
+            av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"})
+        )
+        stream = container.add_stream(CODEC, rate=self.frames_per_second, options=OPTIONS)
+        assert isinstance(stream, av.VideoStream)  # by the codec
+        stream.height, stream.width, stream.pix_fmt = *frame.shape[:2], "yuv420p"
+        return container, stream
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._open.__exit__(kind, error, trace)  # drops what was written
+        elif self._container is not None and self._stream is not None:
+            with self._open:
+                self._container.mux(self._stream.encode(None))
+
+
+def write_video(frames: Iterable[UInt8[np.ndarray, "H W 3"]], path: Path, frames_per_second: Fraction | int) -> Path:
+    """Write an H.264 mp4, as `VideoWriter` does.
+
+    Args:
+        frames: RGB bytes, all of one size; at least one.
+        path: the mp4 to write.
+        frames_per_second: the rate.
+    """
+    with VideoWriter(path, frames_per_second) as video:
         for frame in frames:
-            even = np.ascontiguousarray(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])
-            if stream is None:
-                added = container.add_stream(CODEC, rate=frames_per_second, options=OPTIONS)
-                assert isinstance(added, av.VideoStream)  # by the codec
-                stream = added
-                stream.height, stream.width, stream.pix_fmt = *even.shape[:2], "yuv420p"
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-        if stream is not None:
-            container.mux(stream.encode(None))
+            video.add(frame)
     return path

@@ -1,0 +1,170 @@
+"""`vosmem segment` and `vosmem.load`: a network that is ready to segment, and users' videos through it."""
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vosmem.build.common import compose, load_network, make, pick_device
+from vosmem.checkpoints import file_hash
+from vosmem.errors import InputError
+from vosmem.inference.engine import Engine
+from vosmem.inference.streaming import Segmenter
+from vosmem.inference.writer import write_labels
+from vosmem.inputs.box import mask_from_box
+from vosmem.inputs.open import VideoInput, open_videos
+from vosmem.inputs.scan import frame_place
+from vosmem.memory.policy import MemoryPolicy
+from vosmem.ops.attention import Reading
+from vosmem.segmentation.options import SegmentOptions
+from vosmem.segmentation.video import Progress, VideoResult, segment_video
+
+BOX_MASK = "mask_from_box.png"
+OnProgress = Callable[[str, Progress], None]
+
+
+def find_weights(weights: str | os.PathLike[str] | None, model: str | None) -> Path:
+    """The checkpoint to load: a file, or what comes with the package under a name.
+
+    Raises:
+        InputError: no file is given, or a name that no weights come under.
+    """
+    if model is not None:
+        raise InputError(f"no weights come with this version, so none are called {model!r}: give a checkpoint file")
+    if weights is None:
+        raise InputError("no weights are given and none come with this version: give a checkpoint file")
+    return Path(weights)
+
+
+def load_segmenter(
+    weights: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    top_k: int | None = None,
+) -> Segmenter:
+    """Load a network and make it ready.
+
+    Args:
+        weights: checkpoint of a training run, or the published STM weights.
+        model: name of weights that come with the package.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        precision: `fp32`, `bf16` or `fp16`.
+        top_k: as of `Reading`.
+
+    Raises:
+        InputError: there are no such weights, they cannot be read, or the device is absent or has no use for the
+            precision.
+    """
+    engine = Engine(pick_device(device), precision, reading=Reading(top_k=top_k))
+    return Segmenter(load_network(find_weights(weights, model)), engine)
+
+
+def segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, VideoResult | InputError]]:
+    """Everything `vosmem segment` does.
+
+    Args:
+        options: of the command line, as `cli/segment.py` names them.
+        on_progress: is told of every frame, by the video's name.
+
+    Yields:
+        the name of each video, and what came of it; of several videos one that fails does not stop the others.
+
+    Raises:
+        InputError: the only video cannot be segmented, nothing can be done with the options, or a result cannot be
+            written.
+    """
+    try:
+        yield from _segment(options, on_progress)
+    except OSError as error:
+        where = error.filename or options.output
+        raise InputError(
+            f"{str(where)!r} cannot be written ({error.strerror or error}): free some space, or name another --output"
+        ) from error
+
+
+def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, VideoResult | InputError]]:
+    policy = _policy(options)
+    mask, start = (options.mask, options.start) if options.box is None else _boxed(options)
+    found = open_videos(options.input, mask, start=start, max_objects=options.max_objects, clean=options.clean_masks)
+    weights = find_weights(options.weights, options.model)
+    segmenter = load_segmenter(weights, None, options.device, options.precision, options.top_k)
+    make_method = partial(segmenter.propagator, policy, options.size, options.flip)
+    make_method()  # says so at once if it cannot be made
+    about, noted = _about(options, policy, weights, segmenter), {"source": str(options.input), "weights": str(weights)}
+    written = _written(options)
+
+    def run(video: VideoInput) -> VideoResult:
+        folder = options.output if len(found) == 1 else options.output / video.name
+        tell = partial(on_progress, video.name)
+        with segmenter.context():
+            return segment_video(
+                video.open(), make_method, segmenter.engine.device, folder, written, about, noted, tell
+            )
+
+    if len(found) == 1:
+        yield found[0].name, run(found[0])
+        return
+    for video in found:
+        try:
+            outcome: VideoResult | InputError = run(video)
+        except InputError as error:
+            outcome = error
+        yield video.name, outcome
+
+
+def _policy(options: Namespace) -> MemoryPolicy:
+    """The memory policy of the config group's name; its defaults stand there alone."""
+    if options.interval is not None and options.memory != "every_n":
+        raise InputError(f"--interval belongs to --memory every_n, not to {options.memory}: leave it out")
+    limits = {"max_frames": options.max_frames, "budget_mb": options.memory_budget, "interval": options.interval}
+    overrides = [f"memory.{key}={value}" for key, value in limits.items() if value is not None]
+    policy: MemoryPolicy = make(compose("evaluate", f"memory={options.memory}", *overrides).memory)
+    return policy
+
+
+def _boxed(options: Namespace) -> tuple[Path, int]:
+    """The mask that GrabCut makes of the box, beside the results, and its frame."""
+    if options.mask is not None:
+        raise InputError("--box and --mask are both given: give one of them")
+    found = open_videos(options.input, None)
+    if len(found) > 1:
+        raise InputError(f"--box is given for {len(found)} videos: give one video, or masks")
+    frames = found[0].open_frames()
+    t = frame_place(frames.frame_names, 0 if options.start is None else options.start)
+    path: Path = options.output / BOX_MASK
+    frame = np.ascontiguousarray(frames.frame(t).permute(1, 2, 0).numpy())
+    write_labels(path, mask_from_box(frame, options.box))
+    return path, t
+
+
+def _about(options: Namespace, policy: MemoryPolicy, weights: Path, segmenter: Segmenter) -> dict[str, Any]:
+    """What results depend on beside the video."""
+    engine = segmenter.engine
+    return {
+        "network": {"class": type(segmenter.network).__name__, "sha256": file_hash(weights)},
+        "memory": {"policy": options.memory, **asdict(policy)},
+        "inference": {
+            "short_side": options.size,
+            "flip": options.flip,
+            "top_k": options.top_k,
+            "precision": engine.precision,
+            "device": str(engine.device),
+        },
+    }
+
+
+def _written(options: Namespace) -> SegmentOptions:
+    return SegmentOptions(
+        direction=options.direction,
+        soft_masks=options.soft_masks,
+        per_object=options.per_object,
+        rle=options.rle,
+        overlay=not options.no_overlay,
+        report=not options.no_report,
+    )

@@ -1,0 +1,140 @@
+"""`vosmem doctor`."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vosmem.errors import InputError
+from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
+from vosmem.inputs.estimate import memory_bytes
+from vosmem.inputs.wording import counted
+
+MODELS = ("stm_r18", "remn_r18")
+SHOWN = 12
+
+
+def run(arguments: list[str]) -> None:
+    """Report on an input; exits with 1 where a run would fail."""
+    parser = argparse.ArgumentParser(
+        prog="vosmem doctor",
+        description="Say what a video and its masks are, what is wrong with them, and what a run would write.",
+        epilog="exit status: 0 if a run would go through, 1 if it would fail. No network is loaded.",
+    )
+    parser.add_argument("input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set")
+    add_mask_options(parser)
+    parser.add_argument("--thorough", action="store_true", help="decode every frame, not its header alone")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON, too")
+    options = parser.parse_args(arguments)
+
+    diagnosis = inspect(
+        options.input,
+        options.mask,
+        start=options.start,
+        max_objects=options.max_objects,
+        clean=options.clean_masks,
+        thorough=options.thorough,
+    )
+    console = Console(soft_wrap=True, highlight=False)
+    for video in diagnosis.videos:
+        _print_video(console, video, alone=len(diagnosis.videos) == 1)
+    _print_end(console, diagnosis)
+    if options.json is not None:
+        _write(options.json, json.dumps(diagnosis.as_json(), indent=1) + "\n")
+    sys.exit(0 if diagnosis.works else 1)
+
+
+def add_mask_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which masks are given and how they are read."""
+    parser.add_argument(
+        "--mask", type=Path, metavar="MASK", help="a picture, a COCO or LabelMe JSON, a folder of either"
+    )
+    parser.add_argument("--start", metavar="N", help="frame of the only mask: its number from 0 up, or its name")
+    parser.add_argument(
+        "--max-objects", type=int, default=50, metavar="N", help="more objects are a mistake (default: 50)"
+    )
+    parser.add_argument(
+        "--clean-masks", action="store_true", help="take away what anti-aliasing leaves at the edges of masks"
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be written ({error.strerror}): name another file") from error
+
+
+def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:
+    console.print(f"[bold]{escape(video.name)}[/bold]  {escape(video.source)}")
+    if video.num_frames:
+        width, height = video.size
+        rate = "" if video.rate is None else f", {video.rate:.4g} frames/s"
+        ends = f"{video.first} ... {video.last}" if video.num_frames > 1 else video.first
+        console.print(f"  frames   {video.num_frames} of {width}x{height}{rate}: {escape(ends)}")
+    if video.masks:
+        kinds = sorted({record.kind for record in video.records})
+        console.print(
+            f"  masks    {len(video.records)} in {escape(video.masks)} ({', '.join(kinds) or 'none readable'})"
+        )
+    if video.given_at:
+        console.print(_objects(video))
+        used = video.masks_used
+        more = f" ... ({len(used)} in all)" if len(used) > SHOWN else ""
+        console.print(f"  used     {escape(', '.join(used[:SHOWN]))}{more}")
+        folder = "OUT" if alone else f"OUT/{video.name}"
+        mode = "16-bit grey" if video.wide_ids else "palette"
+        files = f"{mode}, {counted(video.num_frames, 'file')}"
+        console.print(f"  writes   {escape(folder)}/masks/{escape(video.first)}.png ... ({files})")
+        console.print(f"  memory   {_memory(video)} of keys and values at full size, every 5th frame kept")
+    for note in video.notes:
+        console.print(f"  [yellow]note[/yellow]     {escape(note)}")
+    for problem in video.problems:
+        console.print(f"  [red]problem[/red]  {escape(problem)}")
+
+
+def _objects(video: VideoDiagnosis) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("", "object", "first given at", "pixels there", "masks"):
+        table.add_column(column, justify="left" if column in ("", "first given at") else "right")
+    areas = {record.t: record.areas for record in video.records}
+    for row, (number, t) in enumerate(list(video.given_at.items())[:SHOWN]):
+        holding = sum(number in record.areas for record in video.records)
+        table.add_row("  objects" if row == 0 else "", str(number), f"frame {t}", str(areas[t][number]), str(holding))
+    if len(video.given_at) > SHOWN:
+        table.add_row("", "...", f"{len(video.given_at)} in all")
+    return table
+
+
+def _memory(video: VideoDiagnosis) -> str:
+    from vosmem.build.common import compose
+
+    said = []
+    for name in MODELS:
+        model = compose("train", f"model={name}", "memory=every_n").model
+        needed = memory_bytes(
+            video.size,
+            video.num_frames,
+            len(video.given_at),
+            5,
+            key_channels=model.key_channels,
+            value_channels=model.value_channels,
+            shared_keys=model._target_.endswith("REMN"),
+        )
+        said.append(f"{needed / 2**20:.0f} MB ({name})")
+    return ", ".join(said)
+
+
+def _print_end(console: Console, diagnosis: Diagnosis) -> None:
+    for problem in diagnosis.problems:
+        console.print(f"[red]problem[/red]  {escape(problem)}")
+    broken = sum(bool(video.problems) for video in diagnosis.videos)
+    if diagnosis.works:
+        console.print(f"[green]a run would go through[/green] ({counted(len(diagnosis.videos), 'video')})")
+    elif diagnosis.videos:
+        console.print(f"[red]a run would fail[/red] for {broken} of {counted(len(diagnosis.videos), 'video')}")

@@ -1,0 +1,175 @@
+"""`vosmem segment`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+if TYPE_CHECKING:
+    from vosmem.segmentation.video import Progress, VideoResult
+
+EXAMPLES = """examples:
+  vosmem segment video.mp4 --mask first.png --weights last.ckpt --output out
+  vosmem segment frames/ --box 120,80,300,260 --weights last.ckpt --output out
+  vosmem segment DAVIS/ --weights last.ckpt --output out --direction both"""
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def run(arguments: list[str]) -> None:
+    """Segment a user's videos; exits with 1 if one of several could not be done."""
+    options = _parser().parse_args(arguments)
+    console = Console(soft_wrap=True, highlight=False)
+
+    from vosmem.build.segmentation import segment
+
+    failed = False
+    with _shown(console) as on_progress:
+        for name, outcome in segment(options, on_progress):
+            if isinstance(outcome, Exception):
+                failed = True
+                print(f"vosmem: video {name!r}: {outcome}", file=sys.stderr)
+            else:
+                console.print(_told(name, outcome))
+    if failed:
+        sys.exit(1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vosmem segment",
+        description="Follow the objects of a mask through a video; writes masks, an overlay video, tables and a page.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("input", type=Path, metavar="INPUT", help="a video file, a folder of frames, or a folder or data set of videos")
+    add("--output", type=Path, required=True, metavar="DIR", help="where to; of several videos each has a folder there")
+    what = parser.add_argument_group("what to follow")
+    what.add_argument("--mask", type=Path, metavar="PATH", help="a picture, a JSON file, or a folder of them")
+    what.add_argument("--box", type=_box, metavar="X0,Y0,X1,Y1", help="a box around one object instead of a mask")
+    what.add_argument("--start", type=_frame, metavar="FRAME", help="number or name of the frame of mask or box")
+    what.add_argument("--max-objects", type=int, default=50, metavar="N", help="more are a mistake (default: 50)")
+    what.add_argument("--clean-masks", action="store_true", help="take away what soft edges left in masks")
+    _add_network(parser.add_argument_group("network"))
+    _add_memory(parser.add_argument_group("memory"))
+    _add_written(parser.add_argument_group("what is written"))
+    return parser
+
+
+def _add_network(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint of a training, or the published STM")
+    group.add_argument("--model", metavar="NAME", help="weights that come with the package")
+    group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
+    group.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")
+    group.add_argument("--size", type=int, metavar="N", help="shrink frames to this short side for the network")
+    group.add_argument("--flip", action="store_true", help="average with mirrored frames; takes twice as long")
+    group.add_argument("--top-k", type=int, metavar="K", help="each cell sees its K most alike memory cells alone")
+    group.add_argument(
+        "--direction",
+        default="forward",
+        choices=("forward", "backward", "both"),
+        help="from the masks on, back from them, or both (default: forward)",
+    )
+
+
+def _add_memory(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--memory",
+        default="every_n",
+        choices=("first", "previous", "first_and_previous", "every_n"),
+        help="frames that are remembered; those with a given mask always are, but for previous (default: every_n)",
+    )
+    group.add_argument("--interval", type=int, metavar="N", help="of every_n (default: 5)")
+    group.add_argument("--max-frames", type=int, metavar="N", help="most frames in memory; the oldest go first")
+    group.add_argument("--memory-budget", type=float, metavar="MB", help="the same in megabytes")
+
+
+def _add_written(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--soft-masks", action="store_true", help="probabilities/FRAME.npz")
+    group.add_argument("--per-object", action="store_true", help="objects/ID/FRAME.png, 0 and 255")
+    group.add_argument("--rle", action="store_true", help="annotations.json, all masks as COCO run lengths")
+    group.add_argument("--no-overlay", action="store_true", help="no overlay.mp4")
+    group.add_argument("--no-report", action="store_true", help="no report.html")
+
+
+def _box(text: str) -> tuple[int, int, int, int]:
+    try:
+        x0, y0, x1, y1 = (int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no box: give four whole numbers, x0,y0,x1,y1") from None
+    return x0, y0, x1, y1
+
+
+def _frame(text: str) -> int | str:
+    return int(text) if text.isdecimal() and text == str(int(text)) else text
+
+
+def _told(name: str, result: "VideoResult") -> str:
+    if result.skipped:
+        return f"{name}: done already, {result.folder}"
+    rate = result.num_frames / max(result.seconds, 1e-9)
+    frames = len({check.t for check in result.checks})
+    told = f"{name}: {result.num_frames} frames, {rate:.1f} frames/s, {frames} frames to check, {result.folder}"
+    return "\n".join([told, *(f"  note: {note}" for note in result.notes)])
+
+
+@contextmanager
+def _shown(console: Console) -> Iterator[Callable[[str, "Progress"], None]]:
+    """What shows how far a video is: a bar in a terminal, else a line now and then."""
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pace]}"), TimeRemainingColumn()]
+    with Bar(*columns, console=console, transient=True) as bar:
+        yield _Bars(bar)
+
+
+class _Pace:
+    """How fast a video goes."""
+
+    def __init__(self) -> None:
+        self.name, self.start = "", 0.0
+
+    def restart(self, name: str) -> bool:
+        """Whether it is another video than before."""
+        if name == self.name:
+            return False
+        self.name, self.start = name, time.monotonic()
+        return True
+
+    def text(self, progress: "Progress") -> str:
+        rate = progress.done / max(time.monotonic() - self.start, 1e-9)
+        return f"{progress.done}/{progress.total}, {rate:.1f}/s, memory {progress.memory_bytes / 2**20:.0f} MB"
+
+
+class _Bars:
+    def __init__(self, bar: Bar) -> None:
+        self.bar, self.pace = bar, _Pace()
+        self.task: TaskID | None = None
+
+    def __call__(self, name: str, progress: "Progress") -> None:
+        if self.pace.restart(name):
+            if self.task is not None:
+                self.bar.remove_task(self.task)
+            self.task = self.bar.add_task(name, total=progress.total, pace="")
+        assert self.task is not None  # made for the first video
+        self.bar.update(self.task, completed=progress.done, pace=self.pace.text(progress))
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self.console, self.pace, self.last = console, _Pace(), 0.0
+
+    def __call__(self, name: str, progress: "Progress") -> None:
+        if self.pace.restart(name):
+            self.last = time.monotonic()
+        if time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
+            self.last = time.monotonic()
+            self.console.print(f"{name}: {self.pace.text(progress)}")

@@ -1,0 +1,149 @@
+"""Reading mask pictures of every kind that people have as ids."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int32, UInt8, UInt16
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+from vosmem.data.decoding import load_picture
+from vosmem.data.palette import ColourIds, pack, whole_palette
+from vosmem.errors import InputError
+
+VOID = 255
+LARGEST_ID = 2**16 - 1
+OTHER_COLOURS = "other colours"
+ONE_BYTE = ("palette", "grey", "DAVIS colours", "grey as RGB")  # kinds in which 255 may stand for void
+FEW = 3  # fewer ids than this that are thin may well be small objects
+SHOWN = 6
+
+
+class MaskFile(NamedTuple):
+    """A mask as it stands on disk.
+
+    Attributes:
+        ids: of the objects, as on disk; 0 is background. 255 stays 255: what it means is for the reader to say.
+        palette: the colours of the ids, if the file has any of its own.
+        notes: what a user should know of how it was read; each goes on from "mask NAME: ".
+        kind: `palette`, `grey`, `one-bit`, `16-bit grey`, `DAVIS colours`, `grey as RGB`, `other colours`, or the
+            format of a file of annotations.
+    """
+
+    ids: UInt16[np.ndarray, "H W"]
+    palette: UInt8[np.ndarray, "256 3"] | None
+    notes: tuple[str, ...]
+    kind: str
+
+
+def read_mask(
+    path: Path, max_objects: int | None = 50, clean: bool = False, colours: ColourIds | None = None
+) -> MaskFile:
+    """Read a mask picture of any kind.
+
+    Palette, grey and 16-bit pictures hold ids; a one-bit picture holds one object, id 1. Of colour pictures the ids are
+    those that `ColourIds` gives. Transparency is ignored.
+
+    Args:
+        path: the picture.
+        max_objects: more ids than this are taken for a mistake; None for no limit (and no notes on thin ids).
+        clean: give the pixels of ids that are nowhere 3 pixels wide to the nearest other id: what anti-aliasing leaves.
+        colours: ids of the colours seen in other masks of the video; what this one adds is added to it.
+
+    Raises:
+        InputError: the file is missing or cannot be decoded, holds fractional, negative or too large numbers, or more
+            than `max_objects` objects.
+    """
+    image = load_picture(path, "mask")
+    try:
+        codes, kind = _codes(image)
+        notes = ["its transparency is ignored"] if "A" in image.mode.upper() and image.mode != "LAB" else []
+        if max_objects is not None:
+            codes, said = _thinned(codes, max_objects, clean)
+            notes += said
+        if kind != "colours":
+            palette = _own_palette(image) if kind == "palette" else None
+            return MaskFile(codes.astype(np.uint16), palette, tuple(notes), kind)
+        table = ColourIds() if colours is None else colours
+        present, places = np.unique(codes, return_inverse=True)
+        kind = table.learn(present.tolist())
+    except InputError as error:
+        raise InputError(f"mask {str(path)!r} {error}: save ids as palette, 8-bit or 16-bit grey PNG") from error
+    ids = np.array([table.of[int(colour)] for colour in present], np.uint16)[places.reshape(codes.shape)]
+    notes.append(_colour_note(kind, present, table))
+    return MaskFile(ids, table.palette() if kind == OTHER_COLOURS else None, tuple(notes), kind)
+
+
+def _codes(image: Image.Image) -> tuple[Int32[np.ndarray, "H W"], str]:
+    """What each pixel holds: an id, or a packed colour if the kind is `colours`."""
+    if image.mode == "1":
+        return np.asarray(image).astype(np.int32), "one-bit"
+    if image.mode in ("P", "PA"):
+        return np.asarray(image.getchannel(0)).astype(np.int32), "palette"
+    if image.mode in ("L", "LA", "La"):
+        return np.asarray(image.getchannel(0)).astype(np.int32), "grey"
+    if image.mode == "F":
+        raise InputError("holds fractional numbers")
+    if image.mode.startswith("I"):
+        numbers = np.asarray(image).astype(np.int64)
+        if numbers.min() < 0 or numbers.max() > LARGEST_ID:
+            raise InputError(f"holds ids from {numbers.min()} to {numbers.max()}, beyond 0 to {LARGEST_ID}")
+        return numbers.astype(np.int32), "16-bit grey"
+    return pack(np.asarray(image.convert("RGB"))), "colours"
+
+
+def _own_palette(image: Image.Image) -> UInt8[np.ndarray, "256 3"]:
+    colours = np.array(image.getpalette("RGB") or [], np.uint8)
+    return whole_palette(colours[: 256 * 3].reshape(-1, 3))
+
+
+def _thinned(
+    codes: Int32[np.ndarray, "H W"], max_objects: int, clean: bool
+) -> tuple[Int32[np.ndarray, "H W"], list[str]]:
+    """The codes, cleaned if that is wished, and what there is to say of thin ones."""
+    inside = _uniform(codes)
+    present, solid = _distinct(codes), _distinct(codes[inside])
+    thin = np.setdiff1d(present, solid)
+    notes = []
+    if clean and len(thin) and solid.any():
+        nearest = distance_transform_edt(~np.isin(codes, solid), return_distances=False, return_indices=True)
+        codes, present = codes[tuple(nearest)], solid
+        notes = [f"cleaned: {_count(thin)} nowhere 3 pixels wide went to the nearest other"]
+    elif len(thin) >= FEW:
+        notes = [f"{_count(thin)} nowhere 3 pixels wide, as anti-aliased edges are; --clean-masks removes them"]
+    if np.count_nonzero(present) > max_objects:
+        edges = f", {len(thin)} of them nowhere 3 pixels wide (anti-aliased edges? --clean-masks)" if len(thin) else ""
+        raise InputError(
+            f"holds {np.count_nonzero(present)} objects{edges}, more than --max-objects {max_objects} allows"
+        )
+    return codes, notes
+
+
+def _distinct(codes: Int32[np.ndarray, "*S"]) -> Int32[np.ndarray, "N"]:
+    """As `np.unique`, but quick where the codes are ids."""
+    if codes.max(initial=0) > LARGEST_ID:
+        return np.unique(codes)
+    return np.flatnonzero(np.bincount(codes.ravel())).astype(np.int32)
+
+
+def _uniform(codes: Int32[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """Where all pixels of the 3x3 neighbourhood hold the same; what lies outside the picture does not count."""
+    exact, square = codes.astype(np.float32), np.ones((3, 3), np.uint8)  # exact, since colours have 24 bits
+    same: Bool[np.ndarray, "H W"] = cv2.dilate(exact, square) == cv2.erode(exact, square)
+    return same
+
+
+def _count(codes: Int32[np.ndarray, "N"]) -> str:
+    return f"{len(codes)} {'value is' if len(codes) == 1 else 'values are'}"
+
+
+def _colour_note(kind: str, present: Int32[np.ndarray, "N"], table: ColourIds) -> str:
+    if kind != OTHER_COLOURS:
+        return (
+            f"a colour picture; its ids are {'grey levels' if kind == 'grey as RGB' else 'those of the DAVIS palette'}"
+        )
+    shown = sorted((table.of[int(colour)], f"#{colour:06x}") for colour in present if colour)
+    said = ", ".join(f"{colour} is {number}" for number, colour in shown[:SHOWN])
+    return f"its colours are no ids and were numbered: {said}{' ...' if len(shown) > SHOWN else ''}"

@@ -1,0 +1,192 @@
+"""Masks drawn from annotation files: COCO and LabelMe."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+from natsort import natsorted
+
+from vosmem.data.mask_files import LARGEST_ID, MaskFile
+from vosmem.errors import InputError
+from vosmem.inputs.given_masks import GivenMasks
+from vosmem.inputs.regions import Region, circle, polygons, rectangle, run_lengths
+
+MOST_PIXELS = 2**28
+IDENTITIES = ("track_id", "instance_id")
+SHAPES = {
+    "polygon": lambda points: polygons([np.ravel(points)]),
+    "rectangle": rectangle,
+    "circle": circle,
+}
+# What json and the look into it raise where a file is not what it says.
+NOT_AS_SAID = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+
+
+class _Drawing(NamedTuple):
+    """The regions of one frame, those drawn first first."""
+
+    height: int
+    width: int
+    regions: list[tuple[int, Region]]
+
+
+class AnnotationMasks(GivenMasks):
+    """Masks of one COCO file, or of LabelMe files, one a frame. Names inside the files are compared with the stems of
+    frames and never opened.
+
+    COCO's `track_id`, else `instance_id`, is the object's id; without either the annotations of a picture are numbered.
+    LabelMe's shapes of one label and `group_id` are one object; a label that is a number is its id.
+
+    Args:
+        paths: the JSON files.
+
+    Raises:
+        InputError: a file is missing, neither COCO nor LabelMe, or what it draws cannot be drawn.
+    """
+
+    def __init__(self, paths: Sequence[Path]):
+        self.name = str(paths[0] if len(paths) == 1 else paths[0].parent)
+        self._drawings: dict[str, _Drawing] = {}
+        self._file_of: dict[str, Path] = {}
+        self._kind = "LabelMe"
+        labels: dict[tuple[str, Any], int] = {}
+        notes: dict[str, None] = {}
+        for path in paths:
+            content = _load(path)
+            try:
+                if "shapes" in content:
+                    drawn, said = _labelme(path, content, labels)
+                else:
+                    drawn, said = _coco(content)
+                    self._kind = "COCO"
+            except NOT_AS_SAID as error:
+                raise InputError(
+                    f"annotations {str(path)!r} are neither COCO nor LabelMe JSON ({_said(error)}): export them anew"
+                ) from error
+            self._drawings.update(drawn)
+            self._file_of.update(dict.fromkeys(drawn, path))
+            notes.update(dict.fromkeys(said))
+        self.stems, self.notes = natsorted(self._drawings), tuple(notes)
+
+    def label(self, stem: str) -> str:
+        """The file's name, and the frame's where one file holds several."""
+        path = self._file_of[stem]
+        return path.name if path.stem == stem else f"{path.name}[{stem}]"
+
+    def read(self, stem: str) -> MaskFile:
+        """Draw the regions of a frame."""
+        height, width, regions = self._drawings[stem]
+        ids = np.zeros((height, width), np.uint16)
+        try:
+            for number, region in regions:
+                ids[region(height, width)] = number
+        except ValueError as error:
+            raise InputError(f"annotations {self.label(stem)!r} cannot be drawn ({error}): mend them") from error
+        return MaskFile(ids, None, (), self._kind)
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(f"annotations {str(path)!r} are missing: give the JSON file") from error
+    except (OSError, *NOT_AS_SAID) as error:
+        raise InputError(f"annotations {str(path)!r} are no JSON ({_said(error)}): replace the file") from error
+    if not isinstance(content, dict) or not ("shapes" in content or {"images", "annotations"} <= content.keys()):
+        raise InputError(
+            f"annotations {str(path)!r} are neither COCO (images, annotations) nor LabelMe (shapes): use one of them"
+        )
+    return content
+
+
+def _coco(content: Mapping[str, Any]) -> tuple[dict[str, _Drawing], list[str]]:
+    """The drawings by stem; larger regions first, so that small ones in front stay whole."""
+    kept = [entry for entry in content["annotations"] if not entry.get("iscrowd")]
+    ids, notes = _identities(kept)
+    of_image: dict[Any, list[tuple[int, dict]]] = {}
+    for number, entry in zip(ids, kept, strict=True):
+        of_image.setdefault(entry["image_id"], []).append((number, entry))
+    drawings: dict[str, _Drawing] = {}
+    for image in content["images"]:
+        found = of_image.get(image["id"], [])
+        if not found:
+            continue
+        stem, size = _stem(image["file_name"]), _size(image["height"], image["width"])
+        if stem in drawings:
+            raise ValueError(f"two pictures have the stem {stem!r}")
+        numbered = [(number or place, entry) for place, (number, entry) in enumerate(found, start=1)]
+        numbered.sort(key=lambda pair: -float(pair[1].get("area") or 0))
+        drawings[stem] = _Drawing(*size, [(_id(number), _region(entry["segmentation"])) for number, entry in numbered])
+    return drawings, notes
+
+
+def _identities(entries: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[str]]:
+    """The id of every annotation, 0 for those that are to be numbered."""
+    for key in IDENTITIES:
+        if entries and all(isinstance(entry.get(key), int) for entry in entries):
+            numbers = [entry[key] for entry in entries]
+            if min(numbers) == 0:
+                return [number + 1 for number in numbers], [f"{key} starts at 0: ids are one more"]
+            return numbers, []
+    if len({entry["image_id"] for entry in entries}) > 1:
+        return [0] * len(entries), ["no track_id tells which object is which: those of a picture are numbered in order"]
+    return [0] * len(entries), []
+
+
+def _region(segmentation: Any) -> Region:
+    if isinstance(segmentation, dict):
+        return run_lengths(segmentation["counts"], segmentation["size"])
+    return polygons(segmentation)
+
+
+def _labelme(
+    path: Path, content: Mapping[str, Any], labels: dict[tuple[str, Any], int]
+) -> tuple[dict[str, _Drawing], list[str]]:
+    """The drawing of a file; `labels` grows by the objects that are new."""
+    regions, left_out = [], set()
+    for shape in content["shapes"]:
+        kind = shape.get("shape_type") or "polygon"
+        if kind in SHAPES:
+            regions.append((_label_id(shape, labels), SHAPES[kind](shape["points"])))
+        else:
+            left_out.add(str(kind))
+    stem = _stem(content["imagePath"]) if content.get("imagePath") else path.stem
+    size = _size(content["imageHeight"], content["imageWidth"])
+    notes = [f"shapes that are no polygon, rectangle or circle are left out: {', '.join(sorted(left_out))}"]
+    return {stem: _Drawing(*size, regions)}, notes if left_out else []
+
+
+def _label_id(shape: Mapping[str, Any], labels: dict[tuple[str, Any], int]) -> int:
+    label, group = str(shape["label"]), shape.get("group_id")
+    if (label, group) not in labels:
+        taken = set(labels.values())
+        number = int(label) if label.isascii() and label.isdigit() and group is None else 0
+        if number == 0 or number in taken:
+            number = next(free for free in range(1, LARGEST_ID + 2) if free not in taken)
+        labels[label, group] = _id(number)
+    return labels[label, group]
+
+
+def _id(number: int) -> int:
+    if not 1 <= number <= LARGEST_ID:
+        raise ValueError(f"id {number} is beyond 1 to {LARGEST_ID}")
+    return number
+
+
+def _size(height: Any, width: Any) -> tuple[int, int]:
+    if not (isinstance(height, int) and isinstance(width, int) and min(height, width) > 0):
+        raise ValueError("a picture's height and width are missing")
+    if height * width > MOST_PIXELS:
+        raise ValueError(f"a picture of {width}x{height} is too large")
+    return height, width
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).stem
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"{text} is missing" if isinstance(error, KeyError) else text

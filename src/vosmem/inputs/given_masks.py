@@ -1,0 +1,65 @@
+"""The masks that a user gives for one video, wherever they lie."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from natsort import natsorted
+
+from vosmem.data.images import is_image
+from vosmem.data.mask_files import MaskFile, read_mask
+from vosmem.data.palette import ColourIds
+
+
+class GivenMasks(ABC):
+    """Masks by the stem of their frame.
+
+    Attributes:
+        name: where they lie, for messages.
+        stems: of the frames that have one, in natural order.
+        notes: what a user should know of all of them, a line each.
+    """
+
+    name: str
+    stems: Sequence[str]
+    notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def label(self, stem: str) -> str:
+        """What messages call the mask of a stem."""
+
+    @abstractmethod
+    def read(self, stem: str) -> MaskFile:
+        """The mask of a stem.
+
+        Raises:
+            InputError: it cannot be read as a mask.
+        """
+
+
+class PictureMasks(GivenMasks):
+    """Pictures, one a frame.
+
+    Args:
+        name: where they lie.
+        paths: by stem.
+        max_objects: more ids than this in one mask are taken for a mistake.
+        clean: whether what anti-aliasing leaves at edges is taken away.
+    """
+
+    def __init__(self, name: str, paths: Mapping[str, Path], max_objects: int, clean: bool):
+        self.name, self._paths, self.stems = name, paths, natsorted(paths)
+        self._max_objects, self._clean, self._colours = max_objects, clean, ColourIds()
+
+    def label(self, stem: str) -> str:
+        """The file's name."""
+        return self._paths[stem].name
+
+    def read(self, stem: str) -> MaskFile:
+        """Decode the picture; colours keep their ids over all masks."""
+        return read_mask(self._paths[stem], self._max_objects, self._clean, self._colours)
+
+
+def pictures_by_stem(paths: Sequence[Path]) -> dict[str, Path]:
+    """The pictures among some files, in natural order."""
+    return {path.stem: path for path in natsorted(paths) if is_image(path)}

@@ -1,0 +1,184 @@
+"""Finding a user's videos, and the masks that belong to each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from natsort import natsorted
+
+from vosmem.data.images import is_image
+from vosmem.errors import InputError
+from vosmem.inputs.annotations import AnnotationMasks
+from vosmem.inputs.frames import FolderFrames, FrameSource
+from vosmem.inputs.given_masks import GivenMasks, PictureMasks, pictures_by_stem
+from vosmem.inputs.scan import MaskScan
+from vosmem.inputs.user_video import UserVideo
+from vosmem.inputs.video_file import VideoFrames
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".gif")
+FRAMES, MASKS, RESOLUTION = "JPEGImages", "Annotations", "480p"
+
+
+@dataclass(frozen=True)
+class VideoInput:
+    """A video and its masks, found but not read yet.
+
+    Attributes:
+        name: of the video; folders of output are called so.
+        frames: a folder of pictures, a video file, or one picture.
+        masks: a picture, a JSON file or a folder of either; None where there is none.
+        first_only: whether of each object the first mask alone is used.
+        start: frame of the only mask.
+        max_objects: more objects than this are taken for a mistake.
+        clean: whether what anti-aliasing leaves at edges of masks is taken away.
+    """
+
+    name: str
+    frames: Path
+    masks: Path | None
+    first_only: bool
+    start: int | str | None
+    max_objects: int
+    clean: bool
+
+    def open(self) -> UserVideo:
+        """Read the headers of the frames and all masks.
+
+        Raises:
+            InputError: the video or its masks cannot be used.
+        """
+        frames = self.open_frames()
+        return self.video(frames, self.scan(frames))
+
+    def open_frames(self) -> FrameSource:
+        """The video without its masks.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if self.frames.is_dir() or is_image(self.frames):
+            return FolderFrames(self.frames)
+        return VideoFrames(self.frames)
+
+    def scan(self, frames: FrameSource) -> MaskScan:
+        """Look at all masks.
+
+        Raises:
+            InputError: there is none.
+        """
+        return MaskScan(frames, self._open_masks(), self.start)
+
+    def video(self, frames: FrameSource, scan: MaskScan) -> UserVideo:
+        """Video and masks together.
+
+        Raises:
+            InputError: the masks cannot be used.
+        """
+        return UserVideo(self.name, frames, scan, self.first_only, self.max_objects)
+
+    def _open_masks(self) -> GivenMasks:
+        if self.masks is None:
+            raise InputError(f"video {self.name!r} has no mask: give one with --mask to say what to follow")
+        if not self.masks.exists():
+            raise InputError(f"mask {str(self.masks)!r} is missing: give a picture, a JSON file or a folder of them")
+        files = natsorted(_seen(self.masks)) if self.masks.is_dir() else [self.masks]
+        annotations = [path for path in files if path.suffix.lower() == ".json"]
+        pictures = pictures_by_stem(files)
+        # LabelMe writes its files beside the pictures that they annotate, which are no masks then.
+        if (annotations and all(path.stem in pictures for path in annotations)) or (not pictures and annotations):
+            return AnnotationMasks(annotations)
+        if not pictures:
+            raise InputError(f"{str(self.masks)!r} is no mask: give a picture, a JSON file or a folder of them")
+        return PictureMasks(str(self.masks), pictures, self.max_objects, self.clean)
+
+
+def open_videos(
+    source: Path, mask: Path | None, *, start: int | str | None = None, max_objects: int = 50, clean: bool = False
+) -> list[VideoInput]:
+    """Find videos and their masks; nothing is decoded yet, so that one that is broken does not stop the others.
+
+    Args:
+        source: a video file, a folder of frames, a folder of either, or a data set with `JPEGImages/`.
+        mask: a picture, a JSON file (COCO, LabelMe) or a folder of them; for several videos a folder that holds one
+            of these by the name of each. None takes a data set's own `Annotations`, of each object its first mask.
+        start: frame of the only mask, by number or by stem.
+        max_objects: more objects than this are taken for a mistake.
+        clean: whether what anti-aliasing leaves at edges of masks is taken away.
+
+    Raises:
+        InputError: the source is missing or holds no video, or one mask is given for several.
+    """
+    if max_objects < 1:
+        raise InputError(f"--max-objects {max_objects} is not possible: use 1 or more")
+    if not source.exists():
+        raise InputError(f"input {str(source)!r} is missing: give a video file or a folder of frames")
+    found, annotations = _find(source)
+    if not found:
+        raise InputError(f"folder {str(source)!r} holds no frames and no videos")
+    if mask is not None and mask.is_file() and len(found) > 1:
+        raise InputError(
+            f"mask {str(mask)!r} is one file for {len(found)} videos: give a folder with one for each name"
+        )
+    masks_of = _masks_of(mask, annotations, len(found))
+    return [
+        VideoInput(name, frames, masks_of(name), mask is None, start, max_objects, clean)
+        for name, frames in found.items()
+    ]
+
+
+def _find(source: Path) -> tuple[dict[str, Path], Path | None]:
+    """Videos by name, and the folder of annotations that belongs to them."""
+    if source.is_file():
+        return {source.stem: source}, None
+    frames = source / FRAMES
+    if frames.is_dir():
+        if _has_pictures(frames):
+            return {source.resolve().name: frames}, source / MASKS
+        inner = [path for path in _seen(frames) if path.is_dir()]
+        if inner and not any(_has_pictures(path) for path in inner):
+            resolution = RESOLUTION if frames / RESOLUTION in inner else natsorted(inner)[0].name
+            return _videos_in(frames / resolution), source / MASKS / resolution
+        return _videos_in(frames), source / MASKS
+    if _has_pictures(source):
+        return {source.resolve().name: source}, None
+    return _videos_in(source), None
+
+
+def _videos_in(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in natsorted(_seen(folder)):
+        if (path.is_dir() and _has_pictures(path)) or (path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES):
+            name = path.name if path.is_dir() else path.stem
+            found[path.name if name in found else name] = path
+    return found
+
+
+def _masks_of(mask: Path | None, annotations: Path | None, num_videos: int) -> Callable[[str], Path | None]:
+    """Which masks belong to the video of a name."""
+    folder = annotations if mask is None else mask
+
+    def choose(name: str) -> Path | None:
+        if folder is None or folder.is_file():
+            return folder
+        inner = folder / name
+        if inner.is_dir():
+            return inner
+        if num_videos == 1 and (mask is not None or (folder.is_dir() and _has_pictures(folder))):
+            return folder
+        files = [path for path in (natsorted(_seen(folder)) if folder.is_dir() else []) if path.is_file()]
+        return next((path for path in files if path.stem == name and (is_image(path) or path.suffix == ".json")), None)
+
+    return choose
+
+
+def _seen(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        raise InputError(
+            f"folder {str(folder)!r} cannot be read ({error.strerror}): look at its permissions"
+        ) from error
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(is_image(path) for path in _seen(folder))

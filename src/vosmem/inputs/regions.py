@@ -1,0 +1,117 @@
+"""Regions of annotation files: polygons, rectangles, circles and run lengths, drawn into masks."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from skimage.draw import polygon
+
+MOST_BITS = 40  # of one number in compressed run lengths
+CORNERS = 96  # of the polygon that stands for a circle
+
+Region = Callable[[int, int], Bool[np.ndarray, "H W"]]
+
+
+def polygons(outlines: Sequence[Any]) -> Region:
+    """The pixels whose centres lie in any of some outlines.
+
+    Args:
+        outlines: each a flat list x0, y0, x1, y1, ... in pixels, (0, 0) being the upper left corner of the picture.
+
+    Raises:
+        ValueError: an outline has fewer than three corners, or what is no finite number.
+    """
+    corners = [_finite(outline).reshape(-1, 2) for outline in outlines]
+    if not corners or min(map(len, corners)) < 3:
+        raise ValueError("an outline has fewer than three corners")
+
+    def draw(height: int, width: int) -> Bool[np.ndarray, "H W"]:
+        inside = np.zeros((height, width), bool)
+        for outline in corners:
+            inside[polygon(outline[:, 1] - 0.5, outline[:, 0] - 0.5, inside.shape)] = True
+        return inside
+
+    return draw
+
+
+def rectangle(points: Any) -> Region:
+    """From two opposite corners.
+
+    Raises:
+        ValueError: they are no two points.
+    """
+    (x0, y0), (x1, y1) = _finite(points).reshape(2, 2).tolist()
+    return polygons([[x0, y0, x1, y0, x1, y1, x0, y1]])
+
+
+def circle(points: Any) -> Region:
+    """From the centre and a point on the edge.
+
+    Raises:
+        ValueError: they are no two points.
+    """
+    centre, edge = _finite(points).reshape(2, 2)
+    turns = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
+    ring = centre + np.linalg.norm(edge - centre) * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    return polygons([ring.ravel()])
+
+
+def run_lengths(counts: str | Sequence[int], size: Sequence[int]) -> Region:
+    """COCO's run lengths, column by column, outside first; a string holds them compressed.
+
+    Args:
+        counts: the lengths.
+        size: height and width that they cover.
+
+    Raises:
+        ValueError: they do not cover the size, or the string is none of COCO's.
+    """
+    height, width = (int(side) for side in size)
+    lengths = unpacked(counts) if isinstance(counts, str) else [int(count) for count in counts]
+    if min(lengths, default=0) < 0 or sum(lengths) != height * width:
+        raise ValueError(f"run lengths cover {sum(lengths)} pixels of {height * width}")
+
+    def draw(rows: int, columns: int) -> Bool[np.ndarray, "H W"]:
+        if (rows, columns) != (height, width):
+            raise ValueError(f"run lengths are of {width}x{height}, their picture is {columns}x{rows}")
+        return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(width, height).T
+
+    return draw
+
+
+def unpacked(text: str) -> list[int]:
+    """The run lengths in a compressed string of COCO.
+
+    A character holds five bits and whether more follow; from the fourth on a number is the difference from the one two
+    places before.
+
+    Raises:
+        ValueError: a character or a number is out of range, or the string ends within a number.
+
+    Example:
+        >>> unpacked("52203")
+        [5, 2, 2, 2, 5]
+    """
+    lengths: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64 or shift > MOST_BITS:
+            raise ValueError("compressed run lengths are damaged")
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            value -= (bits & 16) << (shift - 4)
+            lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+            value = shift = 0
+    if shift:
+        raise ValueError("compressed run lengths are cut")
+    return lengths
+
+
+def _finite(numbers: Any) -> Float[np.ndarray, "*S"]:
+    array = np.asarray(numbers, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError("a corner is no finite number")
+    return array

@@ -1,0 +1,113 @@
+"""A user's video with the masks that say what to follow."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from vosmem.data.videos import VideoSequence
+from vosmem.errors import InputError
+from vosmem.inputs.frames import FrameSource
+from vosmem.inputs.scan import MaskScan
+from vosmem.inputs.wording import counted
+from vosmem.ops.masks import MOST_OBJECTS, ids_to_slots
+
+
+class UserVideo(VideoSequence):
+    """A video that nobody has the truth of. What is given is given, and nothing is scored on it.
+
+    Args:
+        name: of the video.
+        frames: its frames.
+        scan: its masks.
+        first_only: whether of a mask only the objects are used that no earlier mask holds. Ground truth that lies
+            beside a video must be taken so, or most of the result is its own input.
+        max_objects: more objects than this in all are taken for a mistake.
+
+    Attributes:
+        rate: frames a second; None where nobody knows.
+        size: width and height of the frames.
+        palette: colours of the ids in the masks given; None for those of DAVIS.
+        wide_ids: whether an id is above 255, so that masks are written as 16-bit grey.
+        masks_used: the masks of which something is used, as the user knows them.
+        notes: what the user should know, a line each.
+
+    Raises:
+        InputError: a mask cannot be used, no mask holds an object, or all of them too many.
+    """
+
+    def __init__(
+        self, name: str, frames: FrameSource, scan: MaskScan, first_only: bool = False, max_objects: int = MOST_OBJECTS
+    ):
+        if scan.errors:
+            rest = len(scan.errors) - 1
+            raise InputError(scan.errors[0] + (f" (and {counted(rest, 'more mask')} cannot be used)" if rest else ""))
+        self.name, self._frames, self._scan, self._first_only = name, frames, scan, first_only
+        self.frame_names: Sequence[str] = frames.frame_names
+        self.rate, self.size, self.palette = frames.rate, frames.size, scan.palette
+        self._given: dict[int, list[int]] = {}
+        self._appearances: dict[int, int] = {}
+        self.masks_used: list[str] = []
+        for record in scan.records:
+            used = [number for number in record.areas if not (first_only and number in self._appearances)]
+            if used:
+                self._given[record.t] = used
+                self.masks_used.append(record.label)
+            for number in used:
+                self._appearances.setdefault(number, record.t)
+        self._check(max_objects)
+        self.wide_ids = max(self._appearances) > np.iinfo(np.uint8).max
+        self.notes = [*frames.notes, *scan.notes, *self._remarks()]
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The ids on disk; objects that are given earlier come first."""
+        return tuple(self._appearances)
+
+    @property
+    def given_at(self) -> tuple[int, ...]:
+        """For each slot the frame at which its first mask is handed over."""
+        return tuple(self._appearances.values())
+
+    def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
+        """Decode frame t."""
+        return self._frames.frame(t)
+
+    def labels(self, t: int) -> None:
+        """None: what the user gives is no truth to score with."""
+
+    def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
+        """The mask given at frame t, of all objects in it that are used; None at most frames."""
+        if t not in self._given:
+            return None
+        ids = self._scan.ids(t)
+        ids = np.where(np.isin(ids, self._given[t]), ids, np.uint16(0))
+        return torch.from_numpy(ids_to_slots(ids, self.object_ids))
+
+    def _check(self, max_objects: int) -> None:
+        most = min(max_objects, MOST_OBJECTS)
+        if not self._appearances:
+            raise InputError(f"video {self.name!r}: no mask holds an object; give one to say what to follow")
+        if len(self._appearances) > most:
+            raise InputError(
+                f"video {self.name!r}: its masks hold {len(self._appearances)} objects in all, more than {most}: raise "
+                f"--max-objects (up to {MOST_OBJECTS}), or clean them with --clean-masks"
+            )
+
+    def _remarks(self) -> list[str]:
+        remarks = []
+        unused = len(self._scan.records) - len(self.masks_used)
+        if unused and self._first_only:
+            remarks.append(
+                f"{counted(unused, 'more mask')} beside the video, not used; name their folder with --mask to use all"
+            )
+        elif unused:
+            remarks.append(f"{counted(unused, 'mask')} without objects, not used")
+        first = min(self._given)
+        if first:
+            remarks.append(
+                f"the first mask is that of frame {self.frame_names[first]!r}: {counted(first, 'frame')} before it"
+            )
+        return remarks

@@ -1,0 +1,1 @@
+"""Anyone's video, from a mask to whole results."""

@@ -1,0 +1,81 @@
+"""`vosmem segment` in this process: odd inputs, and mistakes that are named in one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.inputs.made import naming
+from tests.segmentation.made import write_checkpoint, write_frames
+from vosmem.cli.segment import run
+from vosmem.errors import InputError
+from vosmem.inference.confidence import NUM_CHECKS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A checkpoint and a video with its mask."""
+    folder = tmp_path_factory.mktemp("segment")
+    write_checkpoint(folder / "tiny.ckpt")
+    write_frames(folder / "frames", folder / "mask.png", 3)
+    return folder
+
+
+def segment(folder: Path, *arguments: str) -> None:
+    run([*arguments, "--weights", str(folder / "tiny.ckpt"), "--device", "cpu"])
+
+
+@pytest.mark.parametrize("kind", ["one pixel", "four channels", "one frame", "forty objects"])
+def test_odd_inputs(folder, tmp_path, kind):
+    count, objects = (1, 2) if kind == "one frame" else (3, 2)
+    size = (48, 80)
+    write_frames(tmp_path / "frames", tmp_path / "mask.png", count, size, objects)
+    if kind == "four channels":
+        for path in (tmp_path / "frames").iterdir():
+            Image.open(path).convert("RGBA").save(path)
+    if kind == "one pixel":
+        mask = np.zeros(size, np.uint8)
+        mask[20, 30] = 5
+        Image.fromarray(mask).save(tmp_path / "mask.png")
+    if kind == "forty objects":
+        blocks = 1 + np.arange(40, dtype=np.uint8).reshape(4, 10)
+        Image.fromarray(np.kron(blocks, np.ones((12, 8), np.uint8))).save(tmp_path / "mask.png")
+    out = tmp_path / "out"
+    segment(folder, str(tmp_path / "frames"), "--mask", str(tmp_path / "mask.png"), "--output", str(out))
+    assert len(list((out / "masks").iterdir())) == count
+    first = np.asarray(Image.open(out / "masks" / "00000.png"))
+    assert np.array_equal(first, Image.open(tmp_path / "mask.png"))
+    assert len((out / "frames_to_check.csv").read_text().splitlines()) <= NUM_CHECKS + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--box", "1,2,3,4", "--mask", "mask.png"), "give one of them"),
+        (("--mask", "nowhere.png"), "nowhere.png"),
+        (("--mask", "mask.png", "--memory", "first", "--interval", "3"), "--interval"),
+        (("--mask", "mask.png", "--max-frames", "1"), "max_frames"),
+        (("--mask", "mask.png", "--size", "8"), "short side 8"),
+        (("--mask", "mask.png", "--start", "3"), "3"),
+        (("--mask", "mask.png", "--model", "good"), "'good'"),
+        (("--mask", "mask.png", "--precision", "fp16"), "fp16"),
+        (("--mask", "mask.png", "--output", "tiny.ckpt/out"), "tiny.ckpt"),
+        ((), "--mask"),
+    ],
+)
+def test_bad_options(folder, monkeypatch, arguments, named):
+    monkeypatch.chdir(folder)
+    output = () if "--output" in arguments else ("--output", "bad")
+    with pytest.raises(InputError, match=naming(named)):
+        segment(folder, "frames", *arguments, *output)
+    assert not (folder / "bad").exists()
+
+
+@pytest.mark.slow
+def test_large_frames(folder, tmp_path):
+    write_frames(tmp_path / "frames", tmp_path / "mask.png", 2, (3000, 5000))
+    arguments = (str(tmp_path / "frames"), "--mask", str(tmp_path / "mask.png"), "--size", "120")
+    segment(folder, *arguments, "--output", str(tmp_path / "out"))
+    with Image.open(tmp_path / "out" / "masks" / "00001.png") as mask:
+        assert mask.size == (5000, 3000)

@@ -1,0 +1,48 @@
+"""`vosmem doctor` from outside."""
+
+import json
+
+import pytest
+
+from tests.end_to_end.tiny import vosmem
+from tests.inputs.made import write_clip, write_frames, write_mask
+
+
+def test_an_input_that_would_run(tmp_path):
+    write_clip(tmp_path / "cat.mp4", num_frames=8)
+    write_mask(tmp_path / "m.png", [3, 200])
+    done = vosmem("doctor", "cat.mp4", "--mask", "m.png", "--start", "2", "--json", "new/d.json", cwd=tmp_path)
+    for part in (
+        "8 of 64x48, 25 frames/s",
+        "frame 2",
+        "OUT/masks/00000.png ... (palette, 8 files)",
+        "stm_r18",
+        "go through",
+    ):
+        assert part in done.stdout
+    assert json.loads((tmp_path / "new" / "d.json").read_text())["videos"][0]["given_at"] == {"3": 2, "200": 2}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cat.mp4", "m.png", "new"]
+
+
+def test_a_data_set_with_one_broken_video(davis):
+    (davis / "JPEGImages" / "480p" / "two" / "00003.jpg").write_bytes(b"")
+    done = vosmem("doctor", ".", cwd=davis, check=False)
+    assert done.returncode == 1
+    assert "frame 3: " in done.stdout and "a run would fail for 1 of 2 videos" in done.stdout
+    assert "OUT/one/masks/00000.png" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["nowhere"], ["clip"], ["clip", "--mask", "none.png"]])
+def test_what_would_fail_exits_with_1_in_plain_words(tmp_path, arguments):
+    write_frames(tmp_path / "clip", ["0", "1"])
+    done = vosmem("doctor", *arguments, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "problem" in done.stdout and "Traceback" not in done.stdout
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
+    write_frames(tmp_path / "clip", ["0"])
+    (tmp_path / "file").write_text("no folder")
+    done = vosmem("doctor", "clip", "--json", "file/d.json", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("vosmem: 'file/d.json' cannot be written") and done.stderr.count("\n") == 1

@@ -1,0 +1,136 @@
+"""`vosmem segment` from outside: odd inputs, killed runs, broken videos, and the same result as from Python."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vosmem
+from tests.end_to_end.tiny import vosmem as console
+from tests.segmentation.made import write_checkpoint, write_frames
+from vosmem.data.images import read_image
+from vosmem.visualization.video import write_video
+
+WEIGHTS = ("--weights", "tiny.ckpt", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A checkpoint of random weights, videos of two objects, and their masks."""
+    folder = tmp_path_factory.mktemp("segment")
+    write_checkpoint(folder / "tiny.ckpt")
+    for name, count in (("short", 6), ("long", 40)):
+        write_frames(folder / "videos" / name, folder / "masks" / f"{name}.png", count)
+    ground = np.random.default_rng(0).normal(90, 4, (48, 80, 3)).clip(0, 255).astype(np.uint8)
+    bright = np.zeros((48, 80, 1), bool)
+    bright[14:30, 20:38] = True
+    frames = (np.where(np.roll(bright, 2 * t, axis=1), np.uint8(220), ground) for t in range(6))
+    write_video(frames, folder / "clip.mp4", 12)
+    return folder
+
+
+def segment(folder: Path, *arguments: str, **more):
+    return console("segment", *arguments, *WEIGHTS, cwd=folder, **more)
+
+
+def masks(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((out / "masks").iterdir())}
+
+
+def test_the_console_writes_what_the_api_finds(folder):
+    done = segment(folder, "videos/short", "--mask", "masks/short.png", "--output", "short", "--rle")
+    assert done.stdout.startswith("short: 6 frames, ")
+    names = {path.name for path in (folder / "short").iterdir()}
+    assert names >= {"masks", "overlay.mp4", "objects.csv", "frames_to_check.csv", "run.json", "report.html"}
+    frames = [read_image(path) for path in sorted((folder / "videos" / "short").iterdir())]
+    mask = np.asarray(Image.open(folder / "masks" / "short.png"))
+    for found in vosmem.load(folder / "tiny.ckpt", device="cpu").propagate(frames, mask):
+        written = np.asarray(Image.open(folder / "short" / "masks" / f"{found.t:05d}.png"))
+        assert (written != found.ids.numpy()).mean() < 0.001  # the number of threads moves the last digits
+
+
+@pytest.mark.slow
+def test_a_killed_run_done_again_equals_one_that_was_not(folder):
+    arguments = ("videos/long", "--mask", "masks/long.png", "--soft-masks")
+    segment(folder, *arguments, "--output", "whole")
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("vosmem"), "segment", *arguments, "--output", "killed", *WEIGHTS],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while len(list((folder / "killed" / "masks").glob("*.png"))) < 5 and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    written = list((folder / "killed" / "masks").glob("*.png"))
+    assert 5 <= len(written) < 40
+    for path in written:
+        assert path.read_bytes() == (folder / "whole" / "masks" / path.name).read_bytes()
+    assert {path.name for path in (folder / "killed").glob("*.*")} <= {"run.json", ".overlay.mp4.partial"}
+
+    segment(folder, *arguments, "--output", "killed")
+    both = [
+        sorted(str(path.relative_to(out)) for path in out.rglob("*")) for out in (folder / "killed", folder / "whole")
+    ]
+    assert both[0] == both[1] and masks(folder / "killed") == masks(folder / "whole")
+    for name in ("objects.csv", "frames_to_check.csv", "overlay.mp4"):
+        assert (folder / "killed" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+
+
+def test_one_broken_video_does_not_stop_the_others(folder, tmp_path):
+    for name in ("a", "b", "c"):
+        write_frames(tmp_path / "videos" / name, tmp_path / "masks" / f"{name}.png", 4)
+    broken = tmp_path / "videos" / "b" / "00002.png"
+    broken.write_bytes(broken.read_bytes()[:500])
+    done = segment(folder, str(tmp_path / "videos"), "--mask", str(tmp_path / "masks"), "--output", "some", check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "video 'b'" in done.stderr and "00002.png" in done.stderr
+    assert {name: len(masks(folder / "some" / name)) for name in ("a", "b", "c")} == {"a": 4, "b": 2, "c": 4}
+    assert not (folder / "some" / "b" / "report.html").exists() and (folder / "some" / "c" / "report.html").exists()
+
+
+def test_video_files_boxes_and_both_directions(folder):
+    options = (
+        "--box",
+        "20,8,52,36",
+        "--start",
+        "3",
+        "--direction",
+        "both",
+        "--memory",
+        "first",
+        "--size",
+        "32",
+        "--flip",
+    )
+    segment(folder, "clip.mp4", *options, "--output", "boxed")
+    record = json.loads((folder / "boxed" / "run.json").read_text())
+    assert record["about"]["memory"] == {"policy": "first", "max_frames": None, "budget_mb": None, "dtype": None}
+    given = np.asarray(Image.open(folder / "boxed" / "mask_from_box.png"))
+    assert given.any() and np.array_equal(given, Image.open(folder / "boxed" / "masks" / "00003.png"))
+    assert len(masks(folder / "boxed")) == 6
+
+
+def test_a_full_disk_is_one_line(folder):
+    """A limit on the size of a file stands for it: the overlay video does not fit."""
+    limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))  # noqa: E731
+    program = Path(sys.executable).with_name("vosmem")
+    arguments = ["segment", "videos/long", "--mask", "masks/long.png", "--output", "full", *WEIGHTS]
+    done = subprocess.run([program, *arguments], cwd=folder, preexec_fn=limited, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "free some space" in done.stderr
+    assert {path.name for path in (folder / "full").iterdir()} == {"run.json", "masks"}
+    for path in (folder / "full" / "masks").iterdir():
+        assert Image.open(path).getextrema()[1] > 0

@@ -1,0 +1,221 @@
+"""Masks drawn from COCO and LabelMe files."""
+
+import json
+
+import numpy as np
+import pytest
+from pycocotools import mask as reference
+
+from tests.inputs.made import naming
+from vosmem.errors import InputError
+from vosmem.inputs.annotations import AnnotationMasks
+from vosmem.inputs.regions import polygons, run_lengths, unpacked
+
+HEIGHT, WIDTH = 20, 30
+
+
+def block(y0, y1, x0, x1):
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[y0:y1, x0:x1] = 1
+    return mask
+
+
+def compressed(mask):
+    encoded = reference.encode(np.asfortranarray(mask))
+    return {"size": encoded["size"], "counts": encoded["counts"].decode()}
+
+
+def plain(mask):
+    column = np.concatenate([[0], mask.T.ravel(), [2]])
+    changes = np.flatnonzero(np.diff(column))
+    return {"size": list(mask.shape), "counts": np.diff(np.concatenate([[0], changes])).tolist()}
+
+
+def outline(y0, y1, x0, x1):
+    return [[x0, y0, x1, y0, x1, y1, x0, y1]]
+
+
+FORMS = {
+    "compressed": lambda *box: compressed(block(*box)),
+    "plain": lambda *box: plain(block(*box)),
+    "polygon": outline,
+}
+
+
+def coco(tmp_path, annotations, names=("clip/00000.jpg", "clip/00003.jpg")):
+    content = {
+        "images": [{"id": 7 + k, "file_name": n, "height": HEIGHT, "width": WIDTH} for k, n in enumerate(names)],
+        "annotations": [{"id": k, "category_id": 1, **entry} for k, entry in enumerate(annotations)],
+    }
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps(content))
+    return AnnotationMasks([path])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_coco_in_every_form(tmp_path, form):
+    draw = FORMS[form]
+    masks = coco(
+        tmp_path,
+        [
+            {"image_id": 7, "track_id": 4, "segmentation": draw(2, 8, 3, 9)},
+            {"image_id": 7, "track_id": 300, "segmentation": draw(10, 19, 12, 30)},
+            {"image_id": 8, "track_id": 300, "segmentation": draw(0, 20, 0, 5)},
+        ],
+    )
+    assert list(masks.stems) == ["00000", "00003"]
+    first = masks.read("00000")
+    assert (first.kind, first.ids.dtype, masks.notes) == ("COCO", np.uint16, ())
+    assert np.array_equal(first.ids, 4 * block(2, 8, 3, 9) + 300 * block(10, 19, 12, 30).astype(int))
+    assert np.array_equal(masks.read("00003").ids, 300 * block(0, 20, 0, 5).astype(int))
+
+
+def test_run_lengths_equal_those_of_pycocotools():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        mask = (rng.random(rng.integers(1, 40, 2)) < rng.random()).astype(np.uint8)
+        mask = np.repeat(mask, rng.integers(1, 50), axis=0)
+        encoded = compressed(mask)
+        assert np.array_equal(run_lengths(encoded["counts"], encoded["size"])(*mask.shape), mask)
+
+
+def test_polygons_equal_those_of_pycocotools_to_the_edge():
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        turns = np.sort(rng.random(7)) * 2 * np.pi
+        corners = np.stack([40 + 30 * np.cos(turns), 30 + 25 * np.sin(turns)], axis=1) + rng.random((7, 2))
+        expected = reference.decode(reference.merge(reference.frPyObjects([corners.ravel().tolist()], 64, 80)))
+        drawn = polygons([corners.ravel().tolist()])(64, 80)
+        length = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).sum()
+        assert (drawn != expected).sum() < 0.6 * length
+
+
+@pytest.mark.parametrize(
+    ("keys", "ids", "said"),
+    [
+        ([{"track_id": 9, "instance_id": 1}, {"track_id": 2, "instance_id": 2}], [9, 2], ""),
+        ([{"instance_id": 5}, {"instance_id": 6}], [5, 6], ""),
+        ([{"track_id": 0}, {"track_id": 3}], [1, 4], "starts at 0"),
+        ([{}, {"track_id": 8}], [1, 2], ""),
+    ],
+)
+def test_which_id_an_annotation_has(tmp_path, keys, ids, said):
+    boxes = [(0, 4, 0, 4), (6, 12, 6, 12)]
+    entries = [{"image_id": 7, "segmentation": outline(*b), **k} for b, k in zip(boxes, keys, strict=True)]
+    masks = coco(tmp_path, entries)
+    drawn = masks.read("00000").ids
+    assert [drawn[1, 1], drawn[8, 8]] == ids
+    assert said in "".join(masks.notes)
+
+
+def test_without_track_ids_several_pictures_are_numbered_and_that_is_said(tmp_path):
+    entries = [{"image_id": image, "segmentation": outline(0, 4, 0, 4)} for image in (7, 8)]
+    assert "track_id" in coco(tmp_path, entries).notes[0]
+
+
+def test_small_objects_in_front_stay_whole_and_crowds_are_left_out(tmp_path):
+    small = {"image_id": 7, "area": 9, "segmentation": outline(5, 8, 5, 8)}
+    large = {"image_id": 7, "area": 400, "segmentation": outline(0, 20, 0, 20)}
+    crowd = {"image_id": 7, "area": 1, "iscrowd": 1, "segmentation": compressed(block(0, 20, 0, 30))}
+    ids = coco(tmp_path, [small, large, crowd]).read("00000").ids
+    assert (ids == 1).sum() == 9 and (ids == 2).sum() == 391
+
+
+def labelme(path, shapes, **more):
+    content = {"shapes": shapes, "imageHeight": HEIGHT, "imageWidth": WIDTH, "imagePath": f"{path.stem}.jpg", **more}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def shape(label, points, kind="polygon", group=None):
+    return {"label": label, "points": points, "shape_type": kind, "group_id": group}
+
+
+SQUARE = [[2, 2], [8, 2], [8, 8], [2, 8]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "points", "area"),
+    [("polygon", SQUARE, 36), ("rectangle", [[8, 8], [2, 2]], 36), ("circle", [[10, 10], [10, 16]], 36 * np.pi)],
+)
+def test_labelme_shapes(tmp_path, kind, points, area):
+    masks = AnnotationMasks([labelme(tmp_path / "00002.json", [shape("cat", points, kind)])])
+    assert list(masks.stems) == ["00002"]
+    assert abs(masks.read("00002").ids.sum() - area) < 4
+    assert masks.read("00002").kind == "LabelMe"
+
+
+def test_labelme_objects_keep_their_ids_over_the_files(tmp_path):
+    left, right, below = SQUARE, [[12, 2], [18, 2], [18, 8]], [[2, 12], [8, 12], [8, 18]]
+    paths = [
+        labelme(tmp_path / "0.json", [shape("cat", left), shape("dog", right, group=1), shape("dog", below, group=2)]),
+        labelme(tmp_path / "1.json", [shape("dog", left, group=2), shape("bird", right), shape("cat", below)]),
+    ]
+    masks = AnnotationMasks(paths)
+    spots = ([4, 3, 13], [4, 17, 7])
+    assert masks.read("0").ids[spots].tolist() == [1, 2, 3]
+    assert masks.read("1").ids[spots].tolist() == [3, 4, 1]
+
+
+def test_a_label_that_is_a_number_is_the_id(tmp_path):
+    masks = AnnotationMasks(
+        [labelme(tmp_path / "0.json", [shape("7", SQUARE), shape("0", [[20, 2], [28, 2], [28, 9]])])]
+    )
+    assert np.unique(masks.read("0").ids).tolist() == [0, 1, 7]
+
+
+def test_shapes_without_area_are_left_out_and_named(tmp_path):
+    path = labelme(tmp_path / "0.json", [shape("cat", SQUARE), shape("eye", [[3, 3]], "point")])
+    masks = AnnotationMasks([path])
+    assert np.unique(masks.read("0").ids).tolist() == [0, 1] and "point" in masks.notes[0]
+
+
+@pytest.mark.parametrize("name", ["../../etc/0.jpg", "/etc/0.png", "C:\\frames\\0.jpg", "..\\0.jpg", "0"])
+def test_names_in_a_file_are_stems_and_no_paths(tmp_path, name):
+    assert list(AnnotationMasks([labelme(tmp_path / "a.json", [shape("cat", SQUARE)], imagePath=name)]).stems) == ["0"]
+    entry = {"image_id": 7, "segmentation": outline(0, 4, 0, 4)}
+    assert list(coco(tmp_path, [entry], names=[name]).stems) == ["0"]
+
+
+GOOD = {"image_id": 7, "segmentation": [[0, 0, 5, 0, 5, 5]]}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"segmentation": [[0, 0, 5, 0]]},
+        {"segmentation": [[0, 0, 5, 0, float("nan"), 5]]},
+        {"segmentation": [[0, 0, 5, 0, 5]]},
+        {"segmentation": "none"},
+        {"segmentation": {"size": [HEIGHT, WIDTH], "counts": [1, 2]}},
+        {"segmentation": {"size": [HEIGHT, WIDTH], "counts": [-600, 1200]}},
+        {"segmentation": {"size": [HEIGHT, WIDTH], "counts": "~~~"}},
+        {"segmentation": {"counts": [600]}},
+        {"track_id": -3},
+        {"track_id": 2**20},
+    ],
+)
+def test_annotations_that_cannot_be_drawn_are_named(tmp_path, damage):
+    with pytest.raises(InputError, match=naming("instances.json")):
+        coco(tmp_path, [{**GOOD, **damage}]).read("00000")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[1, 2]", "{}", '{"shapes": 3}', '{"images": 1, "annotations": []}', "[" * 9999]
+)
+def test_other_json_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match=naming("a.json")):
+        AnnotationMasks([tmp_path / "a.json"])
+
+
+def test_run_lengths_of_another_size_are_named(tmp_path):
+    masks = coco(tmp_path, [{**GOOD, "segmentation": {"size": [2, 3], "counts": [6]}}])
+    with pytest.raises(InputError, match=naming("instances.json[00000]", "3x2", "30x20")):
+        masks.read("00000")
+
+
+@pytest.mark.parametrize("text", ["5P", "é", "ooooooooooooo0"])
+def test_damaged_run_lengths_are_refused(text):
+    with pytest.raises(ValueError, match=r"compressed run lengths are (damaged|cut)"):
+        unpacked(text)

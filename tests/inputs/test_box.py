@@ -1,0 +1,58 @@
+"""A mask from a box."""
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.inputs.made import naming
+from vosmem.errors import InputError
+from vosmem.inputs.box import mask_from_box
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A red disc on noisy green, and the disc."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:80, :100]
+    disc = (y - 40) ** 2 + (x - 50) ** 2 < 18**2
+    frame = np.where(disc[..., None], (200, 40, 30), (40, 120, 60)) + rng.integers(-12, 13, (80, 100, 3))
+    return frame.astype(np.uint8), disc
+
+
+@pytest.mark.parametrize("box", [(28, 18, 72, 62), (25, 10, 80, 90), (-20, 15, 75, 70)])
+def test_the_object_in_the_box_is_found(scene, box):
+    frame, disc = scene
+    mask = mask_from_box(frame, box)
+    assert (mask.dtype, set(np.unique(mask))) == (np.uint8, {0, 1})
+    assert (mask & disc).sum() / (mask | disc).sum() > 0.95
+
+
+def test_the_same_box_gives_the_same_mask(scene):
+    rng = np.random.default_rng(0)
+    frame = rng.integers(90, 150, (80, 100, 3)) + 30 * scene[1][..., None]  # vague: its edge is a matter of chance
+    masks = []
+    for seed in (1, 2, 3, 4):
+        cv2.setRNGSeed(seed)
+        masks.append(mask_from_box(frame.astype(np.uint8), (20, 10, 80, 70)))
+    assert all(np.array_equal(mask, masks[0]) for mask in masks)
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ((10, 10, 10, 40), "less than"),
+        ((40, 40, 10, 10), "less than"),
+        ((100, 0, 140, 40), "less than"),
+        ((0, 0, 100, 80), "whole frame"),
+        ((-5, -5, 300, 300), "whole frame"),
+    ],
+)
+def test_a_box_that_can_hold_no_object_is_named(scene, box, said):
+    with pytest.raises(InputError, match=naming(str(box), said)):
+        mask_from_box(scene[0], box)
+
+
+def test_a_box_of_what_is_around_it_is_named():
+    frame = np.full((40, 60, 3), 90, np.uint8)
+    with pytest.raises(InputError, match=naming("(5, 5, 30, 30)", "tighter box")):
+        mask_from_box(frame, (5, 5, 30, 30))

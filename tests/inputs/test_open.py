@@ -1,0 +1,187 @@
+"""Every way in which videos and masks lie on people's disks."""
+
+import json
+
+import pytest
+
+from tests.inputs.made import naming, write_clip, write_frames, write_mask
+from vosmem.errors import InputError
+from vosmem.inputs.open import open_videos
+
+
+def names(source, mask, **options):
+    """What opens, by name: objects and given frames."""
+    found = {}
+    for item in open_videos(source, mask, **options):
+        video = item.open()
+        found[item.name] = (len(video), video.object_ids, video.given_at)
+    return found
+
+
+ONE = (3, (1,), (0,))
+
+
+def frames_in(folder):
+    return write_frames(folder, ["00000", "00001", "00002"])
+
+
+def labelme(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shapes = [{"label": "cat", "points": [[2, 2], [20, 2], [20, 20]], "shape_type": "polygon"}]
+    path.write_text(json.dumps({"shapes": shapes, "imageHeight": 48, "imageWidth": 64, "imagePath": "00000.jpg"}))
+    return path
+
+
+def flat_folder_and_mask(root):
+    return frames_in(root / "a"), write_mask(root / "m.png", [1])
+
+
+def flat_folder_and_masks(root):
+    return frames_in(root / "a"), write_mask(root / "m" / "00000.png", [1]).parent
+
+
+def flat_folder_and_masks_below_its_name(root):
+    return frames_in(root / "a"), write_mask(root / "m" / "a" / "00000.png", [1]).parent.parent
+
+
+def flat_folder_and_labelme_files_beside_the_frames(root):
+    labelme(root / "a" / "00000.json")
+    return frames_in(root / "a"), root / "a"
+
+
+def flat_folder_and_json(root):
+    return frames_in(root / "a"), labelme(root / "m.json")
+
+
+def video_and_mask(root):
+    return write_clip(root / "a.mp4", num_frames=3), write_mask(root / "m.png", [1])
+
+
+def plain_layout(root):
+    frames_in(root / "set" / "JPEGImages" / "a")
+    write_mask(root / "set" / "Annotations" / "a" / "00000.png", [1])
+    return root / "set", None
+
+
+def davis_layout(root):
+    frames_in(root / "set" / "JPEGImages" / "480p" / "a")
+    frames_in(root / "set" / "JPEGImages" / "240p" / "b")
+    write_mask(root / "set" / "Annotations" / "480p" / "a" / "00000.png", [1])
+    return root / "set", None
+
+
+def davis_layout_of_another_resolution(root):
+    frames_in(root / "set" / "JPEGImages" / "1080p" / "a")
+    write_mask(root / "set" / "Annotations" / "1080p" / "a" / "00000.png", [1])
+    return root / "set", None
+
+
+def one_picture(root):
+    return write_frames(root, ["a"]) / "a.png", write_mask(root / "m.png", [1])
+
+
+LAYOUTS = [
+    flat_folder_and_mask,
+    flat_folder_and_masks,
+    flat_folder_and_masks_below_its_name,
+    flat_folder_and_labelme_files_beside_the_frames,
+    flat_folder_and_json,
+    video_and_mask,
+    plain_layout,
+    davis_layout,
+    davis_layout_of_another_resolution,
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_one_video(tmp_path, layout):
+    assert names(*layout(tmp_path)) == {"a": ONE}
+
+
+def test_one_picture_is_a_video(tmp_path):
+    assert names(*one_picture(tmp_path)) == {"a": (1, (1,), (0,))}
+
+
+def test_pictures_right_below_jpegimages(tmp_path):
+    frames_in(tmp_path / "set" / "JPEGImages")
+    write_mask(tmp_path / "set" / "Annotations" / "00000.png", [1])
+    assert names(tmp_path / "set", None) == {"set": ONE}
+
+
+def test_a_folder_of_videos_and_of_folders(tmp_path):
+    source, masks = tmp_path / "videos", tmp_path / "masks"
+    frames_in(source / "v10")
+    frames_in(source / "v2")
+    write_clip(source / "v3.mp4", num_frames=3)
+    write_clip(source / ".hidden.mp4", num_frames=3)
+    (source / "notes.txt").write_text("no video")
+    (source / "empty").mkdir()
+    write_mask(masks / "v10.png", [1])
+    write_mask(masks / "v2" / "00000.png", [1])
+    labelme(masks / "v3.json")
+    assert list(names(source, masks).items()) == [("v2", ONE), ("v3", ONE), ("v10", ONE)]
+
+
+def test_two_videos_of_one_stem_keep_apart(tmp_path):
+    source = tmp_path / "videos"
+    frames_in(source / "v")
+    write_clip(source / "v.mp4", num_frames=3)
+    assert [item.name for item in open_videos(source, None)] == ["v", "v.mp4"]
+
+
+def test_one_that_is_broken_does_not_stop_the_others(tmp_path):
+    source, masks = tmp_path / "videos", tmp_path / "masks"
+    frames_in(source / "a")
+    (source / "b.mp4").write_bytes(b"no video")
+    frames_in(source / "c")
+    write_mask(masks / "a.png", [1])
+    write_mask(masks / "b.png", [1])
+    good, broken, bare = open_videos(source, masks)
+    assert good.open().object_ids == (1,)
+    with pytest.raises(InputError, match=naming("b.mp4", "cannot be read")):
+        broken.open()
+    with pytest.raises(InputError, match=naming("'c'", "--mask")):
+        bare.open()
+
+
+def test_only_first_masks_are_used_unless_the_folder_was_named(tmp_path):
+    source, _ = plain_layout(tmp_path)
+    assert [item.first_only for item in open_videos(source, None)] == [True]
+    assert [item.first_only for item in open_videos(source, source / "Annotations")] == [False]
+
+
+def empty(root):
+    return root
+
+
+def missing(root):
+    return root / "nowhere"
+
+
+@pytest.mark.parametrize(("source", "said"), [(empty, "no frames and no videos"), (missing, "'nowhere'")])
+def test_an_input_that_holds_nothing_is_named(tmp_path, source, said):
+    with pytest.raises(InputError, match=naming(said.strip("'"))):
+        open_videos(source(tmp_path), None)
+
+
+def test_one_mask_for_several_videos_is_refused(tmp_path):
+    for name in "ab":
+        frames_in(tmp_path / "videos" / name)
+    with pytest.raises(InputError, match=naming("m.png", "2 videos")):
+        open_videos(tmp_path / "videos", write_mask(tmp_path / "m.png", [1]))
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"), [(None, "no mask"), ("nowhere.png", "missing"), ("empty", "no mask"), ("m.txt", "no mask")]
+)
+def test_a_mask_that_is_none_is_named(tmp_path, mask, said):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "m.txt").write_text("no mask")
+    (item,) = open_videos(frames_in(tmp_path / "a"), None if mask is None else tmp_path / mask)
+    with pytest.raises(InputError, match=naming("a" if mask is None else mask, said)):
+        item.open()
+
+
+def test_a_limit_below_one_is_refused(tmp_path):
+    with pytest.raises(InputError, match=naming("--max-objects 0")):
+        open_videos(frames_in(tmp_path / "a"), None, max_objects=0)
