@@ -22,6 +22,7 @@ from vosmem.evaluation.run import SequenceRun, evaluate_sequence
 from vosmem.inference.sequences import Method, SegmentedFrame
 from vosmem.evaluation.submission import write_submission
 from vosmem.inference.engine import Engine
+from vosmem.inference.pipeline import Behind
 from vosmem.inference.writer import write_labels, write_probabilities
 from vosmem.ops.masks import slots_to_ids
 
@@ -135,8 +136,8 @@ def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
             write_probabilities(path, segmented.probs.float().cpu().numpy(), sequence.object_ids)
 
     def evaluate_one(sequence: VideoSequence) -> SequenceRun:
-        with engine.context():
-            return evaluate_sequence(sequence, make_method(), engine.device, write, score)
+        with engine.context(), Behind() as behind:
+            return evaluate_sequence(sequence, make_method(), engine.device, partial(behind.submit, write), score)
 
     return evaluate_one
 

@@ -11,10 +11,8 @@ from rich.table import Table
 
 from vosmem.errors import InputError
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
-from vosmem.inputs.estimate import memory_bytes
 from vosmem.inputs.wording import counted
 
-MODELS = ("stm_r18", "remn_r18")
 SHOWN = 12
 
 
@@ -91,7 +89,7 @@ def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:
         mode = "16-bit grey" if video.wide_ids else "palette"
         files = f"{mode}, {counted(video.num_frames, 'file')}"
         console.print(f"  writes   {escape(folder)}/masks/{escape(video.first)}.png ... ({files})")
-        console.print(f"  memory   {_memory(video)} of keys and values at full size, every 5th frame kept")
+        console.print(f"  takes    about {_needed(video)} here, at full size with every 5th frame kept")
     for note in video.notes:
         console.print(f"  [yellow]note[/yellow]     {escape(note)}")
     for problem in video.problems:
@@ -111,23 +109,17 @@ def _objects(video: VideoDiagnosis) -> Table:
     return table
 
 
-def _memory(video: VideoDiagnosis) -> str:
-    from vosmem.build.common import compose
+def _needed(video: VideoDiagnosis) -> str:
+    from vosmem.build.estimates import estimates
 
-    said = []
-    for name in MODELS:
-        model = compose("train", f"model={name}", "memory=every_n").model
-        needed = memory_bytes(
-            video.size,
-            video.num_frames,
-            len(video.given_at),
-            5,
-            key_channels=model.key_channels,
-            value_channels=model.value_channels,
-            shared_keys=model._target_.endswith("REMN"),
-        )
-        said.append(f"{needed / 2**20:.0f} MB ({name})")
-    return ", ".join(said)
+    said = [f"{_time(own.seconds)}, {own.memory_bytes / 2**20:.0f} MB ({own.model})" for own in estimates(video)]
+    return " or ".join(said)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _print_end(console: Console, diagnosis: Diagnosis) -> None:

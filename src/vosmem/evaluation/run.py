@@ -1,12 +1,16 @@
 """One way to run a method over a sequence, used by validation and by evaluation alike."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
 from vosmem.data.videos import VideoSequence
-from vosmem.inference.sequences import Method, SegmentedFrame, segment_sequence
+from vosmem.inference.pipeline import ahead
+from vosmem.inference.sequences import Method, ReadFrame, SegmentedFrame, read_frames, segment_frames
 from vosmem.metrics.davis import FrameScorer, ObjectScore, SequenceScorer, score_frame
 
 
@@ -41,7 +45,7 @@ def evaluate_sequence(
     write: Writer | None = None,
     score: FrameScorer = score_frame,
 ) -> SequenceRun:
-    """Segment and score a sequence in one pass; of the video only the current frame is in memory.
+    """Segment and score a sequence in one pass; of the video a few frames are in memory, decoded ahead.
 
     Frames without ground truth are segmented and not scored. An object counts from the frame after the one with its
     mask; the last frame does not count where the sequence says so.
@@ -58,14 +62,23 @@ def evaluate_sequence(
     run = SequenceRun([], len(sequence), [sequence.frame_names[t] for t in sorted(set(given_at))])
     run.groups = {str(object_id): group for object_id, group in sequence.groups.items()}
     last = len(sequence) - 1 if sequence.exclude_last else len(sequence)
-    for segmented in segment_sequence(sequence, method, device):
-        t = segmented.t
+    truths: deque[UInt8[Tensor, "H W"] | None] = deque()  # of the frames that were read and not yet segmented
+
+    def counted(t: int) -> list[int]:
+        return [slot for slot, at in enumerate(given_at, start=1) if at < t < last]
+
+    def read() -> Iterator[ReadFrame]:
+        """Frame and truth in one thread: a sequence that renders keeps its latest frame for the labels."""
+        for frame in read_frames(sequence):
+            truths.append(sequence.labels(frame.t) if counted(frame.t) else None)
+            yield frame
+
+    for segmented in segment_frames(ahead(read()), method, device):
+        t, truth = segmented.t, truths.popleft()
         if write is not None and sequence.asks_for(t):
             write(sequence, segmented)
-        counted = [slot for slot, at in enumerate(given_at, start=1) if at < t < last]
-        truth = sequence.labels(t) if counted else None
         if truth is not None:
-            scorer.update(truth.numpy(), segmented.labels.numpy(), counted)
+            scorer.update(truth.numpy(), segmented.labels.numpy(), counted(t))
         if t > min(given_at) and segmented.seconds is not None:
             run.seconds.append(segmented.seconds)
         run.peak_memory_bytes = max(run.peak_memory_bytes, getattr(method, "memory_bytes", 0))

@@ -128,7 +128,8 @@ class Propagator:
             small_mask = _resize_labels(mask, (small.shape[-2], small.shape[-1]))
             probs = overwrite(probs, small_mask, len(self._objects))
         # The masks are padded anew: in the border no object is, whatever the network saw there.
-        self._last = _Frame(padded, pad(probs[1:], padding)[None], mask is not None, query)
+        kept = query if self.network.memorizes_queries else None  # its features would take more than the memory
+        self._last = _Frame(padded, pad(probs[1:], padding)[None], mask is not None, kept)
         return full
 
     def remove(self, object_id: int) -> None:

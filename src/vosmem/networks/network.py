@@ -1,6 +1,7 @@
 """What training and inference ask of a network, whatever it is made of."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,8 +24,10 @@ class MemoryNetwork(nn.Module, ABC):
 
     Attributes:
         reading: how the memory is read.
+        memorizes_queries: whether `encode_memory` gains by the query that the frame was encoded to before.
     """
 
+    memorizes_queries: ClassVar[bool] = False
     decoder: Decoder
     reading: Reading = Reading()
 

@@ -46,6 +46,8 @@ class REMN(MemoryNetwork):
         torch.Size([1, 3, 32, 48])
     """
 
+    memorizes_queries = True
+
     def __init__(
         self,
         *,

@@ -1,0 +1,70 @@
+"""What `vosmem segment` will take, before any weights are loaded."""
+
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from omegaconf import OmegaConf
+
+from vosmem.benchmark.machine import convolution_rate
+from vosmem.build.common import compose, make, pick_device, without_weights
+from vosmem.inputs.doctor import VideoDiagnosis
+from vosmem.inputs.estimate import memory_bytes, memory_frames
+from vosmem.networks.cost import frame_cost
+from vosmem.networks.network import MemoryNetwork
+
+MODELS = ("stm_r18", "remn_r18")
+# Frames took 1.1 to 1.5 times their work at the rate of a large convolution (docs/performance.md), files not counted.
+BEYOND_FLOOR = 1.4
+
+
+class Estimate(NamedTuple):
+    """For one network at its default settings, full size and float32.
+
+    Attributes:
+        model: its name.
+        memory_bytes: of keys and values at the end.
+        seconds: in all.
+    """
+
+    model: str
+    memory_bytes: int
+    seconds: float
+
+
+def estimates(video: VideoDiagnosis, interval: int = 5) -> list[Estimate]:
+    """One for each of the networks that users take.
+
+    Args:
+        video: what was found of the video; it has frames and objects.
+        interval: every how many frames one is kept.
+    """
+    return [_estimate(video, name, interval) for name in MODELS]
+
+
+def _estimate(video: VideoDiagnosis, name: str, interval: int) -> Estimate:
+    config = compose("train", f"model={name}").model
+    num_objects, (width, height) = len(video.given_at), video.size
+    needed = memory_bytes(
+        video.size,
+        video.num_frames,
+        num_objects,
+        interval,
+        key_channels=config.key_channels,
+        value_channels=config.value_channels,
+        shared_keys=config._target_.endswith("REMN"),
+    )
+    midway = max(1, memory_frames(video.num_frames, interval) // 2)
+    work = frame_cost(_network(name), height, width, num_objects, midway).total
+    return Estimate(name, needed, BEYOND_FLOOR * video.num_frames * work / _rate())
+
+
+@cache
+def _network(name: str) -> MemoryNetwork:
+    network: MemoryNetwork = make(OmegaConf.create(without_weights(compose("train", f"model={name}").model)))
+    return network.eval()
+
+
+@cache
+def _rate() -> float:
+    return convolution_rate(pick_device("auto"), torch.float32)
