@@ -14,7 +14,7 @@ from vosmem.networks.cost import frame_cost
 from vosmem.networks.network import MemoryNetwork
 
 MODELS = ("stm_r18", "remn_r18")
-# Frames took 1.1 to 1.5 times their work at the rate of a large convolution (docs/performance.md), files not counted.
+# Frames took 1.1 to 1.3 times their work at the rate of a large convolution (docs/performance.md); files come on top.
 BEYOND_FLOOR = 1.4
 
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from vosmem.data.images import read_image, read_labels
 from vosmem.data.video_layouts import list_pictures
-from vosmem.data.videos import VideoSequence
+from vosmem.data.videos import AppearingSequence
 from vosmem.errors import InputError
 from vosmem.ops.masks import ids_to_slots
 
 
-class FolderSequence(VideoSequence):
+class FolderSequence(AppearingSequence):
     """One folder of frames and one of masks.
 
     Args:
@@ -70,16 +70,6 @@ class FolderSequence(VideoSequence):
         path = self._truth.get(self.frame_names[t])
         return None if path is None else self._slots(path)
 
-    @property
-    def object_ids(self) -> tuple[int, ...]:  # type: ignore[override]
-        """The ids on disk; objects that are given earlier come first."""
-        return tuple(self._appearances)
-
-    @property
-    def given_at(self) -> tuple[int, ...]:
-        """For each slot the frame at which its mask is handed over."""
-        return tuple(self._appearances.values())
-
     def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
         """Decode the mask of frame t, of the objects that appear there alone."""
         new = [slot for slot, at in enumerate(self.given_at, start=1) if at == t]
@@ -93,7 +83,7 @@ class FolderSequence(VideoSequence):
         return self._asked is None or self.frame_names[t] in self._asked
 
     @cached_property
-    def _appearances(self) -> dict[int, int]:
+    def _appearances(self) -> dict[int, int]:  # type: ignore[override]
         """The frame at which each id is given, by (frame, id). Read late: a long video may have thousands of masks."""
         found: dict[int, int] = {}
         for t, name in enumerate(self.frame_names):

@@ -61,6 +61,22 @@ class VideoSequence(ABC):
         return True
 
 
+class AppearingSequence(VideoSequence):
+    """A video whose objects are handed over where their masks are; `_appearances` holds the frame of each id."""
+
+    _appearances: Mapping[int, int]
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The ids on disk; objects that are given earlier come first."""
+        return tuple(self._appearances)
+
+    @property
+    def given_at(self) -> tuple[int, ...]:
+        """For each slot the frame at which its first mask is handed over."""
+        return tuple(self._appearances.values())
+
+
 class ClipSequence(VideoSequence):
     """A clip in memory as a sequence.
 

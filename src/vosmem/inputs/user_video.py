@@ -7,7 +7,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from vosmem.data.videos import VideoSequence
+from vosmem.data.videos import AppearingSequence
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.scan import MaskScan
@@ -15,7 +15,7 @@ from vosmem.inputs.wording import counted
 from vosmem.ops.masks import MOST_OBJECTS, ids_to_slots
 
 
-class UserVideo(VideoSequence):
+class UserVideo(AppearingSequence):
     """A video that nobody has the truth of. What is given is given, and nothing is scored on it.
 
     Args:
@@ -60,16 +60,6 @@ class UserVideo(VideoSequence):
         self._check(max_objects)
         self.wide_ids = max(self._appearances) > np.iinfo(np.uint8).max
         self.notes = [*frames.notes, *scan.notes, *self._remarks()]
-
-    @property
-    def object_ids(self) -> tuple[int, ...]:  # type: ignore[override]
-        """The ids on disk; objects that are given earlier come first."""
-        return tuple(self._appearances)
-
-    @property
-    def given_at(self) -> tuple[int, ...]:
-        """For each slot the frame at which its first mask is handed over."""
-        return tuple(self._appearances.values())
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
         """Decode frame t."""
