@@ -27,7 +27,9 @@ def plot_benchmark(figures: pd.DataFrame, path: Path) -> Path:
     panels = figure.subplots(1, len(varied) + 1, squeeze=False)[0]
     for panel, column in zip(panels, varied, strict=False):
         _lines(panel, figures, column, [other for other in axes_of if other != column])
-        panel.set(xlabel=axes_of[column], ylabel="milliseconds a frame", ylim=(0, None))
+        panel.set(
+            xlabel=axes_of[column], ylabel="milliseconds a frame", ylim=(0, 1.4 * panel.dataLim.ymax)
+        )  # room for the legend
     _bars(panels[-1], figures)
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
@@ -47,7 +49,7 @@ def _lines(panel: Axes, figures: pd.DataFrame, column: str, others: list[str]) -
             panel.plot(own[column], own["floor ms"], f"C{place}:", linewidth=1, label=f"{name}, floor")
     if column != "megapixels":
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panel.legend(frameon=False, fontsize=8)
+    panel.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
 
 
 def _bars(panel: Axes, figures: pd.DataFrame) -> None:
