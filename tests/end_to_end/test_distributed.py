@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.end_to_end.tiny import tiny_train, vosmem
@@ -24,6 +25,7 @@ def test_two_processes(tmp_path):
     assert state["PretrainData"] == {"epoch": 0, "done": 4}  # two clips a step, whoever took them
 
 
+@pytest.mark.slow
 def test_two_processes_inside_a_multirun(tmp_path):
     command, *overrides = tiny_train(tmp_path, *TWO, "seed=1,2", "hydra.sweep.dir=sweep")
     vosmem(command, "-m", *overrides, cwd=tmp_path)

@@ -83,6 +83,7 @@ def test_checkpoints_hold_the_running_average(folder):
     assert any(not torch.equal(value, current[name]) for name, value in averaged.items())
 
 
+@pytest.mark.slow
 def test_the_papers_table_of_stages(folder):
     """Each stage alone, both, and a network that was trained elsewhere; the config itself asks for the sweep."""
     done = vosmem(

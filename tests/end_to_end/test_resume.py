@@ -61,7 +61,8 @@ def uninterrupted(tmp_path_factory) -> tuple[Path, dict]:
     return folder, final(folder, "whole")
 
 
-@pytest.mark.parametrize("at_step", [2, 5])  # in the middle of the first epoch, and at its end
+# In the middle of the first epoch, and at its end.
+@pytest.mark.parametrize("at_step", [2, pytest.param(5, marks=pytest.mark.slow)])
 def test_sigkill_and_resume_equal_an_uninterrupted_run(uninterrupted, at_step):
     folder, whole = uninterrupted
     run = f"killed{at_step}"

@@ -7,6 +7,8 @@ import pytest
 from tests.end_to_end.tiny import tiny_train, vosmem
 from tests.wandb_log import history, records, run_record
 
+pytestmark = pytest.mark.slow  # two trainings; logs of one are tested with the commands
+
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
