@@ -67,10 +67,10 @@ def test_the_curriculum_is_in_the_log(folder):
 
 
 def test_it_starts_from_the_weights_of_the_other_run(folder):
-    """With a rate of nothing, what comes out is what went in."""
+    """With a rate of nothing, what comes out is what went in; no ImageNet weights are looked for."""
     vosmem(
         *MAIN, "initial_weights=first/checkpoints/last.ckpt", "optimizer.lr=0", "trainer.max_steps=3",
-        "optimizer.weight_decay=0", "hydra.run.dir=still", cwd=folder,
+        "optimizer.weight_decay=0", "model.weights=not_there.pth", "hydra.run.dir=still", cwd=folder,
     )  # fmt: skip
     before, after = (checkpoint(folder / run / "checkpoints" / "last.ckpt") for run in ("first", "still"))
     assert all(torch.equal(value, after["state_dict"][name]) for name, value in before["state_dict"].items())

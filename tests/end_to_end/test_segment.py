@@ -124,6 +124,52 @@ def test_video_files_boxes_and_both_directions(folder):
     assert len(masks(folder / "boxed")) == 6
 
 
+@pytest.mark.slow
+def test_strokes_are_cut_out(folder):
+    drawn = np.zeros((48, 80), np.uint8)
+    drawn[20:24, 26:32], drawn[2:5] = 1, 2
+    Image.fromarray(drawn).save(folder / "strokes.png")
+    segment(folder, "clip.mp4", "--scribble", "strokes.png", "--output", "drawn")
+    given = np.asarray(Image.open(folder / "drawn" / "mask_from_scribble.png"))
+    assert given[14:30, 20:38].mean() > 0.9 and given.sum() < 350
+    assert np.array_equal(given, Image.open(folder / "drawn" / "masks" / "00000.png"))
+    Image.fromarray(drawn[:40]).save(folder / "cut.png")
+    done = segment(folder, "clip.mp4", "--scribble", "cut.png", "--output", "odd", check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "80x40" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "count", "num_objects"), [((3000, 5000), 3, 2), ((240, 320), 4, 40)])
+def test_large_frames_and_many_objects(tmp_path, folder, size, count, num_objects):
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    label = (rows * 8 // size[0]) * 5 + columns * 5 // size[1] + 1
+    label[(rows % (size[0] // 8) < 9) | (columns % (size[1] // 5) < 9) | (label > num_objects)] = 0
+    rng = np.random.default_rng(0)
+    ground = rng.integers(0, 200, (41, 3), np.uint8)[label]
+    (tmp_path / "frames").mkdir()
+    for t in range(count):
+        Image.fromarray(ground).save(tmp_path / "frames" / f"{t}.jpg")
+    Image.fromarray(label.astype(np.uint8)).save(tmp_path / "mask.png")
+    arguments = ("--mask", str(tmp_path / "mask.png"), "--output", str(tmp_path / "out"), "--size", "160")
+    segment(folder, str(tmp_path / "frames"), *arguments)
+    found = [np.asarray(Image.open(tmp_path / "out" / "masks" / f"{t}.png")) for t in range(count)]
+    assert np.array_equal(found[0], label)
+    for mask in found:
+        assert mask.shape == size and set(np.unique(mask)) <= set(range(num_objects + 1))
+    with open(tmp_path / "out" / "objects.csv") as table:
+        assert len(table.readlines()) == 1 + count * num_objects
+
+
+@pytest.mark.parametrize("taken", ["a file", "no place"])
+def test_an_output_that_cannot_be_made_is_one_line(folder, tmp_path, taken):
+    out = tmp_path / "taken" if taken == "a file" else Path("/proc/nobody")  # where not even root can write
+    if taken == "a file":
+        out.write_text("kept")
+    done = segment(folder, "videos/short", "--mask", "masks/short.png", "--output", str(out), check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and str(out) in done.stderr
+    assert taken != "a file" or out.read_text() == "kept"
+
+
 def test_a_full_disk_is_one_line(folder):
     """A limit on the size of a file stands for it: the overlay video does not fit."""
     limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))  # noqa: E731

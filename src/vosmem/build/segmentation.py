@@ -12,11 +12,12 @@ import numpy as np
 
 from vosmem.build.common import compose, load_network, make, pick_device
 from vosmem.checkpoints import file_hash
+from vosmem.data.mask_files import read_mask
 from vosmem.errors import InputError
 from vosmem.inference.engine import Engine
 from vosmem.inference.streaming import Segmenter
 from vosmem.inference.writer import write_labels
-from vosmem.inputs.box import mask_from_box
+from vosmem.inputs.cut import mask_from_box, mask_from_strokes
 from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.inputs.scan import frame_place
 from vosmem.memory.policy import MemoryPolicy
@@ -24,7 +25,7 @@ from vosmem.ops.attention import Reading
 from vosmem.segmentation.options import SegmentOptions
 from vosmem.segmentation.video import Progress, VideoResult, segment_video
 
-BOX_MASK = "mask_from_box.png"
+CUT_MASK = "mask_from_{}.png"
 OnProgress = Callable[[str, Progress], None]
 
 
@@ -90,7 +91,7 @@ def segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, 
 
 def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, VideoResult | InputError]]:
     policy = _policy(options)
-    mask, start = (options.mask, options.start) if options.box is None else _boxed(options)
+    mask, start = _mask_and_start(options)
     found = open_videos(options.input, mask, start=start, max_objects=options.max_objects, clean=options.clean_masks)
     weights = find_weights(options.weights, options.model)
     segmenter = load_segmenter(weights, None, options.device, options.precision, options.top_k)
@@ -128,19 +129,36 @@ def _policy(options: Namespace) -> MemoryPolicy:
     return policy
 
 
-def _boxed(options: Namespace) -> tuple[Path, int]:
-    """The mask that GrabCut makes of the box, beside the results, and its frame."""
-    if options.mask is not None:
-        raise InputError("--box and --mask are both given: give one of them")
+def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None]:
+    """The given mask and its frame; that of a box or of strokes is cut out first, and kept beside the results."""
+    given = [name for name in ("mask", "box", "scribble") if getattr(options, name) is not None]
+    if len(given) > 1:
+        raise InputError(f"--{' and --'.join(given)} are given: give one of them")
+    if given in ([], ["mask"]):
+        return options.mask, options.start
     found = open_videos(options.input, None)
     if len(found) > 1:
-        raise InputError(f"--box is given for {len(found)} videos: give one video, or masks")
+        raise InputError(f"--{given[0]} is given for {len(found)} videos: give one video, or masks")
     frames = found[0].open_frames()
     t = frame_place(frames.frame_names, 0 if options.start is None else options.start)
-    path: Path = options.output / BOX_MASK
     frame = np.ascontiguousarray(frames.frame(t).permute(1, 2, 0).numpy())
-    write_labels(path, mask_from_box(frame, options.box))
+    mask = mask_from_box(frame, options.box) if options.box else _cut_by_strokes(frame, options.scribble)
+    path: Path = options.output / CUT_MASK.format(given[0])
+    write_labels(path, mask)
     return path, t
+
+
+def _cut_by_strokes(frame: np.ndarray, path: Path) -> np.ndarray:
+    strokes = read_mask(path, max_objects=None).ids
+    if strokes.shape != frame.shape[:2]:
+        raise InputError(
+            f"scribble {str(path)!r} has {strokes.shape[1]}x{strokes.shape[0]} pixels, the frame "
+            f"{frame.shape[1]}x{frame.shape[0]}: draw on the frame itself"
+        )
+    try:
+        return mask_from_strokes(frame, strokes)
+    except InputError as error:
+        raise InputError(f"scribble {str(path)!r}: {error}") from error
 
 
 def _about(options: Namespace, policy: MemoryPolicy, weights: Path, segmenter: Segmenter) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import yaml
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import WandbLogger
 
-from vosmem.build.common import make, pick_device, read_network_state, resolved
+from vosmem.build.common import make, pick_device, read_network_state, resolved, without_weights
 from vosmem.checkpoints import load_weights
 from vosmem.data.datamodules import ClipData
 from vosmem.errors import InputError
@@ -33,7 +33,7 @@ def train(config: DictConfig) -> TrainingReport:
     hush_lightning()
     pl.seed_everything(config.seed, verbose=False)
     data: ClipData = make(config.data)
-    module: PretrainModule = make(config.stage)
+    module: PretrainModule = make(config.stage, **_network_to_fill(config))
     if config.initial_weights is not None:
         load_weights(module.network, read_network_state(config.initial_weights), "initial_weights")
     trainer = make_trainer(config, plain, data)
@@ -51,6 +51,13 @@ def train(config: DictConfig) -> TrainingReport:
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero:
                 logger.experiment.finish()
+
+
+def _network_to_fill(config: DictConfig) -> dict[str, DictConfig]:
+    """In place of the stage's own network, where other weights come into it: nothing is fetched for its trunks."""
+    if config.initial_weights is None and not config.resume:
+        return {}
+    return {"network": OmegaConf.create(without_weights(config.model))}
 
 
 def make_calibration(config: DictConfig) -> Calibration:

@@ -54,7 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_argument_group("what to follow")
     what.add_argument("--mask", type=Path, metavar="PATH", help="a picture, a JSON file, or a folder of them")
     what.add_argument("--box", type=_box, metavar="X0,Y0,X1,Y1", help="a box around one object instead of a mask")
-    what.add_argument("--start", type=_frame, metavar="FRAME", help="number or name of the frame of mask or box")
+    what.add_argument(
+        "--scribble", type=Path, metavar="PICTURE", help="strokes instead: 1 on the object, 2 on what is not the object"
+    )
+    what.add_argument(
+        "--start", type=_frame, metavar="FRAME", help="number or name of the frame of mask, box or strokes"
+    )
     what.add_argument("--max-objects", type=int, default=50, metavar="N", help="more are a mistake (default: 50)")
     what.add_argument("--clean-masks", action="store_true", help="take away what soft edges left in masks")
     _add_network(parser.add_argument_group("network"))

@@ -1,4 +1,4 @@
-"""A mask from a box."""
+"""A mask from a box, or from strokes."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 from tests.inputs.made import naming
 from vosmem.errors import InputError
-from vosmem.inputs.box import mask_from_box
+from vosmem.inputs.cut import mask_from_box, mask_from_strokes
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +56,27 @@ def test_a_box_of_what_is_around_it_is_named():
     frame = np.full((40, 60, 3), 90, np.uint8)
     with pytest.raises(InputError, match=naming("(5, 5, 30, 30)", "tighter box")):
         mask_from_box(frame, (5, 5, 30, 30))
+
+
+def strokes(*rectangles):
+    """Numbers in rectangles of (value, top, bottom, left, right)."""
+    drawn = np.zeros((80, 100), np.uint16)
+    for value, top, bottom, left, right in rectangles:
+        drawn[top:bottom, left:right] = value
+    return drawn
+
+
+def test_strokes_find_the_object_and_keep_what_they_say(scene):
+    frame, disc = scene
+    drawn = strokes((1, 36, 44, 46, 54), (2, 4, 8, 5, 95), (1, 72, 76, 80, 90))  # the last is wrong, and stays
+    mask = mask_from_strokes(frame, drawn)
+    assert mask[drawn == 1].all() and not mask[drawn == 2].any()
+    mask = mask_from_strokes(frame, strokes((1, 36, 44, 46, 54), (2, 4, 8, 5, 95)))
+    assert (mask & disc).sum() / (mask | disc).sum() > 0.95
+
+
+@pytest.mark.parametrize("kinds", [(), (1,), (2,), (1, 2, 3)])
+def test_strokes_of_other_kinds_are_named(scene, kinds):
+    drawn = strokes(*((kind, 4 * kind, 4 * kind + 3, 5, 50) for kind in kinds))
+    with pytest.raises(InputError, match=naming(str(list(kinds)), "1 on the object", "and 2 beside it")):
+        mask_from_strokes(scene[0], drawn)
