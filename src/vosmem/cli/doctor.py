@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +13,9 @@ from rich.table import Table
 from vosmem.errors import InputError
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
 from vosmem.inputs.wording import counted
+
+if TYPE_CHECKING:
+    from vosmem.build.estimates import Estimate
 
 SHOWN = 12
 
@@ -42,7 +46,7 @@ def run(arguments: list[str]) -> None:
         _print_video(console, video, alone=len(diagnosis.videos) == 1)
     _print_end(console, diagnosis)
     if options.json is not None:
-        _write(options.json, json.dumps(diagnosis.as_json(), indent=1) + "\n")
+        _write(options.json, json.dumps(_as_json(diagnosis), indent=1) + "\n")
     sys.exit(0 if diagnosis.works else 1)
 
 
@@ -110,10 +114,21 @@ def _objects(video: VideoDiagnosis) -> Table:
 
 
 def _needed(video: VideoDiagnosis) -> str:
+    said = [f"{_time(own.seconds)}, {own.memory_bytes / 2**20:.0f} MB ({own.model})" for own in _estimates(video)]
+    return " or ".join(said)
+
+
+def _estimates(video: VideoDiagnosis) -> "list[Estimate]":
     from vosmem.build.estimates import estimates
 
-    said = [f"{_time(own.seconds)}, {own.memory_bytes / 2**20:.0f} MB ({own.model})" for own in estimates(video)]
-    return " or ".join(said)
+    return estimates(video) if video.given_at else []
+
+
+def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
+    said = diagnosis.as_json()
+    for video, own in zip(diagnosis.videos, said["videos"], strict=True):
+        own["estimates"] = [estimate._asdict() for estimate in _estimates(video)]
+    return said
 
 
 def _time(seconds: float) -> str:
