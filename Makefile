@@ -9,6 +9,9 @@ INSTALLED := $(VENV)/.installed
 # Stands where .installed will stand, for as long as an install is under way.
 UNFINISHED := $(VENV)/.unfinished
 
+# A file of tests to a process, and one thread to each: several threads in several processes wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
@@ -28,10 +31,10 @@ sweep: $(INSTALLED) ## train on clips of 2, 3 and 4 frames, a minute each; ends 
 	@$(BIN)/vosmem train experiment=pretrain_embedded sweep=clip_length synthesis.num_frames=2,3,4 trainer.max_steps=100 $(ARGS)
 
 test: $(INSTALLED) ## run the fast tests and the doctests
-	@$(BIN)/pytest -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: $(INSTALLED) ## run every test, the slow ones too
-	@$(BIN)/pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 lint: $(INSTALLED) ## check style, formatting and the import floors
 	@$(BIN)/ruff check .
