@@ -12,7 +12,8 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from vosmem.checkpoints import load_reference_stm, load_weights, read_checkpoint
+from vosmem.checkpoints.published import load_reference_stm
+from vosmem.checkpoints.reading import load_weights, read_checkpoint
 from vosmem.errors import InputError
 from vosmem.inference.engine import Engine
 from vosmem.networks.network import MemoryNetwork

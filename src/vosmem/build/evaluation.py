@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from vosmem.build.common import load_network, make, make_engine, pick_device
-from vosmem.checkpoints import file_hash
+from vosmem.checkpoints.reading import file_hash
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.finished import FinishedSequences

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vosmem.build.common import compose, load_network, make, pick_device
-from vosmem.checkpoints import file_hash
+from vosmem.checkpoints.reading import file_hash
 from vosmem.errors import InputError
 from vosmem.inference.engine import Engine
 from vosmem.inference.streaming import Segmenter

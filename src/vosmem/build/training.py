@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import WandbLogger
 
 from vosmem.build.common import make, pick_device, read_network_state, resolved
-from vosmem.checkpoints import load_weights
+from vosmem.checkpoints.reading import load_weights
 from vosmem.data.datamodules import ClipData
 from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16
