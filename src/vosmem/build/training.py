@@ -9,7 +9,8 @@ import yaml
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import WandbLogger
 
-from vosmem.build.common import make, pick_device, read_network_state, resolved
+from vosmem.build.common import make, pick_device, resolved
+from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.reading import load_weights
 from vosmem.data.datamodules import ClipData
 from vosmem.errors import InputError
@@ -35,7 +36,7 @@ def train(config: DictConfig) -> TrainingReport:
     data: ClipData = make(config.data)
     module: PretrainModule = make(config.stage)
     if config.initial_weights is not None:
-        load_weights(module.network, read_network_state(config.initial_weights), "initial_weights")
+        load_weights(module.network, load_network(config.initial_weights).state_dict(), "initial_weights")
     trainer = make_trainer(config, plain, data)
     if trainer.is_global_zero:
         output_dir.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vosmem.checkpoints.reading import load_weights, read_checkpoint
-from vosmem.networks.stm import STM
+from vosmem.checkpoints.models import filled_network
+from vosmem.checkpoints.reading import read_checkpoint
+from vosmem.networks.network import MemoryNetwork
 
 # Published module names and this project's, in the order in which they are tried; the rest of a name is the same.
 _REFERENCE_NAMES = {
@@ -36,7 +37,18 @@ _REFERENCE_NAMES = {
 }
 
 
-def load_reference_stm(source: str | Path | Mapping[str, Tensor]) -> STM:
+PUBLISHED_MODEL = {
+    "_target_": "vosmem.networks.STM",
+    "backbone": "resnet50",
+    "key_channels": 128,
+    "value_channels": 512,
+    "decoder_channels": 256,
+    "weights": "none",
+}
+LICENCE = "the published STM weights are their authors' under CC BY-NC-SA: no commercial use, share alike, name them"
+
+
+def load_reference_stm(source: str | Path | Mapping[str, Tensor]) -> MemoryNetwork:
     """Load weights in the layout of the published `STM_weights.pth` (ResNet-50, 558 entries).
 
     Args:
@@ -53,9 +65,12 @@ def load_reference_stm(source: str | Path | Mapping[str, Tensor]) -> STM:
         the names and shapes of the published file. It is licensed CC BY-NC-SA by its authors.
     """
     state = read_checkpoint(source) if isinstance(source, (str, Path)) else source
-    network = STM(backbone="resnet50", key_channels=128, value_channels=512, decoder_channels=256, weights="none")
-    load_weights(network, {_own_name(name): tensor for name, tensor in state.items()}, "the reference checkpoint")
-    return network.eval()
+    return filled_network(PUBLISHED_MODEL, own_names(state), "the reference checkpoint")
+
+
+def own_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Entries of the published layout by this project's names."""
+    return {_own_name(name): tensor for name, tensor in state.items()}
 
 
 def _own_name(name: str) -> str:

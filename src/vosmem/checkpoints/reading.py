@@ -17,8 +17,7 @@ def file_hash(path: Path) -> str:
     Raises:
         InputError: the file is missing.
     """
-    if not path.is_file():
-        raise InputError(f"checkpoint {str(path)!r} not found: pass the path of a .ckpt or .pth file")
+    _check_there(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -33,26 +32,25 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         what the file holds, on the CPU.
 
     Raises:
-        InputError: the file is missing, damaged, holds other things than tensors and plain values, or no dict.
+        InputError: the file is missing, damaged, holds other things than tensors and plain values, or no dict by name.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"checkpoint {str(path)!r} not found: pass the path of a .ckpt or .pth file")
+    _check_there(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for damaged files; all mean the same to the user
         raise InputError(f"checkpoint {str(path)!r} is damaged or holds more than tensors and plain values") from error
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise InputError(f"checkpoint {str(path)!r} holds a {type(content).__name__}, not a checkpoint")
     return content
 
 
-def load_weights(network: torch.nn.Module, state: Mapping[str, Tensor], what: str) -> None:
-    """Fill a network, with nothing missing and nothing left over (`num_batches_tracked` aside).
+def check_fit(network: torch.nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """See that weights fit a network, with nothing missing and nothing left over (`num_batches_tracked` aside).
 
     Args:
-        network: the network to fill.
-        state: its weights by name.
+        network: the network.
+        state: weights by name.
         what: how messages call the weights.
 
     Raises:
@@ -71,4 +69,18 @@ def load_weights(network: torch.nn.Module, state: Mapping[str, Tensor], what: st
         raise InputError(
             f"{what} does not fit the network: {faults[0]}{more}; check that model= is the one it was made with"
         )
+
+
+def load_weights(network: torch.nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Fill a network with weights that fit; arguments as of `check_fit`.
+
+    Raises:
+        InputError: as of `check_fit`.
+    """
+    check_fit(network, state, what)
     network.load_state_dict(dict(state), strict=False)
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"checkpoint {str(path)!r} not found: give a file, or a name that `vosmem weights` lists")

@@ -10,6 +10,8 @@ COMMANDS = {
     "evaluate": "segment a data set and score it; takes Hydra overrides (vosmem evaluate checkpoint=FILE)",
     "doctor": "say what is wrong with a video and its masks before anything is run (vosmem doctor INPUT --mask MASK)",
     "segment": "follow objects through your own video (vosmem segment VIDEO --mask MASK --output DIR)",
+    "convert": "write a checkpoint's weights as a file to pass on (vosmem convert last.ckpt NAME.safetensors)",
+    "weights": "list and verify the weights that come with the package (vosmem weights)",
     "data": "look at training data, or render videos (vosmem data gallery stills=embedded)",
     "report": "tables and figures from finished runs (vosmem report sweep DIR)",
     "benchmark": "what a frame costs on this machine (vosmem benchmark model=stm_small)",
