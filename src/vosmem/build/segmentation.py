@@ -39,8 +39,8 @@ def load_segmenter(
     """Load a network and make it ready.
 
     Args:
-        weights: checkpoint of a training run, a weights file or the name of one that comes with the package, or the
-            published STM weights.
+        weights: checkpoint of a training run, a weights file, the name of one that comes with the package, its address
+            `hf://USER/REPO[/FILE][@REVISION]`, or the published STM weights.
         model: name of weights that come with the package.
         device: `auto`, `cpu`, `cuda` or `mps`.
         precision: `fp32`, `bf16` or `fp16`.

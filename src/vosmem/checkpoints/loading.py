@@ -10,6 +10,7 @@ import yaml
 from torch import Tensor
 
 from vosmem.checkpoints.bundled import bundled_weights, default_weights, named_weights
+from vosmem.checkpoints.hub import SCHEME, fetch
 from vosmem.checkpoints.models import filled_network
 from vosmem.checkpoints.published import LICENCE, PUBLISHED_MODEL, own_names
 from vosmem.checkpoints.reading import read_checkpoint
@@ -22,11 +23,13 @@ def find_weights(weights: str | os.PathLike[str] | None, model: str | None = Non
     """The file to load.
 
     Args:
-        weights: a file, or the name of weights that come with the package; where a file has that name, the file.
+        weights: a file, the name of weights that come with the package (where a file has that name, the file), or an
+            address on the Hub as of `fetch`.
         model: such a name, and nothing else.
 
     Raises:
-        InputError: both are given, a name that no weights come under, or neither where none come with the package.
+        InputError: both are given, a name that no weights come under, or neither where none come with the package; or
+            what the Hub has cannot be fetched.
     """
     if model is not None and weights is not None:
         raise InputError(f"weights {str(weights)!r} and model {model!r} are both given: give one of them")
@@ -37,6 +40,8 @@ def find_weights(weights: str | os.PathLike[str] | None, model: str | None = Non
         if default is None:
             raise InputError("no weights are given and none come with this version: give a checkpoint file")
         return default[1]
+    if str(weights).startswith(SCHEME):
+        return fetch(str(weights))
     path = Path(weights)
     return path if path.is_file() else bundled_weights().get(str(weights), path)
 
