@@ -57,11 +57,20 @@ def load_network(source: str | os.PathLike[str]) -> MemoryNetwork:
     Raises:
         InputError: the file cannot be read, is none of these, or asks for something else than a network.
     """
+    return load_with_about(source)[0]
+
+
+def load_with_about(source: str | os.PathLike[str]) -> tuple[MemoryNetwork, Weights]:
+    """As `load_network`, and what the network was made of.
+
+    Raises:
+        InputError: as of `load_network`.
+    """
     path = find_weights(source)
     weights = _read(path)
     network = filled_network(weights.model, weights.state, f"checkpoint {str(path)!r}")
     _tell_licence(weights)
-    return network
+    return network, weights
 
 
 def convert(source: str | os.PathLike[str], output: Path, dtype: str = "fp16") -> Path:

@@ -11,6 +11,7 @@ COMMANDS = {
     "doctor": "say what is wrong with a video and its masks before anything is run (vosmem doctor INPUT --mask MASK)",
     "segment": "follow objects through your own video (vosmem segment VIDEO --mask MASK --output DIR)",
     "convert": "write a checkpoint's weights as a file to pass on (vosmem convert last.ckpt NAME.safetensors)",
+    "export": "write a network as ONNX graphs (vosmem export WEIGHTS DIR)",
     "weights": "list and verify the weights that come with the package (vosmem weights)",
     "data": "look at training data, or render videos (vosmem data gallery stills=embedded)",
     "report": "tables and figures from finished runs (vosmem report sweep DIR)",
