@@ -48,9 +48,10 @@ def write_run(folder: Path, name: str = "stm", with_config: bool = True) -> Path
 
 
 def tamper(path: Path, *, said: dict[str, Any] | None = None, tensors: dict[str, Any] | None = None) -> Path:
-    """Change what a weights file says, or its tensors, and keep all else."""
+    """Change what a weights file says, or its tensors (None takes one away), and keep all else."""
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()[METADATA_KEY])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    path.write_bytes(save({**state, **(tensors or {})}, {METADATA_KEY: json.dumps({**about, **(said or {})})}))
+    state = {name: value for name, value in {**state, **(tensors or {})}.items() if value is not None}
+    path.write_bytes(save(state, {METADATA_KEY: json.dumps({**about, **(said or {})})}))
     return path
