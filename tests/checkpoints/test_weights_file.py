@@ -157,7 +157,9 @@ class Malice:
         return os.system, (f"touch '{self.path}'",)
 
 
-@pytest.mark.parametrize("write", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2))])
+@pytest.mark.parametrize(
+    "write", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2))]
+)
 @pytest.mark.parametrize("name", ["evil.safetensors", "evil.pth"])  # torch itself reads a file by the end of its name
 def test_a_pickle_is_never_run(tmp_path, write, name):
     trap = tmp_path / "executed"
