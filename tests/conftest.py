@@ -8,7 +8,7 @@ import jaxtyping
 # Before vosmem is imported: every annotated shape is checked in every test, and only here.
 FLOORS = (
     *("ops", "metrics", "networks", "memory", "data", "checkpoints", "visualization", "inputs"),
-    *("inference", "evaluation", "segmentation"),
+    *("inference", "evaluation", "segmentation", "export"),
 )
 jaxtyping.install_import_hook([f"vosmem.{floor}" for floor in FLOORS], "beartype.beartype")
 
@@ -97,3 +97,14 @@ def davis(tmp_path: Path) -> Path:
 def stills(tmp_path: Path) -> Path:
     """Four stills of two objects."""
     return write_stills(tmp_path / "stills")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in the place of that of the weights that come with the package."""
+    from vosmem.checkpoints import bundled
+
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    monkeypatch.setattr(bundled, "FOLDER", folder)
+    return folder

@@ -21,7 +21,8 @@ def load(
     """A network that is ready to segment videos: `vosmem.load("run/checkpoints/last.ckpt").propagate(frames, mask)`.
 
     Args:
-        weights: checkpoint of a training run, or the published STM weights.
+        weights: checkpoint of a training run, a weights file, the name of one that comes with the package, its address
+            `hf://USER/REPO[/FILE][@REVISION]`, or the published STM weights.
         model: name of weights that come with the package.
         device: `auto` (CUDA, then MPS, then the CPU), `cpu`, `cuda` or `mps`.
         precision: `fp32`, `bf16` (where the device computes in it natively) or `fp16` (GPUs).

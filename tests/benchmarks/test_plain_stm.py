@@ -14,7 +14,7 @@ from tests.reference_checkpoint import reference_state_dict
 from vosmem.benchmark.compare import difference
 from vosmem.benchmark.engine import EngineFrame
 from vosmem.benchmark.turns import Case
-from vosmem.checkpoints import load_reference_stm
+from vosmem.checkpoints.published import load_reference_stm
 from vosmem.inference.engine import Engine
 
 GOLDEN = Path(__file__).parent.parent / "golden"

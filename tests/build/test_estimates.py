@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.checkpoints.made import MODELS, write_tiny
 from vosmem.build import estimates as module
 from vosmem.build.estimates import estimates
 from vosmem.cli.doctor import _time
@@ -36,3 +37,12 @@ def test_frames_objects_and_pixels_cost_time_and_memory(more):
 )
 def test_times_are_told_roughly(seconds, words):
     assert _time(seconds) == words
+
+
+def test_the_network_that_would_be_taken_is_told_of(shelf):
+    assert [own.model for own in estimates(video())] == list(module.MODELS)
+    write_tiny(shelf / "remn_small.safetensors", "remn")
+    (own,) = estimates(video())
+    channels = MODELS["remn"]["key_channels"] + MODELS["remn"]["value_channels"]
+    assert (own.model, own.memory_bytes) == ("remn_small", 4 * channels * 8 * (320 * 192) // 256)  # 5 frames in a buffer of 8
+    module._network.cache_clear()

@@ -1,13 +1,16 @@
 """`vosmem segment` in this process: odd inputs, and mistakes that are named in one line."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.checkpoints.made import write_tiny
 from tests.inputs.made import naming
 from tests.segmentation.made import write_checkpoint, write_frames
+from vosmem.checkpoints.reading import file_hash
 from vosmem.cli.segment import run
 from vosmem.errors import InputError
 from vosmem.inference.confidence import NUM_CHECKS
@@ -70,6 +73,19 @@ def test_bad_options(folder, monkeypatch, arguments, named):
     with pytest.raises(InputError, match=naming(named)):
         segment(folder, "frames", *arguments, *output)
     assert not (folder / "bad").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--model", "remn_small"), ("--weights", "remn_small")])
+def test_weights_that_come_with_the_package(folder, tmp_path, shelf, options):
+    arguments = [str(folder / "frames"), "--mask", str(folder / "mask.png"), "--device", "cpu", *options]
+    with pytest.raises(InputError, match=r"none come with this version|none are called|not found"):
+        run([*arguments, "--output", str(tmp_path / "none")])
+    write_tiny(shelf / "remn_small.safetensors")
+    run([*arguments, "--output", str(tmp_path / "out")])
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["about"]["network"]["class"] == "STM"
+    assert record["about"]["network"]["sha256"] == file_hash(shelf / "remn_small.safetensors")
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.slow

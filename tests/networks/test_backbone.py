@@ -46,16 +46,19 @@ def test_affine_is_a_parameter_either_way(train_affine):
     assert all(norm.weight.requires_grad is train_affine for norm in trunk.batch_norms())
 
 
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 @pytest.mark.parametrize("cut", [False, True])
-def test_whole_and_cut_files_load(tmp_path, cut):
-    state = torchvision.models.resnet18(weights=None).state_dict()
+def test_whole_and_cut_files_load(tmp_path, name, cut):
+    state = getattr(torchvision.models, name)(weights=None).state_dict()
     if cut:
         state = {name: value for name, value in state.items() if not name.startswith(("layer4", "fc"))}
     torch.save(state, tmp_path / "weights.pth")
-    trunk = ResNetTrunk("resnet18", num_mask_channels=2)
+    trunk = ResNetTrunk(name, num_mask_channels=2)
     masks = trunk.mask_convs[0].weight.clone()
-    load_backbone_weights(trunk, str(tmp_path / "weights.pth"), "resnet18")
-    assert torch.equal(trunk.layer3[1].conv2.weight, state["layer3.1.conv2.weight"])
+    load_backbone_weights(trunk, str(tmp_path / "weights.pth"), name)
+    own = {key: value for key, value in trunk.state_dict().items() if not key.startswith(("mask_convs", "mean", "std"))}
+    assert set(own) == {key for key in state if not key.startswith(("layer4", "fc"))}
+    assert all(torch.equal(value, state[key]) for key, value in own.items())
     assert torch.equal(trunk.mask_convs[0].weight, masks)
 
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vosmem.ops.masks import ids_to_slots, one_hot, others, slots_in_use, slots_to_ids, unpack
+from vosmem.ops.masks import ids_to_slots, one_hot, others, pack, slots_in_use, slots_to_ids, unpack
 
 
 def test_one_hot_and_background_cover_every_pixel_once():
@@ -35,3 +35,15 @@ def test_ids_survive_the_way_through_slots(ids, seed):
     slots = ids_to_slots(picture, ids)
     assert slots.max() <= len(ids)
     assert np.array_equal(slots_to_ids(slots, ids), picture)
+
+
+def test_packing_all_slots_needs_no_word_of_which_are_valid():
+    masks = torch.rand(2, 3, 4, 5) / 3
+    everything = torch.ones(2, 3, dtype=torch.bool)
+    for free, told in zip(pack(masks), pack(masks, everything), strict=True):
+        assert torch.equal(free, told) and free.dtype == told.dtype
+    valid = torch.tensor([[True, True, False], [True, False, False]])
+    packed = pack(masks, valid)
+    assert packed.owners.tolist() == [0, 0, 1]
+    assert torch.equal(unpack(packed.own[:, 0], valid), masks * valid[:, :, None, None])
+    torch.testing.assert_close(packed.rest[0, 0], masks[0, 1] + masks[0, 2])

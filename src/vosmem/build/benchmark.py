@@ -20,7 +20,9 @@ from vosmem.benchmark.machine import describe
 from vosmem.benchmark.report import write_report
 from vosmem.benchmark.scene import made_frame
 from vosmem.benchmark.turns import Case, Worker, serve
-from vosmem.build.common import load_network, make, pick_device, resolved, without_weights
+from vosmem.build.common import make, pick_device, resolved
+from vosmem.checkpoints.loading import load_network
+from vosmem.checkpoints.models import without_weights
 from vosmem.data.images import read_image
 from vosmem.errors import InputError
 from vosmem.inference.engine import Engine

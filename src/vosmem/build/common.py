@@ -1,8 +1,5 @@
-"""What every command needs: instantiation, checkpoints, devices."""
+"""What every command needs: instantiation, devices."""
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,10 +9,8 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from vosmem.checkpoints import load_reference_stm, load_weights, read_checkpoint
 from vosmem.errors import InputError
 from vosmem.inference.engine import Engine
-from vosmem.networks.network import MemoryNetwork
 
 
 def compose(command: str, *overrides: str) -> DictConfig:
@@ -51,42 +46,6 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     """The configuration as plain values, every interpolation replaced and no mandatory value missing."""
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
-
-
-def load_network(path: str | os.PathLike[str]) -> MemoryNetwork:
-    """The network of a training run's checkpoint, or of the published STM weights.
-
-    Raises:
-        InputError: the file cannot be read, or is neither.
-    """
-    content = read_checkpoint(Path(path))
-    if "config" not in content or "state_dict" not in content:
-        return load_reference_stm(content)
-    network: MemoryNetwork = make(OmegaConf.create(without_weights(content["config"]["model"])))
-    load_weights(network, _network_part(content["state_dict"]), f"checkpoint {str(path)!r}")
-    return network
-
-
-def read_network_state(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """The network's state dict in a training run's checkpoint, or in the published STM weights.
-
-    Raises:
-        InputError: the file cannot be read, or is neither.
-    """
-    content = read_checkpoint(Path(path))
-    if "state_dict" not in content:
-        return load_reference_stm(content).state_dict()
-    return _network_part(content["state_dict"])
-
-
-def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's configuration, with nothing to be fetched for trunks that are filled anyway."""
-    return {key: "none" if key.endswith("weights") else value for key, value in model.items()}
-
-
-def _network_part(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    prefix = "network."
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def pick_device(name: str) -> torch.device:

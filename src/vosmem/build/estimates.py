@@ -4,10 +4,13 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from vosmem.benchmark.machine import convolution_rate
-from vosmem.build.common import compose, make, pick_device, without_weights
+from vosmem.build.common import compose, make, pick_device
+from vosmem.checkpoints.bundled import default_weights
+from vosmem.checkpoints.models import without_weights
+from vosmem.checkpoints.weights_file import read_about
 from vosmem.inputs.doctor import VideoDiagnosis
 from vosmem.inputs.estimate import memory_bytes, memory_frames
 from vosmem.networks.cost import frame_cost
@@ -33,17 +36,19 @@ class Estimate(NamedTuple):
 
 
 def estimates(video: VideoDiagnosis, interval: int = 5) -> list[Estimate]:
-    """One for each of the networks that users take.
+    """One for the network that comes with the package, or for each of those that users train where none comes.
 
     Args:
         video: what was found of the video; it has frames and objects.
         interval: every how many frames one is kept.
     """
-    return [_estimate(video, name, interval) for name in MODELS]
+    default = default_weights()
+    names = MODELS if default is None else (default[0],)
+    return [_estimate(video, name, interval) for name in names]
 
 
 def _estimate(video: VideoDiagnosis, name: str, interval: int) -> Estimate:
-    config = compose("train", f"model={name}").model
+    config = _model(name)
     num_objects, (width, height) = len(video.given_at), video.size
     needed = memory_bytes(
         video.size,
@@ -59,9 +64,17 @@ def _estimate(video: VideoDiagnosis, name: str, interval: int) -> Estimate:
     return Estimate(name, needed, BEYOND_FLOOR * video.num_frames * work / _rate())
 
 
+def _model(name: str) -> DictConfig:
+    default = default_weights()
+    if default is not None and name == default[0]:
+        return OmegaConf.create(dict(read_about(default[1]).model))
+    config: DictConfig = compose("train", f"model={name}").model
+    return config
+
+
 @cache
 def _network(name: str) -> MemoryNetwork:
-    network: MemoryNetwork = make(OmegaConf.create(without_weights(compose("train", f"model={name}").model)))
+    network: MemoryNetwork = make(OmegaConf.create(without_weights(_model(name))))
     return network.eval()
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from vosmem.build.common import load_network, make, make_engine, pick_device
-from vosmem.checkpoints import file_hash
+from vosmem.build.common import make, make_engine, pick_device
+from vosmem.checkpoints.loading import find_weights, load_network
+from vosmem.checkpoints.reading import file_hash
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.finished import FinishedSequences
@@ -146,7 +147,7 @@ def _about(config: DictConfig, device: torch.device) -> dict[str, Any]:
     """What the results depend on."""
     return {
         "checkpoint": config.checkpoint,
-        "checkpoint_sha256": None if config.checkpoint is None else file_hash(Path(config.checkpoint)),
+        "checkpoint_sha256": None if config.checkpoint is None else file_hash(find_weights(config.checkpoint)),
         "method": OmegaConf.to_container(config.method, resolve=True),
         "dataset": OmegaConf.to_container(config.dataset, resolve=True),
         "device": str(device),

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from vosmem.build.common import compose, load_network, make, pick_device
-from vosmem.checkpoints import file_hash
+from vosmem.build.common import compose, make, pick_device
+from vosmem.checkpoints.loading import find_weights, load_network
+from vosmem.checkpoints.reading import file_hash
 from vosmem.data.mask_files import read_mask
 from vosmem.errors import InputError
 from vosmem.inference.engine import Engine
@@ -29,19 +30,6 @@ CUT_MASK = "mask_from_{}.png"
 OnProgress = Callable[[str, Progress], None]
 
 
-def find_weights(weights: str | os.PathLike[str] | None, model: str | None) -> Path:
-    """The checkpoint to load: a file, or what comes with the package under a name.
-
-    Raises:
-        InputError: no file is given, or a name that no weights come under.
-    """
-    if model is not None:
-        raise InputError(f"no weights come with this version, so none are called {model!r}: give a checkpoint file")
-    if weights is None:
-        raise InputError("no weights are given and none come with this version: give a checkpoint file")
-    return Path(weights)
-
-
 def load_segmenter(
     weights: str | os.PathLike[str] | None = None,
     model: str | None = None,
@@ -52,7 +40,8 @@ def load_segmenter(
     """Load a network and make it ready.
 
     Args:
-        weights: checkpoint of a training run, or the published STM weights.
+        weights: checkpoint of a training run, a weights file, the name of one that comes with the package, its address
+            `hf://USER/REPO[/FILE][@REVISION]`, or the published STM weights.
         model: name of weights that come with the package.
         device: `auto`, `cpu`, `cuda` or `mps`.
         precision: `fp32`, `bf16` or `fp16`.

@@ -9,8 +9,10 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import WandbLogger
 
-from vosmem.build.common import make, pick_device, read_network_state, resolved, without_weights
-from vosmem.checkpoints import load_weights
+from vosmem.build.common import make, pick_device, resolved
+from vosmem.checkpoints.loading import load_network
+from vosmem.checkpoints.models import without_weights
+from vosmem.checkpoints.reading import load_weights
 from vosmem.data.datamodules import ClipData
 from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16
@@ -35,7 +37,7 @@ def train(config: DictConfig) -> TrainingReport:
     data: ClipData = make(config.data)
     module: PretrainModule = make(config.stage, **_network_to_fill(config))
     if config.initial_weights is not None:
-        load_weights(module.network, read_network_state(config.initial_weights), "initial_weights")
+        load_weights(module.network, load_network(config.initial_weights).state_dict(), "initial_weights")
     trainer = make_trainer(config, plain, data)
     if trainer.is_global_zero:
         output_dir.mkdir(parents=True, exist_ok=True)

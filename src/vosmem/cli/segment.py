@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_network(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint of a training, or the published STM")
+    group.add_argument("--weights", metavar="FILE", help="checkpoint of a training, weights file, or the published STM")
     group.add_argument("--model", metavar="NAME", help="weights that come with the package")
     group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
     group.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")

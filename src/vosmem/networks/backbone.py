@@ -84,9 +84,11 @@ class ResNetTrunk(nn.Module):
         """
         stem = self.conv1((image - self.mean) / self.std)  # once an image, not once an object
         # Without gradients one object at a time, whose large maps need not stay.
-        at_a_time = max(1, len(owners)) if torch.is_grad_enabled() else 1
+        rows = [(owners, *masks)]
+        if not torch.is_grad_enabled():
+            rows = list(zip(owners.split(1), *(mask.split(1) for mask in masks), strict=True))
         parts = []
-        for of, *own in zip(owners.split(at_a_time), *(mask.split(at_a_time) for mask in masks), strict=True):
+        for of, *own in rows:
             x = stem[of]
             for conv, mask in zip(self.mask_convs, own, strict=True):
                 x = x + conv(mask)

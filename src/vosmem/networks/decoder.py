@@ -92,11 +92,10 @@ class Decoder(nn.Module):
         # Once a frame, not once an object: the skips, and the half of the first convolution that sees the query alone.
         shared = self._fuse_query(query_value), self.skip8(f8), self.skip4(f4)
         # Without gradients one object at a time: its maps are the largest there are, and none of them has to stay.
-        rows = [owners] if torch.is_grad_enabled() else list(owners.split(1))
-        parts = [
-            self._decode(part, [_of_owners(own, of) for own in shared])
-            for part, of in zip(readout.split([len(of) for of in rows]), rows, strict=True)
-        ]
+        rows = [(readout, owners)]
+        if not torch.is_grad_enabled():
+            rows = list(zip(readout.split(1), owners.split(1), strict=True))
+        parts = [self._decode(part, [_of_owners(own, of) for own in shared]) for part, of in rows]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _decode(self, readout: Float[Tensor, "O Cv h w"], shared: Sequence[Tensor]) -> Float[Tensor, "O H W"]:
@@ -120,4 +119,4 @@ class Decoder(nn.Module):
 
 def _of_owners(shared: Float[Tensor, "B C H W"], owners: Int[Tensor, "O"]) -> Float[Tensor, "O C H W"]:
     """The rows of the objects' frames; those of a lone frame as a view."""
-    return shared.expand(len(owners), *shared.shape[1:]) if len(shared) == 1 else shared[owners]
+    return shared.expand(owners.shape[0], *shared.shape[1:]) if shared.shape[0] == 1 else shared[owners]

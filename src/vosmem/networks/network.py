@@ -84,9 +84,8 @@ class MemoryNetwork(nn.Module, ABC):
             readout: what each object read, one row for each valid slot.
             valid: which slots hold an object; by default every row belongs to the one frame of the batch.
         """
-        valid = all_valid(readout) if valid is None else valid
         probs = self.decoder(readout, query.value, query.f8, query.f4, owners_of(readout, valid))
-        return soft_aggregate(unpack(probs, valid), valid)
+        return soft_aggregate(probs[None]) if valid is None else soft_aggregate(unpack(probs, valid), valid)
 
     def segment(
         self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None
@@ -95,11 +94,8 @@ class MemoryNetwork(nn.Module, ABC):
         return self.decode(query, self.read(query, memory, valid), valid)
 
 
-def all_valid(rows: Float[Tensor, "O *S"]) -> Bool[Tensor, "1 O"]:
-    """The slots in use where every row belongs to the one frame of the batch."""
-    return torch.ones(1, rows.shape[0], dtype=torch.bool, device=rows.device)
-
-
 def owners_of(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"] | None) -> Int[Tensor, "O"]:
     """The frame of the batch that each object row belongs to."""
-    return (all_valid(rows) if valid is None else valid).nonzero()[:, 0]
+    if valid is None:
+        return torch.zeros(rows.shape[0], dtype=torch.int64, device=rows.device)
+    return valid.nonzero()[:, 0]

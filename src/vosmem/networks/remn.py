@@ -9,7 +9,7 @@ from vosmem.networks.decoder import Decoder
 from vosmem.networks.fusion import ValueFusion
 from vosmem.networks.network import MemoryNetwork, owners_of
 from vosmem.ops.attention import read_memory
-from vosmem.ops.masks import others
+from vosmem.ops.masks import pack
 from vosmem.shapes import Memory, Query
 
 VALUE_BACKBONE = "resnet18"
@@ -96,12 +96,9 @@ class REMN(MemoryNetwork):
         query: Query | None = None,
     ) -> Memory:
         """As `MemoryNetwork.encode_memory`; the rows of one frame hold the same key."""
-        if valid is None:
-            valid = torch.ones(masks.shape[:2], dtype=torch.bool, device=masks.device)
         if query is None:
             query = self.encode_query(frames)
-        owners = valid.nonzero()[:, 0]
-        own, rest = masks[valid][:, None], others(masks)[valid][:, None]
+        own, rest, owners = pack(masks, valid)
         objects = self.value_encoder.of_objects(frames, own, rest, owners=owners)
         value = self.fusion(objects, query.f16[owners])
         return Memory(_for_each(query.key, owners).unsqueeze(2), value.unsqueeze(2))
@@ -115,4 +112,4 @@ class REMN(MemoryNetwork):
 
 def _for_each(keys: Float[Tensor, "B Ck *S"], owners: Int[Tensor, "O"]) -> Float[Tensor, "O Ck *S"]:
     """The frame's keys for each of its objects; of a lone frame a view, which tells the read that they are the same."""
-    return keys.expand(len(owners), *keys.shape[1:]) if len(keys) == 1 else keys[owners]
+    return keys.expand(owners.shape[0], *keys.shape[1:]) if keys.shape[0] == 1 else keys[owners]

@@ -11,7 +11,7 @@ from vosmem.networks.heads import KeyValueHead
 from vosmem.networks.initialisation import lay_mask_lane, match_encoders
 from vosmem.networks.network import MemoryNetwork, owners_of
 from vosmem.ops.attention import read_memory
-from vosmem.ops.masks import others
+from vosmem.ops.masks import pack
 from vosmem.shapes import Memory, Query
 
 INITIALISATIONS = {
@@ -92,10 +92,7 @@ class STM(MemoryNetwork):
         query: Query | None = None,
     ) -> Memory:
         """As `MemoryNetwork.encode_memory`; the query, which another encoder made, is of no use here."""
-        if valid is None:
-            valid = torch.ones(masks.shape[:2], dtype=torch.bool, device=masks.device)
-        owners = valid.nonzero()[:, 0]
-        own, rest = masks[valid][:, None], others(masks)[valid][:, None]
+        own, rest, owners = pack(masks, valid)
         f16 = self.memory_encoder.of_objects(frames, own, rest, owners=owners)
         key, value = self.memory_head(f16)
         return Memory(key.unsqueeze(2), value.unsqueeze(2))

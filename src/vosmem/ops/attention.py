@@ -69,7 +69,7 @@ def read_memory(
     if memory_key.dtype != query_key.dtype:  # a memory kept at lower precision
         memory_key, memory_value = memory_key.to(query_key.dtype), memory_value.to(query_key.dtype)
     keys, values, queries = memory_key.transpose(1, 2), memory_value.transpose(1, 2), query_key.transpose(1, 2)
-    if len(keys) > 1 and keys.stride(0) == queries.stride(0) == 0:  # all objects match alike
+    if keys.shape[0] > 1 and keys.stride(0) == queries.stride(0) == 0:  # all objects match alike
         keys, queries = keys[:1], queries[:1]
     if reading.method == "sdpa" or (reading.method == "auto" and keys.is_cuda and reading.top_k is None):
         return _by_sdpa(keys, values, queries, similarity).transpose(1, 2)
@@ -84,11 +84,11 @@ def _by_matmul(
     top_k: int | None,
 ) -> Float[Tensor, "O hw Cv"]:
     """Whole with gradients, else so many query cells at a time that the affinity stays small."""
-    num_queries = queries.shape[1]
-    chunk = num_queries
-    if not torch.is_grad_enabled():
-        chunk = min(num_queries, max(1, CHUNK_ENTRIES // (len(keys) * keys.shape[1])))
     offset = _offset(keys) if similarity == "l2" else None
+    if torch.is_grad_enabled():
+        return _read_chunk(keys, values, queries, offset, top_k)
+    num_queries = queries.shape[1]
+    chunk = min(num_queries, max(1, CHUNK_ENTRIES // (len(keys) * keys.shape[1])))
     parts = [
         _read_chunk(keys, values, queries[:, start : start + chunk], offset, top_k)
         for start in range(0, num_queries, chunk)

@@ -1,6 +1,7 @@
 """Labels, one-hot masks and the packing of objects."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -35,6 +36,34 @@ def others(masks: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K H W"]:
         the published STM code; the paper does not mention this input.
     """
     return (masks.sum(dim=1, keepdim=True) - masks).clamp(0, 1)
+
+
+class PackedMasks(NamedTuple):
+    """Masks of all objects of a batch, one row each.
+
+    Attributes:
+        own: the object's mask.
+        rest: that of all other objects of its frame, as `others` says.
+        owners: the frame of the batch that each row belongs to.
+    """
+
+    own: Float[Tensor, "O 1 H W"]
+    rest: Float[Tensor, "O 1 H W"]
+    owners: Int[Tensor, "O"]
+
+
+def pack(masks: Float[Tensor, "B K H W"], valid: Bool[Tensor, "B K"] | None = None) -> PackedMasks:
+    """The masks of the slots in use, in row-major order.
+
+    Args:
+        masks: soft masks in [0, 1], padded slots zero.
+        valid: which slots hold an object; all by default, and then no value decides a shape (no device waits for it).
+    """
+    rest = others(masks)
+    if valid is None:
+        owners = torch.arange(masks.shape[0], device=masks.device).repeat_interleave(masks.shape[1])
+        return PackedMasks(masks.flatten(0, 1)[:, None], rest.flatten(0, 1)[:, None], owners)
+    return PackedMasks(masks[valid][:, None], rest[valid][:, None], valid.nonzero()[:, 0])
 
 
 def unpack(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"]) -> Float[Tensor, "B K *S"]:

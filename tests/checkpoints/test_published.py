@@ -10,12 +10,13 @@ import torch
 
 from tests.golden_video import video
 from tests.reference_checkpoint import published_entries, reference_state_dict
-from vosmem.checkpoints import load_reference_stm, read_checkpoint
+from vosmem.checkpoints.published import load_reference_stm
+from vosmem.checkpoints.reading import read_checkpoint
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
 from vosmem.memory.policy import EveryN
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 RUNS = {  # name: seed of the weights, arguments of the video, memory interval
     "stm_one_object": (5, (7, 240, 427, 1, 5), 2),
     "stm_two_objects": (14, (6, 203, 310, 2, 14), 5),

@@ -1,0 +1,86 @@
+"""Checkpoint files: what they hold, and a network filled with it."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vosmem.errors import InputError
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        InputError: the file is missing.
+    """
+    _check_there(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint without ever running code that it may hold.
+
+    Args:
+        path: a file that `torch.save` wrote.
+
+    Returns:
+        what the file holds, on the CPU.
+
+    Raises:
+        InputError: the file is missing, damaged, holds other things than tensors and plain values, or no dict by name.
+    """
+    path = Path(path)
+    _check_there(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for damaged files; all mean the same to the user
+        raise InputError(f"checkpoint {str(path)!r} is damaged or holds more than tensors and plain values") from error
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise InputError(f"checkpoint {str(path)!r} holds a {type(content).__name__}, not a checkpoint")
+    return content
+
+
+def check_fit(network: torch.nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """See that weights fit a network, with nothing missing and nothing left over (`num_batches_tracked` aside).
+
+    Args:
+        network: the network.
+        state: weights by name.
+        what: how messages call the weights.
+
+    Raises:
+        InputError: an entry is missing, left over or of another shape; the message names the first and the count.
+    """
+    own = network.state_dict()
+    faults = [f"{name!r} is missing" for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    faults += [f"{name!r} is left over" for name in state if name not in own]
+    faults += [
+        f"{name!r} has shape {tuple(state[name].shape)}, the network {tuple(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise InputError(
+            f"{what} does not fit the network: {faults[0]}{more}; check that model= is the one it was made with"
+        )
+
+
+def load_weights(network: torch.nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Fill a network with weights that fit; arguments as of `check_fit`.
+
+    Raises:
+        InputError: as of `check_fit`.
+    """
+    check_fit(network, state, what)
+    network.load_state_dict(dict(state), strict=False)
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"checkpoint {str(path)!r} not found: give a file, or a name that `vosmem weights` lists")

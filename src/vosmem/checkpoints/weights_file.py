@@ -1,0 +1,179 @@
+"""Weights files: a network's weights alone, the configuration that makes it, and a hash, as safetensors.
+
+All that is said of the tensors stands as JSON under one key of the file's metadata, so that equal weights make equal
+files.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from vosmem.checkpoints.models import filled_network, without_weights
+from vosmem.errors import InputError
+from vosmem.files import replacing
+
+METADATA_KEY = "vosmem"
+FORMAT = 1
+SUFFIX = ".safetensors"
+DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
+
+
+class Weights(NamedTuple):
+    """A network's weights, and what makes it.
+
+    Attributes:
+        model: keywords of the network's constructor, and its name as `_target_`.
+        state: float32 tensors by name, on the CPU.
+        licence: a notice that belongs to the weights wherever they go; None where there is none.
+    """
+
+    model: Any
+    state: dict[str, Tensor]
+    licence: str | None = None
+
+
+class About(NamedTuple):
+    """What a weights file says of itself.
+
+    Attributes:
+        model: as of `Weights`; not checked yet.
+        sha256: of the tensors' names, types, shapes and bytes.
+        vosmem: version that wrote the file.
+        licence: as of `Weights`.
+    """
+
+    model: Any
+    sha256: str
+    vosmem: str
+    licence: str | None
+
+
+def is_weights_file(path: Path) -> bool:
+    """Whether a file begins as safetensors do: eight bytes of length, then JSON. A torch file never does."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def write_weights(path: Path, weights: Weights, dtype: str = "fp16") -> Path:
+    """Write a weights file, whole or not at all.
+
+    Args:
+        path: the file, `NAME.safetensors`; its folder is made.
+        weights: what it is to hold; entries `num_batches_tracked` are left out.
+        dtype: `fp16` or `fp32`.
+
+    Raises:
+        InputError: the name ends otherwise, the dtype is unknown or too narrow for a number, the weights do not fit
+            their configuration, or the file cannot be written.
+    """
+    if path.suffix != SUFFIX:
+        raise InputError(f"{str(path)!r} is no name of a weights file: end it in {SUFFIX}")
+    if dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r} is unknown: use {' or '.join(DTYPES)}")
+    filled_network(weights.model, weights.state, "what is to be written")
+    state = {
+        name: _lowered(name, tensor, dtype)
+        for name, tensor in weights.state.items()
+        if not name.endswith("num_batches_tracked")
+    }
+    said = {
+        "format": FORMAT,
+        "licence": weights.licence,
+        "model": without_weights(weights.model),
+        "sha256": tensor_hash(state),
+        "vosmem": version("vosmem"),
+    }
+    try:
+        with replacing(path) as partial:
+            partial.write_bytes(save(state, {METADATA_KEY: json.dumps(said)}))
+    except OSError as error:
+        raise InputError(
+            f"{str(path)!r} cannot be written ({error.strerror}): free some space, or name another"
+        ) from error
+    return path
+
+
+def read_about(path: Path) -> About:
+    """What a weights file says of itself; its tensors are not looked at.
+
+    Raises:
+        InputError: the file is damaged, or no weights file of a known format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"weights file {str(path)!r} is damaged or cut short: fetch or convert it anew") from error
+    if METADATA_KEY not in metadata:
+        raise InputError(
+            f"{str(path)!r} is a safetensors file of another program: make one with `vosmem convert` from a checkpoint"
+        )
+    try:
+        said = json.loads(metadata[METADATA_KEY])
+        licence = said.get("licence")
+        about = About(
+            said["model"],
+            _shown(said["sha256"]),
+            _shown(said["vosmem"]),
+            None if licence is None else _shown(licence),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"weights file {str(path)!r} does not say what it holds: convert it anew") from error
+    if said.get("format") != FORMAT:
+        raise InputError(
+            f"weights file {str(path)!r} has format {said.get('format')!r}, this version reads {FORMAT}: use vosmem "
+            f"{about.vosmem!r}, which wrote it"
+        )
+    return about
+
+
+def read_weights_file(path: Path) -> Weights:
+    """Read a weights file and verify its hash.
+
+    Raises:
+        InputError: as of `read_about`, or the tensors are not those that the hash was made of.
+    """
+    about = read_about(path)
+    with safe_open(path, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+    if tensor_hash(state) != about.sha256:
+        raise InputError(f"weights file {str(path)!r} was changed: its tensors do not have its hash; fetch it anew")
+    for name, tensor in state.items():
+        if tensor.dtype not in DTYPES.values():
+            raise InputError(f"weights file {str(path)!r} holds {name!r} as {tensor.dtype}: convert it anew")
+    return Weights(about.model, {name: tensor.float() for name, tensor in state.items()}, about.licence)
+
+
+def tensor_hash(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in the order of the names; in hexadecimal."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].contiguous()
+        header = [name, str(tensor.dtype).removeprefix("torch."), list(tensor.shape)]
+        digest.update(json.dumps(header).encode() + b"\n")
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _shown(text: Any) -> str:
+    """In one line, and nothing in it that a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in str(text))
+
+
+def _lowered(name: str, tensor: Tensor, dtype: str) -> Tensor:
+    if not tensor.is_floating_point():
+        raise InputError(f"{name!r} holds {tensor.dtype}: weights are floating")
+    lowered = tensor.detach().to("cpu", DTYPES[dtype]).contiguous()
+    if bool(torch.isfinite(tensor).all()) and not bool(torch.isfinite(lowered).all()):
+        raise InputError(f"{name!r} holds numbers beyond {dtype}: use fp32")
+    return lowered

@@ -1,0 +1,26 @@
+"""`vosmem convert`."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+
+def run(arguments: list[str]) -> None:
+    """Write a weights file."""
+    parser = argparse.ArgumentParser(
+        prog="vosmem convert",
+        description="Write the network of a checkpoint as a weights file, which any vosmem command takes in its place.",
+        epilog="example: vosmem convert RUN_DIR/checkpoints/last.ckpt NAME.safetensors",
+    )
+    parser.add_argument("source", metavar="SOURCE", help="checkpoint of a training, or the published STM_weights.pth")
+    parser.add_argument("output", type=Path, metavar="OUT.safetensors", help="the file to write")
+    parser.add_argument("--dtype", default="fp16", choices=("fp16", "fp32"), help="of its numbers (default: fp16)")
+    options = parser.parse_args(arguments)
+
+    from vosmem.checkpoints.loading import convert
+    from vosmem.checkpoints.weights_file import read_about
+
+    path = convert(options.source, options.output, options.dtype)
+    size = path.stat().st_size / 2**20
+    Console(soft_wrap=True, highlight=False).print(f"{path}  {size:.1f} MB  sha256 {read_about(path).sha256}")

@@ -1,0 +1,24 @@
+"""`vosmem export`."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+
+def run(arguments: list[str]) -> None:
+    """Write ONNX graphs."""
+    parser = argparse.ArgumentParser(
+        prog="vosmem export",
+        description="Write a network as ONNX graphs for any frame size and any number of objects and memory frames.",
+        epilog="examples/onnx_segment.py runs them with ONNX Runtime, NumPy and Pillow alone.",
+    )
+    parser.add_argument("weights", metavar="WEIGHTS", help="checkpoint, weights file, or name of `vosmem weights`")
+    parser.add_argument("output", type=Path, metavar="OUT_DIR", help="where to")
+    options = parser.parse_args(arguments)
+
+    from vosmem.build.export import export
+
+    console = Console(soft_wrap=True, highlight=False)
+    for path in export(options.weights, options.output):
+        console.print(f"{path}  {path.stat().st_size / 2**20:.1f} MB")

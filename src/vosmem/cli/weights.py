@@ -1,0 +1,40 @@
+"""`vosmem weights`."""
+
+import argparse
+import sys
+
+from rich.console import Console
+
+from vosmem.errors import InputError
+
+
+def run(arguments: list[str]) -> None:
+    """List what comes with the package, and verify it; exits with 1 if something is damaged."""
+    argparse.ArgumentParser(
+        prog="vosmem weights",
+        description="List the weights that come with the package; each is loaded, and its hash and shapes verified.",
+        epilog="Their names are taken wherever a checkpoint is, and as vosmem segment --model NAME.",
+    ).parse_args(arguments)
+
+    from vosmem.checkpoints.bundled import DEFAULT, bundled_weights
+    from vosmem.checkpoints.loading import load_network
+    from vosmem.checkpoints.weights_file import read_about
+
+    console = Console(soft_wrap=True, highlight=False)
+    bundled, failed = bundled_weights(), False
+    if not bundled:
+        console.print("no weights come with this version")
+    for name, path in bundled.items():
+        try:
+            network, about = load_network(path), read_about(path)
+        except InputError as error:
+            failed = True
+            print(f"vosmem: {error}", file=sys.stderr)
+            continue
+        count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
+        size = path.stat().st_size / 2**20
+        default = ", taken where no weights are named" if name == DEFAULT else ""
+        console.print(f"{name}  {type(network).__name__}, {count:.2f} M parameters, {size:.1f} MB{default}")
+        console.print(f"  sha256 {about.sha256} (verified), by vosmem {about.vosmem}")
+    if failed:
+        sys.exit(1)

@@ -1,0 +1,57 @@
+"""Files of weights of tiny networks, whole and tampered with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+
+from vosmem.checkpoints.weights_file import METADATA_KEY, Weights, write_weights
+from vosmem.networks import REMN, STM, MemoryNetwork
+
+WIDTHS = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8, "weights": "none"}
+MODELS = {
+    "stm": {"_target_": "vosmem.networks.STM", "backbone": "resnet10", **WIDTHS},
+    "remn": {"_target_": "vosmem.networks.REMN", "backbone": "resnet18", **WIDTHS, "value_weights": "none"},
+}
+
+
+def made_network(name: str = "stm") -> MemoryNetwork:
+    """A tiny network of random weights."""
+    torch.manual_seed(0)
+    network = {"stm": STM, "remn": REMN}[name]
+    return network(**{key: value for key, value in MODELS[name].items() if key != "_target_"}).eval()
+
+
+def write_tiny(path: Path, name: str = "stm", dtype: str = "fp16") -> Path:
+    """Its weights file."""
+    return write_weights(path, Weights(MODELS[name], made_network(name).state_dict()), dtype)
+
+
+def write_run(folder: Path, name: str = "stm", with_config: bool = True) -> Path:
+    """The folder of a run with its last checkpoint, whose configuration may stand beside it alone."""
+    content: dict[str, Any] = {
+        "state_dict": {f"network.{key}": value for key, value in made_network(name).state_dict().items()},
+        "current_model_state": {"network.other": torch.zeros(1)},  # what a run with a running average keeps, too
+    }
+    config = {"model": {**MODELS[name], "weights": "imagenet"}}  # as the run was told; nothing is fetched again
+    path = folder / "checkpoints" / "last.ckpt"
+    path.parent.mkdir(parents=True)
+    if with_config:
+        content["config"] = config
+    else:
+        (folder / "config.yaml").write_text(json.dumps(config))
+    torch.save(content, path)
+    return path
+
+
+def tamper(path: Path, *, said: dict[str, Any] | None = None, tensors: dict[str, Any] | None = None) -> Path:
+    """Change what a weights file says, or its tensors (None takes one away), and keep all else."""
+    with safe_open(path, framework="pt") as file:
+        about = json.loads(file.metadata()[METADATA_KEY])
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    state = {name: value for name, value in {**state, **(tensors or {})}.items() if value is not None}
+    path.write_bytes(save(state, {METADATA_KEY: json.dumps({**about, **(said or {})})}))
+    return path
