@@ -114,7 +114,9 @@ def targets(node: object, path: str = "") -> list[tuple[str, DictConfig]]:
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_key_is_a_keyword_of_its_constructor(group, choice):
-    command = {"dataset": "evaluate", "method": "evaluate", "scene": "gallery"}.get(group, "train")
+    command = {"dataset": "evaluate", "method": "evaluate", "local_attention": "evaluate", "scene": "gallery"}.get(
+        group, "train"
+    )
     config = composed(f"{group}={choice}", command=command)
     nodes = targets(config[group])
     for path, node in nodes:

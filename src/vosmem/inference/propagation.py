@@ -11,9 +11,10 @@ from torch import Tensor
 from vosmem.errors import InputError
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.networks.network import MemoryNetwork
+from vosmem.ops.locality import cells
 from vosmem.ops.masks import overwrite
 from vosmem.ops.padding import Padding, pad, padding_to_stride, unpad
-from vosmem.shapes import Query
+from vosmem.shapes import Prior, Query
 
 
 class _Frame(NamedTuple):
@@ -21,6 +22,7 @@ class _Frame(NamedTuple):
 
     image: Float[Tensor, "1 3 H2 W2"]
     masks: Float[Tensor, "1 K H2 W2"]
+    cells: Float[Tensor, "1 K h w"]
     mask_given: bool
     query: Query | None
 
@@ -71,6 +73,7 @@ class Propagator:
         self.bank = policy.make_bank()
         self._frame_index = -1
         self._last: _Frame | None = None
+        self._earlier: Float[Tensor, "1 K h w"] | None = None  # masks of the frame before the last
         self._objects: list[int] = []
         self._highest_id = 0
 
@@ -120,7 +123,7 @@ class Propagator:
         padding = padding_to_stride(small.shape[-2], small.shape[-1])
         padded = pad(small, padding)[None]
         self._remember_last()
-        query = self.network.encode_query(padded) if len(self.bank) else None
+        query = self.network.encode_query(padded, self._prior()) if len(self.bank) else None
         probs = small.new_ones(1, *small.shape[-2:]) if query is None else self._estimate(query, padding)
         full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
         if mask is not None:
@@ -129,7 +132,9 @@ class Propagator:
             probs = overwrite(probs, small_mask, len(self._objects))
         # The masks are padded anew: in the border no object is, whatever the network saw there.
         kept = query if self.network.memorizes_queries else None  # its features would take more than the memory
-        self._last = _Frame(padded, pad(probs[1:], padding)[None], mask is not None, kept)
+        masks = pad(probs[1:], padding)[None]
+        self._earlier = None if self._last is None else self._last.cells
+        self._last = _Frame(padded, masks, cells(masks), mask is not None, kept)
         return full
 
     def remove(self, object_id: int) -> None:
@@ -145,8 +150,8 @@ class Propagator:
         row = self._objects.index(object_id)
         self.bank.remove(row)
         assert self._last is not None  # it has been in a mask
-        masks = self._last.masks
-        self._last = self._last._replace(masks=torch.cat([masks[:, :row], masks[:, row + 1 :]], dim=1))
+        self._last = self._last._replace(masks=_without(self._last.masks, row), cells=_without(self._last.cells, row))
+        self._earlier = None if self._earlier is None else _without(self._earlier, row)
         del self._objects[row]
 
     def _rows(self, mask: Integer[Tensor, "H W"], objects: Sequence[int] | None) -> Int64[Tensor, "H W"]:
@@ -193,9 +198,22 @@ class Propagator:
             memory = self.network.encode_memory(self._last.image, self._last.masks, query=self._last.query)
             self.bank.add(self._frame_index - 1, memory, keep=keep, pinned=self._last.mask_given)
 
+    def _prior(self) -> Prior:
+        """Where the objects were; those that have just come were nowhere before."""
+        assert self._last is not None  # the bank holds something
+        earlier = self._earlier
+        if earlier is not None:
+            missing = self._last.cells.shape[1] - earlier.shape[1]
+            earlier = torch.cat([earlier, earlier.new_zeros(1, missing, *earlier.shape[2:])], dim=1)
+        return Prior(self._last.cells, None, earlier)
+
     def _estimate(self, query: Query, padding: Padding) -> Float[Tensor, "K1 H W"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
         return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
+
+
+def _without(masks: Float[Tensor, "1 K *S"], row: int) -> Float[Tensor, "1 Kless *S"]:
+    return torch.cat([masks[:, :row], masks[:, row + 1 :]], dim=1)
 
 
 def _check_ids(present: Sequence[int], objects: Sequence[int]) -> None:

@@ -7,12 +7,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from vosmem.errors import InputError
 from vosmem.networks.backbone import ResNetTrunk
 from vosmem.networks.decoder import Decoder
+from vosmem.networks.local_attention import LocalAttention
 from vosmem.ops.aggregation import soft_aggregate
-from vosmem.ops.attention import Reading
+from vosmem.ops.attention import Reading, Similarity, read_memory
 from vosmem.ops.masks import unpack
-from vosmem.shapes import Memory, Query
+from vosmem.shapes import Memory, Prior, Query
 
 
 class MemoryNetwork(nn.Module, ABC):
@@ -24,12 +26,32 @@ class MemoryNetwork(nn.Module, ABC):
 
     Attributes:
         reading: how the memory is read.
+        local_attention: how much it matters where objects were in the frame before.
         memorizes_queries: whether `encode_memory` gains by the query that the frame was encoded to before.
     """
 
     memorizes_queries: ClassVar[bool] = False
     decoder: Decoder
     reading: Reading = Reading()
+    local_attention: LocalAttention = LocalAttention()
+
+    @property
+    def modulates(self) -> bool:
+        """Whether there are filters by which local attention can change the features."""
+        return False
+
+    def look(self, local_attention: LocalAttention) -> None:
+        """Take another local attention than the one it was trained with.
+
+        Raises:
+            InputError: it changes features, and the network has no filters for that.
+        """
+        if local_attention.strength and not self.modulates:
+            raise InputError(
+                "this network was not trained to change features by the previous mask: use local_attention=matching "
+                "or none"
+            )
+        self.local_attention = local_attention
 
     @abstractmethod
     def trunks(self) -> tuple[ResNetTrunk, ...]:
@@ -40,8 +62,13 @@ class MemoryNetwork(nn.Module, ABC):
         """The convolutions that make keys of stride-16 features, the query's first."""
 
     @abstractmethod
-    def encode_query(self, frames: Float[Tensor, "B 3 H W"]) -> Query:
-        """Encode a frame that is to be segmented: RGB in [0, 1]; H and W multiples of 16."""
+    def encode_query(self, frames: Float[Tensor, "B 3 H W"], prior: Prior | None = None) -> Query:
+        """Encode a frame that is to be segmented.
+
+        Args:
+            frames: RGB in [0, 1]; H and W multiples of 16.
+            prior: where the objects were, for local attention; None where nothing is known.
+        """
 
     @abstractmethod
     def encode_memory(
@@ -65,13 +92,20 @@ class MemoryNetwork(nn.Module, ABC):
         """
 
     @abstractmethod
-    def read(self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "O Cv h w"]:
+    def read(
+        self,
+        query: Query,
+        memory: Memory,
+        valid: Bool[Tensor, "B K"] | None = None,
+        log_weights: Float[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "O Cv h w"]:
         """Ask the memory: what each object finds in it for each cell of its frame.
 
         Args:
             query: the encoded frames.
             memory: what each object remembers, one row for each valid slot; values of any width.
             valid: which slots hold an object; by default every row belongs to the one frame of the batch.
+            log_weights: for each remembered frame, added before the softmax: 0 leaves it, -inf takes it away.
         """
 
     def decode(
@@ -89,10 +123,34 @@ class MemoryNetwork(nn.Module, ABC):
         return soft_aggregate(unpack(probs, valid), valid)
 
     def segment(
-        self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None
+        self,
+        query: Query,
+        memory: Memory,
+        valid: Bool[Tensor, "B K"] | None = None,
+        log_weights: Float[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B K1 H W"]:
         """`read`, then `decode`."""
-        return self.decode(query, self.read(query, memory, valid), valid)
+        return self.decode(query, self.read(query, memory, valid, log_weights), valid)
+
+    def _read(
+        self,
+        query: Query,
+        memory: Memory,
+        valid: Bool[Tensor, "B K"] | None,
+        log_weights: Float[Tensor, "B T"] | None,
+        similarity: Similarity,
+    ) -> Float[Tensor, "O Cv h w"]:
+        """`read`, whatever keys are compared by."""
+        owners = owners_of(memory.key, valid)
+        penalty = None
+        if memory.key.shape[1] > query.key.shape[1]:  # marked; before any frame was segmented all cells are near
+            far = torch.zeros_like(query.key[:, 0]) if query.far is None else query.far
+            penalty = for_each((self.local_attention.locality * far).flatten(1), owners)
+        if log_weights is not None:
+            log_weights = for_each(log_weights.repeat_interleave(query.key[0, 0].numel(), dim=1), owners)
+        keys = memory.key.flatten(2), memory.value.flatten(2), for_each(query.key.flatten(2), owners)
+        readout = read_memory(*keys, similarity, self.reading, penalty, log_weights)
+        return readout.unflatten(2, query.key.shape[-2:])
 
 
 def all_valid(rows: Float[Tensor, "O *S"]) -> Bool[Tensor, "1 O"]:
@@ -103,3 +161,8 @@ def all_valid(rows: Float[Tensor, "O *S"]) -> Bool[Tensor, "1 O"]:
 def owners_of(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"] | None) -> Int[Tensor, "O"]:
     """The frame of the batch that each object row belongs to."""
     return (all_valid(rows) if valid is None else valid).nonzero()[:, 0]
+
+
+def for_each(parts: Float[Tensor, "B *S"], owners: Int[Tensor, "O"]) -> Float[Tensor, "O *S"]:
+    """The frame's part for each of its objects; of a lone frame a view, which tells the read that they are the same."""
+    return parts.expand(len(owners), *parts.shape[1:]) if len(parts) == 1 else parts[owners]
