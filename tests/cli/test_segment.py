@@ -1,5 +1,6 @@
 """`vosmem segment` in this process: odd inputs, and mistakes that are named in one line."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,13 @@ def test_odd_inputs(folder, tmp_path, kind):
     first = np.asarray(Image.open(out / "masks" / "00000.png"))
     assert np.array_equal(first, Image.open(tmp_path / "mask.png"))
     assert len((out / "frames_to_check.csv").read_text().splitlines()) <= NUM_CHECKS + 1
+
+
+def test_every_memory_of_the_configs_is_offered(folder, tmp_path):
+    arguments = (str(folder / "frames"), "--mask", str(folder / "mask.png"), "--memory", "adaptive")
+    segment(folder, *arguments, "--output", str(tmp_path / "out"))
+    memory = json.loads((tmp_path / "out" / "run.json").read_text())["about"]["memory"]
+    assert memory["policy"] == "adaptive" and memory["threshold"] > 0
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from jaxtyping import Float, Int64, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
-from vosmem.memory.policy import MemoryPolicy
+from vosmem.memory.policy import Candidate, MemoryPolicy
 from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.locality import cells
 from vosmem.ops.masks import overwrite
 from vosmem.ops.padding import Padding, pad, padding_to_stride, unpad
+from vosmem.ops.variation import certainty
 from vosmem.shapes import Prior, Query
 
 
@@ -23,7 +24,9 @@ class _Frame(NamedTuple):
     image: Float[Tensor, "1 3 H2 W2"]
     masks: Float[Tensor, "1 K H2 W2"]
     cells: Float[Tensor, "1 K h w"]
+    certainty: Float[Tensor, ""]
     mask_given: bool
+    key: Float[Tensor, "Ck h w"] | None
     query: Query | None
 
 
@@ -36,6 +39,9 @@ class Propagator:
         short_side: the frames' short side for the network; None keeps their size.
         resize: `down` shrinks frames that are larger than `short_side`, `always` enlarges smaller ones too.
         scale: factor of the size that this gives.
+
+    Attributes:
+        num_kept: frames that were kept so far, those that went again among them.
 
     Raises:
         InputError: `short_side` is below 16, `resize` unknown, or `scale` not above 0.
@@ -73,6 +79,8 @@ class Propagator:
         self.bank = policy.make_bank()
         self._frame_index = -1
         self._last: _Frame | None = None
+        self._kept: Candidate | None = None  # the frame that was kept last
+        self.num_kept = 0
         self._earlier: Float[Tensor, "1 K h w"] | None = None  # masks of the frame before the last
         self._objects: list[int] = []
         self._highest_id = 0
@@ -123,18 +131,19 @@ class Propagator:
         padding = padding_to_stride(small.shape[-2], small.shape[-1])
         padded = pad(small, padding)[None]
         self._remember_last()
-        query = self.network.encode_query(padded, self._prior()) if len(self.bank) else None
-        probs = small.new_ones(1, *small.shape[-2:]) if query is None else self._estimate(query, padding)
+        query = self._encode(padded)
+        probs = self._estimate(query, padding) if query is not None and len(self.bank) else _nothing(small)
         full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
         if mask is not None:
             full = overwrite(full, mask, len(self._objects))
             small_mask = _resize_labels(mask, (small.shape[-2], small.shape[-1]))
             probs = overwrite(probs, small_mask, len(self._objects))
         # The masks are padded anew: in the border no object is, whatever the network saw there.
+        key = query.key[0] if query is not None and self.policy.looks_at_keys else None
         kept = query if self.network.memorizes_queries else None  # its features would take more than the memory
         masks = pad(probs[1:], padding)[None]
         self._earlier = None if self._last is None else self._last.cells
-        self._last = _Frame(padded, masks, cells(masks), mask is not None, kept)
+        self._last = _Frame(padded, masks, cells(masks), certainty(probs), mask is not None, key, kept)
         return full
 
     def remove(self, object_id: int) -> None:
@@ -193,10 +202,22 @@ class Propagator:
         """Memorise the frame before, now that something will read it (or it is to stay)."""
         if self._last is None or not self._objects:
             return
-        keep = self.policy.keeps(self._frame_index - 1, self._last.mask_given)
+        last = self._last
+        candidate = Candidate(
+            self._frame_index - 1, last.mask_given, self.objects, last.cells[0], last.certainty, last.key
+        )
+        keep = self.policy.keeps(candidate, self._kept)
+        if keep:
+            self._kept, self.num_kept = candidate, self.num_kept + 1
         if keep or self.policy.reads_previous:
-            memory = self.network.encode_memory(self._last.image, self._last.masks, query=self._last.query)
-            self.bank.add(self._frame_index - 1, memory, keep=keep, pinned=self._last.mask_given)
+            memory = self.network.encode_memory(last.image, last.masks, query=last.query)
+            self.bank.add(candidate.t, memory, keep=keep, pinned=last.mask_given)
+
+    def _encode(self, padded: Float[Tensor, "1 3 H2 W2"]) -> Query | None:
+        """The frame as a query, where something is asked of it."""
+        if len(self.bank):
+            return self.network.encode_query(padded, self._prior())
+        return self.network.encode_query(padded) if self.policy.looks_at_keys else None
 
     def _prior(self) -> Prior:
         """Where the objects were; those that have just come were nowhere before."""
@@ -210,6 +231,11 @@ class Propagator:
     def _estimate(self, query: Query, padding: Padding) -> Float[Tensor, "K1 H W"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
         return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
+
+
+def _nothing(frame: Float[Tensor, "3 H W"]) -> Float[Tensor, "1 H W"]:
+    """Background alone."""
+    return frame.new_ones(1, *frame.shape[-2:])
 
 
 def _without(masks: Float[Tensor, "1 K *S"], row: int) -> Float[Tensor, "1 Kless *S"]:

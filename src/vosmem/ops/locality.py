@@ -42,11 +42,19 @@ def presence(prior: Prior) -> Float[Tensor, "B"]:
     return torch.where(least.isinf(), 0.0, (least / SEEN).clamp(max=1))
 
 
+def centres(masks: Float[Tensor, "B K h w"]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
+    """Mean place of each object, row and column in cells, and how many cells it fills."""
+    mass = masks.sum(dim=(2, 3))
+    rows, columns = (torch.arange(length, device=masks.device, dtype=masks.dtype) for length in masks.shape[2:])
+    places = torch.stack([(masks.sum(dim=3) * rows).sum(dim=2), (masks.sum(dim=2) * columns).sum(dim=2)], dim=2)
+    return places / mass.clamp(min=math.ulp(1.0))[..., None], mass
+
+
 def way(prior: Prior) -> Float[Tensor, "B"]:
     """Cells that the fastest object moved between the two frames; 0 where that is not known."""
     if prior.earlier is None:
         return prior.masks.new_zeros(len(prior.masks))
-    (now, then), masses = zip(*(_centres(masks) for masks in (prior.masks, prior.earlier)), strict=True)
+    (now, then), masses = zip(*(centres(masks) for masks in (prior.masks, prior.earlier)), strict=True)
     moved = (now - then).norm(dim=2)
     known = (masses[0] >= LEAST_MASS) & (masses[1] >= LEAST_MASS)
     return torch.where(known, moved, 0.0).amax(dim=1)
@@ -67,14 +75,6 @@ def nearness(prior: Prior, radius: int, max_radius: int) -> Float[Tensor, "B h w
         grown = F.max_pool2d(grown, kernel_size=3, stride=1, padding=1)
         chosen = torch.where((reach >= step)[:, None, None, None], grown, chosen)
     return _blur(chosen)[:, 0].clamp(0, 1)
-
-
-def _centres(masks: Float[Tensor, "B K h w"]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
-    """Mean place of each object, in cells, and how many cells it fills."""
-    mass = masks.sum(dim=(2, 3))
-    rows, columns = (torch.arange(length, device=masks.device, dtype=masks.dtype) for length in masks.shape[2:])
-    places = torch.stack([(masks.sum(dim=3) * rows).sum(dim=2), (masks.sum(dim=2) * columns).sum(dim=2)], dim=2)
-    return places / mass.clamp(min=math.ulp(1.0))[..., None], mass
 
 
 def _blur(x: Float[Tensor, "B 1 h w"]) -> Float[Tensor, "B 1 h w"]:
