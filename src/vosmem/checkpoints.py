@@ -1,7 +1,7 @@
 """Checkpoint files: the published STM layout, and weights of this project's own runs."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,18 +97,23 @@ def load_reference_stm(source: str | Path | Mapping[str, Tensor]) -> STM:
     return network.eval()
 
 
-def load_weights(network: torch.nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+def load_weights(
+    network: torch.nn.Module, state: Mapping[str, Tensor], what: str, additions: Sequence[str] = ()
+) -> None:
     """Fill a network, with nothing missing and nothing left over (`num_batches_tracked` aside).
 
     Args:
         network: the network to fill.
         state: its weights by name.
         what: how messages call the weights.
+        additions: parts of the network that stay as they are where `state` has nothing of them.
 
     Raises:
         InputError: an entry is missing, left over or of another shape; the message names the first and the count.
     """
     own = network.state_dict()
+    absent = tuple(f"{part}." for part in additions if not any(name.startswith(f"{part}.") for name in state))
+    own = {name: value for name, value in own.items() if not name.startswith(absent)}
     faults = [f"{name!r} is missing" for name in own if name not in state and not name.endswith("num_batches_tracked")]
     faults += [f"{name!r} is left over" for name in state if name not in own]
     faults += [

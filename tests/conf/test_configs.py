@@ -57,6 +57,11 @@ OVERRIDDEN = {
     "main_youtubevos": {"videos.frame_step": 5, "validate_every_steps": 9420},
     "main_davis_youtubevos": {"videos.weights.davis": 5, "validate_every_steps": 9420},
     "main_rendered": {"curriculum.skips": [10], "validate_every_steps": 200},
+    "remn_pretrain": {"model.local_attention.strength": 0.5, "validate_every_steps": 10_000},
+    "remn_main": {"synthesis.pasting.away": 1.5, "validate_every_steps": 9420},
+    "remn_gate": {"stage.num_queries": 2, "validate_every_steps": 5000},
+    "remn_gate_rendered": {"synthesis.num_frames": 10, "validate_every_steps": 200},
+    "remn_main_rendered": {"model.local_attention.locality": 4.0, "validate_every_steps": 200},
     "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 300},
     "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
     "pretrain_long": {"synthesis.size": 256, "validate_every_steps": 300},
@@ -81,6 +86,32 @@ def test_the_papers_scale_of_main_training(name):
     assert config.optimizer.lr == 1e-5 and config.model.backbone == "resnet50"
     schedule = instantiate(config.curriculum)
     assert [schedule(epoch) for epoch in (0, 20, 99, 100, 259)] == [0, 5, 20, 25, 25]
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "batch", "scale"),
+    [
+        (
+            "remn_pretrain",
+            300_000,
+            8,
+            {"synthesis.max_objects": 1, "scheduler.milestones": [150_000], "optimizer.lr": 1e-5},
+        ),
+        ("remn_main", 150_000, 4, {"synthesis.num_frames": 3, "scheduler.milestones": [125_000], "optimizer.lr": 1e-5}),
+        (
+            "remn_gate",
+            20_000,
+            4,
+            {"model.gate": True, "data.redundancy": 0.5, "curriculum.skips": [25], "optimizer.lr": 1e-3},
+        ),
+    ],
+)
+def test_the_scale_of_remns_stages(name, steps, batch, scale):
+    config = composed(f"experiment={name}", *WITHOUT_STEPS)
+    assert config.trainer.max_steps == steps and config.data.batch_size == batch
+    assert config.model.backbone == "resnet50" and config.synthesis.size == 384
+    assert config.model.local_attention.strength > 0
+    assert {key: OmegaConf.select(config, key) for key in scale} == scale
 
 
 def test_the_papers_scale():

@@ -183,6 +183,7 @@ def test_bad_reports(folder, arguments, named):
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
 
 
+@pytest.mark.slow
 def test_a_calibrated_threshold_and_the_memory_that_takes_it(folder):
     """What it prints can be pasted into an evaluation; the table of that says how many frames were kept."""
     calibrate = ["calibrate", *EVALUATE[1:], "interval=2", "hydra.run.dir=threshold"]

@@ -35,7 +35,8 @@ def train(config: DictConfig) -> TrainingReport:
     data: ClipData = make(config.data)
     module: PretrainModule = make(config.stage)
     if config.initial_weights is not None:
-        load_weights(module.network, read_network_state(config.initial_weights), "initial_weights")
+        state = read_network_state(config.initial_weights)
+        load_weights(module.network, state, "initial_weights", module.network.additions)
     trainer = make_trainer(config, plain, data)
     if trainer.is_global_zero:
         output_dir.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from vosmem.errors import InputError
 from vosmem.memory.policy import Candidate, MemoryPolicy
-from vosmem.networks.network import MemoryNetwork
-from vosmem.ops.locality import cells
+from vosmem.networks.network import MemoryNetwork, frame_shares
+from vosmem.ops.locality import cells, union
 from vosmem.ops.masks import overwrite
+from vosmem.ops.novelty import describe
 from vosmem.ops.padding import Padding, pad, padding_to_stride, unpad
 from vosmem.ops.variation import certainty
 from vosmem.shapes import Prior, Query
@@ -44,7 +45,8 @@ class Propagator:
         num_kept: frames that were kept so far, those that went again among them.
 
     Raises:
-        InputError: `short_side` is below 16, `resize` unknown, or `scale` not above 0.
+        InputError: `short_side` is below 16, `resize` unknown, or `scale` not above 0, or the policy asks for a
+            gate that the network does not have.
 
     Example:
         >>> from vosmem.memory.policy import EveryN
@@ -74,6 +76,11 @@ class Propagator:
             raise InputError(f"resize={resize!r} is unknown: use down or always")
         if scale <= 0:
             raise InputError(f"scale {scale} is not possible: use a factor above 0, such as 1.0")
+        if policy.gated and network.gate is None:
+            raise InputError(
+                "this network has no gate to say how many frames stay: use memory=every_n or memory=adaptive, or train "
+                "one with stage=gate"
+            )
         self.network, self.policy = network, policy
         self.short_side, self.resize, self.scale = short_side, resize, scale
         self.bank = policy.make_bank()
@@ -211,7 +218,17 @@ class Propagator:
             self._kept, self.num_kept = candidate, self.num_kept + 1
         if keep or self.policy.reads_previous:
             memory = self.network.encode_memory(last.image, last.masks, query=last.query)
-            self.bank.add(candidate.t, memory, keep=keep, pinned=last.mask_given)
+            descriptor = None if last.key is None else describe(last.key[None], union(last.cells))[0]
+            self.bank.add(candidate.t, memory, keep=keep, pinned=last.mask_given, descriptor=descriptor)
+        if keep and self.policy.gated:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Ask the gate how many of the remembered frames are worth their room, and let the others go."""
+        ranking = self.bank.ranking()
+        if self.network.gate is not None and len(ranking.frames) > ranking.num_fixed:
+            stay = self.network.gate(ranking.novelty, ranking.usage, ranking.age, ranking.num_fixed)
+            self.bank.keep_first(round(float(stay)))
 
     def _encode(self, padded: Float[Tensor, "1 3 H2 W2"]) -> Query | None:
         """The frame as a query, where something is asked of it."""
@@ -230,6 +247,9 @@ class Propagator:
 
     def _estimate(self, query: Query, padding: Padding) -> Float[Tensor, "K1 H W"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
+        if self.policy.counts_usage:
+            shares = (frame_shares(self.network, query, memory) for memory in self.bank.groups())
+            self.bank.credit([of_objects.mean(dim=0) for of_objects in shares])
         return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
 
 

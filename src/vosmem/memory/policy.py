@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor
@@ -42,15 +42,25 @@ class MemoryPolicy(ABC):
         max_frames: as of `MemoryBank`.
         budget_mb: as of `MemoryBank`.
         dtype: as of `MemoryBank`.
-
-    Attributes:
-        looks_at_keys: whether candidates need their keys.
+        forgets: as of `MemoryBank`.
+        gated: whether the network's gate says after every frame that is kept how many stay.
     """
 
     max_frames: int | None = None
     budget_mb: float | None = None
     dtype: str | None = None
-    looks_at_keys: ClassVar[bool] = False
+    forgets: str = "oldest"
+    gated: bool = False
+
+    @property
+    def looks_at_keys(self) -> bool:
+        """Whether candidates need their keys."""
+        return self.gated or self.forgets == "novelty"
+
+    @property
+    def counts_usage(self) -> bool:
+        """Whether the bank has to know how the attention is shared."""
+        return self.gated or self.forgets == "usage"
 
     @property
     @abstractmethod
@@ -68,7 +78,7 @@ class MemoryPolicy(ABC):
 
     def make_bank(self) -> MemoryBank:
         """An empty bank with the policy's limits."""
-        return MemoryBank(self.max_frames, self.budget_mb, self.dtype)
+        return MemoryBank(self.max_frames, self.budget_mb, self.dtype, self.forgets)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +175,6 @@ class Adaptive(MemoryPolicy):
     feature_weight: float = 0.5
     aligned: bool = False
     include_last: bool = False
-    looks_at_keys = True
 
     def __post_init__(self) -> None:
         for name in ("threshold", "least_certainty", "feature_weight"):
@@ -181,6 +190,11 @@ class Adaptive(MemoryPolicy):
     def reads_previous(self) -> bool:
         """As `include_last` says."""
         return self.include_last
+
+    @property
+    def looks_at_keys(self) -> bool:
+        """Always: they tell whether an object looks the same."""
+        return True
 
     def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
         """Given masks, and frames whose objects have changed or that come long after the last one."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vosmem.errors import InputError
 from vosmem.networks.backbone import ResNetTrunk
 from vosmem.networks.decoder import Decoder
+from vosmem.networks.gate import MemoryGate
 from vosmem.networks.local_attention import LocalAttention
 from vosmem.ops.aggregation import soft_aggregate
 from vosmem.ops.attention import Reading, Similarity, read_memory
@@ -26,12 +27,16 @@ class MemoryNetwork(nn.Module, ABC):
 
     Attributes:
         reading: how the memory is read.
+        gate: says how many remembered frames stay; None where it was not made with one.
         local_attention: how much it matters where objects were in the frame before.
+        additions: parts that change nothing before they are trained, so that weights of a network without them will do.
         memorizes_queries: whether `encode_memory` gains by the query that the frame was encoded to before.
     """
 
+    additions: ClassVar[tuple[str, ...]] = ("gate", "modulation")
     memorizes_queries: ClassVar[bool] = False
     decoder: Decoder
+    gate: MemoryGate | None
     reading: Reading = Reading()
     local_attention: LocalAttention = LocalAttention()
 
@@ -151,6 +156,26 @@ class MemoryNetwork(nn.Module, ABC):
         keys = memory.key.flatten(2), memory.value.flatten(2), for_each(query.key.flatten(2), owners)
         readout = read_memory(*keys, similarity, self.reading, penalty, log_weights)
         return readout.unflatten(2, query.key.shape[-2:])
+
+
+def frame_shares(
+    network: MemoryNetwork, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None
+) -> Float[Tensor, "O T"]:
+    """The share of the attention that each remembered frame gets from the cells of a frame; in [0, 1], summing to 1.
+
+    Args:
+        network: the network.
+        query: the encoded frames.
+        memory: what each object remembers, one row for each valid slot.
+        valid: as of `MemoryNetwork.read`.
+    """
+    num_objects, _, num_frames = memory.key.shape[:3]
+    # Objects of one frame that share their keys share their attention.
+    rows = 1 if valid is None and memory.key.stride(0) == 0 else num_objects
+    which = torch.eye(num_frames, dtype=memory.value.dtype, device=memory.value.device)
+    values = which[None, :, :, None, None].expand(rows, -1, -1, *memory.value.shape[-2:])
+    shares = network.read(query, Memory(memory.key[:rows], values), valid).mean(dim=(2, 3))
+    return shares.expand(num_objects, -1)
 
 
 def all_valid(rows: Float[Tensor, "O *S"]) -> Bool[Tensor, "1 O"]:

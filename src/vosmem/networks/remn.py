@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.fusion import ValueFusion
+from vosmem.networks.gate import MemoryGate
 from vosmem.networks.local_attention import LocalAttention, Modulation
 from vosmem.networks.network import MemoryNetwork, for_each
 from vosmem.ops.locality import cells
@@ -32,6 +33,7 @@ class REMN(MemoryNetwork):
         value_weights: where the value encoder (a ResNet-18) starts, in the same words.
         train_affine: whether the batch norms' scale and shift are trained.
         local_attention: how much it matters where objects were in the frame before; nothing by default.
+        gate: whether there is a gate that says how many remembered frames stay; it starts untrained.
 
     Raises:
         InputError: unknown backbone, or weights that cannot be used.
@@ -61,6 +63,7 @@ class REMN(MemoryNetwork):
         value_weights: str,
         train_affine: bool = True,
         local_attention: LocalAttention | None = None,
+        gate: bool = False,
     ):
         super().__init__()
         self.key_encoder = ResNetTrunk(backbone, train_affine=train_affine)
@@ -73,6 +76,7 @@ class REMN(MemoryNetwork):
         if local_attention is not None:
             self.local_attention = local_attention
         self.modulation = Modulation(f16_channels) if self.local_attention.strength else None
+        self.gate = MemoryGate() if gate else None
         nn.init.orthogonal_(self.key.weight)
         assert self.key.bias is not None  # made with one above
         nn.init.zeros_(self.key.bias)

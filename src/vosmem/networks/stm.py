@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from vosmem.errors import InputError
 from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
 from vosmem.networks.decoder import Decoder
+from vosmem.networks.gate import MemoryGate
 from vosmem.networks.heads import KeyValueHead
 from vosmem.networks.initialisation import lay_mask_lane, match_encoders
 from vosmem.networks.network import MemoryNetwork
@@ -32,6 +33,7 @@ class STM(MemoryNetwork):
         train_affine: whether the batch norms' scale and shift are trained.
         init: `independent` (the paper: everything drawn by itself), `matched` (both trunks and both heads start equal)
             or `mask_lane` (matched, and for `weights=none` alone: channels through which the masks reach the value).
+        gate: whether there is a gate that says how many remembered frames stay, as in REMN; it starts untrained.
 
     Raises:
         InputError: unknown backbone or `init`, weights that cannot be used, or `mask_lane` with trained weights.
@@ -57,6 +59,7 @@ class STM(MemoryNetwork):
         weights: str,
         train_affine: bool = True,
         init: str = "independent",
+        gate: bool = False,
     ):
         if init not in INITIALISATIONS:
             raise InputError(f"unknown initialisation {init!r}: use {', '.join(INITIALISATIONS)}")
@@ -69,6 +72,7 @@ class STM(MemoryNetwork):
         self.memory_head = KeyValueHead(f16_channels, key_channels, value_channels)
         self.query_head = KeyValueHead(f16_channels, key_channels, value_channels)
         self.decoder = Decoder(value_channels, f8_channels, f4_channels, decoder_channels)
+        self.gate = MemoryGate() if gate else None
         for trunk in self.trunks():
             load_backbone_weights(trunk, weights, backbone)
         INITIALISATIONS[init](self.query_encoder, self.memory_encoder, self.query_head, self.memory_head, self.decoder)
