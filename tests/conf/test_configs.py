@@ -17,7 +17,7 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and not pa
 CHOICES = [
     (group, path.name.removesuffix(".yaml"))
     for group in GROUPS
-    if group not in ("experiment", "stages", "sweep", "paths")
+    if group not in ("ablation", "experiment", "forgetting", "stages", "sweep", "paths")
     for path in sorted((CONF / group).iterdir(), key=lambda path: path.name)
     if path.name.endswith(".yaml")
 ]
@@ -198,3 +198,39 @@ def test_history_and_last_checkpoints_may_be_kept_at_the_same_steps():
 def test_an_unknown_key_is_refused():
     with pytest.raises(Exception, match="no_such_key"):
         composed("model.no_such_key=1")
+
+
+MECHANISMS = {  # policy, whether it is gated, locality
+    "base": ("EveryN", False, 0),
+    "local_attention": ("EveryN", False, 4),
+    "update": ("Adaptive", False, 0),
+    "gate": ("EveryN", True, 0),
+    "all": ("Adaptive", True, 4),
+}
+
+
+@pytest.mark.parametrize("row", MECHANISMS)
+def test_rows_of_the_ablation(row):
+    config = composed(f"ablation={row}", command="evaluate")
+    policy, attention = instantiate(config.memory), instantiate(config.local_attention)
+    assert (type(policy).__name__, policy.gated, attention.locality) == MECHANISMS[row]
+    swept = composed("sweep=ablation", command="evaluate")
+    assert "ablation" not in swept and row in str((CONF / "sweep" / "ablation.yaml").read_text())
+
+
+@pytest.mark.parametrize("choice", ["all", "oldest", "random", "usage", "novelty", "gate"])
+@pytest.mark.parametrize("memory", ["every_n", "adaptive", "dynamic"])
+def test_who_leaves_can_be_chosen_for_every_memory(choice, memory):
+    policy = instantiate(composed(f"memory={memory}", f"forgetting={choice}", "+room=5", command="evaluate").memory)
+    assert policy.gated == (choice == "gate")
+    if choice in ("oldest", "random", "usage", "novelty"):
+        assert policy.forgets == choice and policy.max_frames == 5
+    if choice == "all":
+        assert policy.max_frames is None
+
+
+def test_training_without_local_attention_is_the_default():
+    attention = instantiate(composed("model=remn_small", *FILL).model.local_attention)
+    assert not attention.on
+    chosen = composed("model=remn_small", "local_attention@model.local_attention=both", *FILL)
+    assert instantiate(chosen.model.local_attention).strength == 0.5
