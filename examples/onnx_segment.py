@@ -16,6 +16,7 @@ import onnxruntime
 from PIL import Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+NEAR = ("last_masks", "earlier_masks")  # of the two frames before: what a network with local attention asks for
 
 
 class Segmenter:
@@ -36,6 +37,7 @@ class Segmenter:
         self.t = -1
         self.kept: list[dict[str, np.ndarray]] = []  # keys and values of the frames that stay
         self.last: dict[str, np.ndarray] = {}  # the frame before, as the network saw it
+        self.near: dict[str, np.ndarray] = {}
 
     def step(self, frame: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The next frame.
@@ -54,7 +56,9 @@ class Segmenter:
         around = ((0, 0), (0, 0), (top, bottom), (left, right))
         image = frame.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
         image = np.pad(image, around)
-        query = self._run("encode_query", {"frame": image})
+        if labels is not None:  # nothing is known yet of where the objects are
+            self.near = dict.fromkeys(NEAR, np.zeros((1, int(labels.max()), *image.shape[2:]), np.float32))
+        query = self._run("encode_query", {"frame": image, **self.near})
         if labels is None:
             memory = self._memory()
             readout = self._run("read_memory", {**memory, **query})
@@ -62,7 +66,9 @@ class Segmenter:
             probs = self._aggregate(own)[:, top : top + height, left : left + width]
         else:
             probs = (np.arange(labels.max() + 1)[:, None, None] == labels).astype(np.float32)
-        self.last = {"frame": image, "masks": np.pad(probs[None, 1:], around), **query}
+        masks = np.pad(probs[None, 1:], around)
+        self.last = {"frame": image, "masks": masks, **query}
+        self.near = {"last_masks": masks, "earlier_masks": self.near["last_masks"]}
         return probs
 
     def _memory(self) -> dict[str, np.ndarray]:

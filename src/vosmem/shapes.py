@@ -18,7 +18,7 @@ Axes always stand in the order `B K T C H W`; absent ones are dropped.
 
 from typing import NamedTuple
 
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 
@@ -36,18 +36,48 @@ class Clip(NamedTuple):
     num_objects: Int[Tensor, "B"]
 
 
+class Prior(NamedTuple):
+    """Where the objects were before a frame is looked at.
+
+    Attributes:
+        masks: soft masks of the frame before, averaged over cells; in [0, 1].
+        valid: which slots hold an object; all by default.
+        earlier: the masks of the frame before that; None where there is none.
+    """
+
+    masks: Float[Tensor, "B K h w"]
+    valid: Bool[Tensor, "B K"] | None = None
+    earlier: Float[Tensor, "B K h w"] | None = None
+
+
 class Query(NamedTuple):
-    """A frame, encoded: the question to the memory, and what the decoder needs beside the answer."""
+    """A frame, encoded: the question to the memory, and what the decoder needs beside the answer.
+
+    Attributes:
+        key: what memory keys are compared with.
+        value: the frame's own value.
+        f16: features at stride 16.
+        f8: features at stride 8.
+        f4: features at stride 4.
+        far: how far each cell is from where the objects were, in [0, 1]; None where the network does not look at that.
+    """
 
     key: Float[Tensor, "B Ck h w"]
     value: Float[Tensor, "B Cv h w"]
     f16: Float[Tensor, "B C16 h w"]
     f8: Float[Tensor, "B C8 h8 w8"]
     f4: Float[Tensor, "B C4 h4 w4"]
+    far: Float[Tensor, "B h w"] | None = None
 
 
 class Memory(NamedTuple):
-    """Keys and values of remembered frames, one row an object."""
+    """Keys and values of remembered frames, one row an object.
+
+    Attributes:
+        key: what a query's key is compared with; of a network that matches by place, and one channel more that marks
+            the cells of objects, in [0, 1].
+        value: what is read.
+    """
 
     key: Float[Tensor, "O Ck T h w"]
     value: Float[Tensor, "O Cv T h w"]

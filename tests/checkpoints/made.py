@@ -7,22 +7,30 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
+from torch import nn
 
 from vosmem.checkpoints.weights_file import METADATA_KEY, Weights, write_weights
-from vosmem.networks import REMN, STM, MemoryNetwork
+from vosmem.networks import REMN, STM, LocalAttention, MemoryNetwork
 
 WIDTHS = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8, "weights": "none"}
 MODELS = {
     "stm": {"_target_": "vosmem.networks.STM", "backbone": "resnet10", **WIDTHS},
     "remn": {"_target_": "vosmem.networks.REMN", "backbone": "resnet18", **WIDTHS, "value_weights": "none"},
 }
+NEAR = {"_target_": "vosmem.networks.LocalAttention", "strength": 0.5, "locality": 4.0, "radius": 1, "max_radius": 3}
+MODELS["remn_near"] = {**MODELS["remn"], "local_attention": NEAR}
 
 
 def made_network(name: str = "stm") -> MemoryNetwork:
     """A tiny network of random weights."""
     torch.manual_seed(0)
-    network = {"stm": STM, "remn": REMN}[name]
-    return network(**{key: value for key, value in MODELS[name].items() if key != "_target_"}).eval()
+    keywords = {key: value for key, value in MODELS[name].items() if key not in ("_target_", "local_attention")}
+    if name == "remn_near":
+        keywords["local_attention"] = LocalAttention(**{key: value for key, value in NEAR.items() if key != "_target_"})
+    network = (STM if name == "stm" else REMN)(**keywords).eval()
+    if name == "remn_near":  # whose filters start as nothing
+        nn.init.normal_(network.modulation.gain.weight)
+    return network
 
 
 def write_tiny(path: Path, name: str = "stm", dtype: str = "fp16") -> Path:

@@ -11,10 +11,11 @@ import torch
 from tests.golden_video import video
 from tests.reference_checkpoint import published_entries, reference_state_dict
 from vosmem.checkpoints.published import load_reference_stm
-from vosmem.checkpoints.reading import read_checkpoint
+from vosmem.checkpoints.reading import load_weights, read_checkpoint
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
 from vosmem.memory.policy import EveryN
+from vosmem.networks import STM
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RUNS = {  # name: seed of the weights, arguments of the video, memory interval
@@ -143,3 +144,15 @@ def test_damaged_and_missing_files(tmp_path):
     torch.save([1], tmp_path / "list.ckpt")
     with pytest.raises(InputError, match="holds a list"):
         read_checkpoint(tmp_path / "list.ckpt")
+
+
+def test_what_was_not_trained_yet_may_be_missing_as_a_whole():
+    """Weights of a network without a gate start one that has it; half a gate does not."""
+    widths = {"backbone": "resnet10", "key_channels": 4, "value_channels": 4, "decoder_channels": 4, "weights": "none"}
+    gated, plain = STM(**widths, gate=True), STM(**widths).state_dict()
+    with pytest.raises(InputError, match=r"'gate\.hidden\.weight' is missing"):
+        load_weights(gated, plain, "weights")
+    load_weights(gated, plain, "weights", gated.additions)
+    assert all(torch.equal(value, gated.state_dict()[name]) for name, value in plain.items())
+    with pytest.raises(InputError, match="is missing"):
+        load_weights(gated, {**plain, "gate.stays.bias": torch.zeros(1)}, "weights", gated.additions)

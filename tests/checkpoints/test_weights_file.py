@@ -138,6 +138,11 @@ def test_nothing_but_a_network_is_made(tmp_path, target):
     for file in (path, checkpoint):
         with pytest.raises(InputError, match="which is no network"):
             load_network(file)
+    nested = {**MODELS["stm"], "local_attention": forged}
+    torch.save({"config": {"model": nested}, "state_dict": {}}, checkpoint)
+    for file in (tamper(path, said={"model": nested}), checkpoint):
+        with pytest.raises(InputError, match=r"as its local_attention: it may ask for vosmem"):
+            load_network(file)
     assert not trap.exists()
 
 

@@ -52,6 +52,13 @@ def test_odd_inputs(folder, tmp_path, kind):
     assert len((out / "frames_to_check.csv").read_text().splitlines()) <= NUM_CHECKS + 1
 
 
+def test_every_memory_of_the_configs_is_offered(folder, tmp_path):
+    arguments = (str(folder / "frames"), "--mask", str(folder / "mask.png"), "--memory", "adaptive")
+    segment(folder, *arguments, "--output", str(tmp_path / "out"))
+    memory = json.loads((tmp_path / "out" / "run.json").read_text())["about"]["memory"]
+    assert memory["policy"] == "adaptive" and memory["threshold"] > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -17,7 +17,7 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and not pa
 CHOICES = [
     (group, path.name.removesuffix(".yaml"))
     for group in GROUPS
-    if group not in ("experiment", "stages", "sweep", "paths")
+    if group not in ("ablation", "experiment", "forgetting", "stages", "sweep", "paths")
     for path in sorted((CONF / group).iterdir(), key=lambda path: path.name)
     if path.name.endswith(".yaml")
 ]
@@ -57,6 +57,11 @@ OVERRIDDEN = {
     "main_youtubevos": {"videos.frame_step": 5, "validate_every_steps": 9420},
     "main_davis_youtubevos": {"videos.weights.davis": 5, "validate_every_steps": 9420},
     "main_rendered": {"curriculum.skips": [10], "validate_every_steps": 200},
+    "remn_pretrain": {"model.local_attention.strength": 0.5, "validate_every_steps": 10_000},
+    "remn_main": {"synthesis.pasting.away": 1.5, "validate_every_steps": 9420},
+    "remn_gate": {"stage.num_queries": 2, "validate_every_steps": 5000},
+    "remn_gate_rendered": {"synthesis.num_frames": 10, "validate_every_steps": 200},
+    "remn_main_rendered": {"model.local_attention.locality": 4.0, "validate_every_steps": 200},
     "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 300},
     "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
     "pretrain_long": {"synthesis.size": 256, "validate_every_steps": 300},
@@ -81,6 +86,32 @@ def test_the_papers_scale_of_main_training(name):
     assert config.optimizer.lr == 1e-5 and config.model.backbone == "resnet50"
     schedule = instantiate(config.curriculum)
     assert [schedule(epoch) for epoch in (0, 20, 99, 100, 259)] == [0, 5, 20, 25, 25]
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "batch", "scale"),
+    [
+        (
+            "remn_pretrain",
+            300_000,
+            8,
+            {"synthesis.max_objects": 1, "scheduler.milestones": [150_000], "optimizer.lr": 1e-5},
+        ),
+        ("remn_main", 150_000, 4, {"synthesis.num_frames": 3, "scheduler.milestones": [125_000], "optimizer.lr": 1e-5}),
+        (
+            "remn_gate",
+            20_000,
+            4,
+            {"model.gate": True, "data.redundancy": 0.5, "curriculum.skips": [25], "optimizer.lr": 1e-3},
+        ),
+    ],
+)
+def test_the_scale_of_remns_stages(name, steps, batch, scale):
+    config = composed(f"experiment={name}", *WITHOUT_STEPS)
+    assert config.trainer.max_steps == steps and config.data.batch_size == batch
+    assert config.model.backbone == "resnet50" and config.synthesis.size == 384
+    assert config.model.local_attention.strength > 0
+    assert {key: OmegaConf.select(config, key) for key in scale} == scale
 
 
 def test_the_papers_scale():
@@ -114,7 +145,9 @@ def targets(node: object, path: str = "") -> list[tuple[str, DictConfig]]:
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_key_is_a_keyword_of_its_constructor(group, choice):
-    command = {"dataset": "evaluate", "method": "evaluate", "scene": "gallery"}.get(group, "train")
+    command = {"dataset": "evaluate", "method": "evaluate", "local_attention": "evaluate", "scene": "gallery"}.get(
+        group, "train"
+    )
     config = composed(f"{group}={choice}", command=command)
     nodes = targets(config[group])
     for path, node in nodes:
@@ -165,3 +198,39 @@ def test_history_and_last_checkpoints_may_be_kept_at_the_same_steps():
 def test_an_unknown_key_is_refused():
     with pytest.raises(Exception, match="no_such_key"):
         composed("model.no_such_key=1")
+
+
+MECHANISMS = {  # policy, whether it is gated, locality
+    "base": ("EveryN", False, 0),
+    "local_attention": ("EveryN", False, 4),
+    "update": ("Adaptive", False, 0),
+    "gate": ("EveryN", True, 0),
+    "all": ("Adaptive", True, 4),
+}
+
+
+@pytest.mark.parametrize("row", MECHANISMS)
+def test_rows_of_the_ablation(row):
+    config = composed(f"ablation={row}", command="evaluate")
+    policy, attention = instantiate(config.memory), instantiate(config.local_attention)
+    assert (type(policy).__name__, policy.gated, attention.locality) == MECHANISMS[row]
+    swept = composed("sweep=ablation", command="evaluate")
+    assert "ablation" not in swept and row in str((CONF / "sweep" / "ablation.yaml").read_text())
+
+
+@pytest.mark.parametrize("choice", ["all", "oldest", "random", "usage", "novelty", "gate"])
+@pytest.mark.parametrize("memory", ["every_n", "adaptive", "dynamic"])
+def test_who_leaves_can_be_chosen_for_every_memory(choice, memory):
+    policy = instantiate(composed(f"memory={memory}", f"forgetting={choice}", "+room=5", command="evaluate").memory)
+    assert policy.gated == (choice == "gate")
+    if choice in ("oldest", "random", "usage", "novelty"):
+        assert policy.forgets == choice and policy.max_frames == 5
+    if choice == "all":
+        assert policy.max_frames is None
+
+
+def test_training_without_local_attention_is_the_default():
+    attention = instantiate(composed("model=remn_small", *FILL).model.local_attention)
+    assert not attention.on
+    chosen = composed("model=remn_small", "local_attention@model.local_attention=both", *FILL)
+    assert instantiate(chosen.model.local_attention).strength == 0.5

@@ -107,3 +107,33 @@ def test_training_clips_paste_from_their_own_set():
     clips = SyntheticClips(Red(), make_synthesis(pasting=dataclasses.replace(PASTING, count=(2, 2))), seed=0)
     counts = [int(clips[SampleKey(0, place, 0)].num_objects) for place in range(8)]
     assert max(counts) == 3
+
+
+def green_outside(scene, still):
+    return (scene.image[..., 1] > 140) & (still.labels == 0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_copies_keep_their_distance(seed):
+    """In frame 0, where they start; an object of 20 x 15 pixels, a copy of at most its size."""
+    still = grey(1)
+    (first, *_) = scenes(still, seed, look_alike=1.0, away=1.5, size=(0.2, 0.3), grow=(1.0, 1.0))
+    rows, columns = np.nonzero(green_outside(first, still))
+    assert len(rows) and np.hypot(rows.mean() - 14.5, columns.mean() - 12) > 1.5 * 20 - 2
+
+
+def test_without_room_nothing_is_pasted():
+    assert all(equal(scene, grey(1)) for scene in scenes(grey(1), look_alike=1.0, away=5.0))
+
+
+def test_late_copies_are_not_in_the_first_frame():
+    still = grey(1)
+    first, second, _ = scenes(still, look_alike=1.0, late=1.0)
+    assert equal(first, still) and green_outside(second, still).any()
+
+
+def test_copies_need_no_donors():
+    rng = np.random.default_rng(0)
+    found = dataclasses.replace(PASTING, look_alike=1.0)([grey(1)] * 3, None, 3, rng)
+    assert green_outside(found[0], grey(1)).any()
+    assert equal(dataclasses.replace(PASTING)([grey(1)] * 3, None, 3, rng)[0], grey(1))

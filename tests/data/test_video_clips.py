@@ -13,10 +13,11 @@ from tests.data.test_datamodules import epoch_of, same
 from vosmem.data.clips import ClipSynthesis
 from vosmem.data.curriculum import SkipSchedule
 from vosmem.data.datamodules import MainData
+from vosmem.data.pasting import Pasting
 from vosmem.data.sampling import ClipSampler, SampleKey
 from vosmem.data.stills import Still
 from vosmem.data.transforms import CropAffine
-from vosmem.data.video_clips import VideoClips, choose_times
+from vosmem.data.video_clips import VideoClips, choose_times, repeated
 from vosmem.errors import InputError
 
 
@@ -177,3 +178,28 @@ def test_a_restart_keeps_the_curriculum():
 
 def test_a_sampler_without_a_curriculum_skips_nothing():
     assert {key.max_skip for key in ClipSampler([1.0] * 3, 6, seed=0)} == {0}
+
+
+@given(st.integers(3, 20), st.integers(0, 10_000))
+def test_repeated_times_are_fewer_in_the_same_order(count, seed):
+    times = sorted(np.random.default_rng(seed).permutation(100)[:count].tolist())
+    found = repeated(times, np.random.default_rng(seed))
+    assert len(found) == count and found == sorted(found) and set(found) <= set(times)
+    assert found[0] == times[0] and found[-2:] == times[-2:]
+    assert len(set(found[:-2])) < len(found[:-2]) or count <= 4
+
+
+def test_a_share_of_the_clips_is_made_redundant():
+    clips = VideoClips([Numbered()], synthesis(num_frames=8), seed=0, redundancy=0.5)
+    counts = [len(set(times_of(clips[SampleKey(0, place, 0, 5)])[:-2])) for place in range(60)]
+    assert 15 < sum(count < 6 for count in counts) < 45 and min(counts) == 1
+    once, again = (times_of(clips[SampleKey(0, 7, 0, 5)]) for _ in range(2))
+    assert once == again
+
+
+def test_copies_are_pasted_into_clips_of_videos():
+    pasting = Pasting((1, 1), (0.3, 0.3), follow=0.0, look_alike=1.0, shift=0.0, turn=0.0, grow=(1.0, 1.0))
+    plain, pasted = (
+        VideoClips([Numbered()], synthesis(pasting=own), seed=0)[SampleKey(0, 0, 0, 0)] for own in (None, pasting)
+    )
+    assert not torch.equal(plain.frames, pasted.frames) and pasted.num_objects == 1

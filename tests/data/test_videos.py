@@ -13,7 +13,7 @@ from vosmem.data.folder_videos import FolderSequence
 from vosmem.data.protocols import davis_sequences
 from vosmem.data.stills import ImageMaskFolder
 from vosmem.data.transforms import CropAffine
-from vosmem.data.videos import ClipSequence, SyntheticSequences
+from vosmem.data.videos import ClipSequence, RepeatedSequences, SyntheticSequences
 from vosmem.errors import InputError
 
 
@@ -208,3 +208,15 @@ class TestSyntheticSequences:
             assert np.array_equal(clip.labels(t), labels[t])
         assert torch.equal(clip.given_mask(0), clip.labels(0))
         assert [clip.given_mask(t) for t in (1, 2, 3)] == [None] * 3
+
+
+def test_repeated_frames_are_the_same_video_slower(davis):
+    (one, *_) = davis_sequences(str(davis), 2017, "val", "480p", None)
+    slow = RepeatedSequences([one], 3)[0]
+    assert len(slow) == 3 * len(one) and len(set(slow.frame_names)) == len(slow)
+    assert slow.object_ids == one.object_ids and slow.given_at == one.given_at
+    for t in range(len(slow)):
+        assert torch.equal(slow.frame(t), one.frame(t // 3)) and torch.equal(slow.labels(t), one.labels(t // 3))
+        assert (slow.given_mask(t) is None) == (t > 0) and slow.asks_for(t) == one.asks_for(t // 3)
+    with pytest.raises(InputError, match="times=0"):
+        RepeatedSequences([one], 0)

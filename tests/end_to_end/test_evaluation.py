@@ -181,3 +181,28 @@ def test_figures_from_runs(folder, sweep):
 def test_bad_reports(folder, arguments, named):
     done = vosmem("report", *arguments, cwd=folder, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
+
+
+@pytest.mark.slow
+def test_a_calibrated_threshold_and_the_memory_that_takes_it(folder):
+    """What it prints can be pasted into an evaluation; the table of that says how many frames were kept."""
+    calibrate = ["calibrate", *EVALUATE[1:], "interval=2", "hydra.run.dir=threshold"]
+    done = vosmem(*calibrate, cwd=folder)
+    found = json.loads((folder / "threshold" / "threshold.json").read_text())
+    assert found["pairs"] == 2 * len(NAMES) and found["quantiles"]["0.5"] == found["threshold"]
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("memory=adaptive ")]
+    assert line.endswith(f"={found['threshold']}")
+    every = json.loads((folder / "whole" / "results.json").read_text())["memory"]
+    assert every["kept_per_100"] == 20 and 1 < every["mean_frames"] < 2  # the first of five frames, and the one before
+    memory = [*line.split(), "memory.least_certainty=0", "memory.least_interval=1"]
+    vosmem(*EVALUATE, *memory, "hydra.run.dir=adaptive", cwd=folder)
+    kept = json.loads((folder / "adaptive" / "results.json").read_text())["memory"]
+    assert 20 <= kept["kept_per_100"] <= 80 and kept["mean_frames"] >= 1
+
+    for overrides, named in (
+        (["memory=first"], "memory=adaptive"),
+        (["interval=9"], "9 apart"),
+        (["checkpoint=null"], "checkpoint=FILE"),
+    ):
+        done = vosmem(*calibrate, *overrides, cwd=folder, check=False)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr

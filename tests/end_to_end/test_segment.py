@@ -118,7 +118,8 @@ def test_video_files_boxes_and_both_directions(folder):
     )
     segment(folder, "clip.mp4", *options, "--output", "boxed")
     record = json.loads((folder / "boxed" / "run.json").read_text())
-    assert record["about"]["memory"] == {"policy": "first", "max_frames": None, "budget_mb": None, "dtype": None}
+    limits = {"max_frames": None, "budget_mb": None, "dtype": None, "forgets": "oldest", "gated": False}
+    assert record["about"]["memory"] == {"policy": "first", **limits}
     given = np.asarray(Image.open(folder / "boxed" / "mask_from_box.png"))
     assert given.any() and np.array_equal(given, Image.open(folder / "boxed" / "masks" / "00003.png"))
     assert len(masks(folder / "boxed")) == 6

@@ -5,15 +5,20 @@ import torch
 
 from vosmem.inference.engine import Engine
 from vosmem.inference.precision import in_precision
-from vosmem.networks import REMN, STM
+from vosmem.networks import REMN, STM, LocalAttention
 from vosmem.networks.compilation import compile_parts
 from vosmem.networks.folding import fold_batch_norms, lower_convolutions
 from vosmem.ops.attention import Reading
+from vosmem.ops.locality import cells
+from vosmem.shapes import Prior
 
 WIDTHS = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8, "weights": "none"}
 NETWORKS = {
     "stm": lambda: STM(backbone="resnet10", **WIDTHS),
     "remn": lambda: REMN(backbone="resnet10", **WIDTHS, value_weights="none"),
+    "remn_local": lambda: REMN(
+        backbone="resnet10", **WIDTHS, value_weights="none", local_attention=LocalAttention(0.5, 4.0), gate=True
+    ),
 }
 CPU = torch.device("cpu")
 
@@ -25,7 +30,8 @@ def answer(network, size=(32, 48)):
     masks = (torch.rand(1, 2, *size, generator=rng) > 0.5).float()
     query = network.encode_query(frames[0])
     memory = network.encode_memory(frames[0], masks, query=query)
-    return network.segment(network.encode_query(frames[1]), memory).softmax(dim=1)
+    asked = network.encode_query(frames[1], Prior(cells(masks)))
+    return network.segment(asked, memory).softmax(dim=1)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

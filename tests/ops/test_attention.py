@@ -137,3 +137,67 @@ def test_distances_keep_float32_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         read = read_memory(memory_key, memory_value, query_key, "l2")
     torch.testing.assert_close(read.double(), exact, rtol=0.03, atol=0.03)
+
+
+@each_similarity
+@pytest.mark.parametrize("method", ["matmul", "sdpa"])
+def test_a_penalty_is_taken_off_marked_cells(similarity, method):
+    """Against the softmax of the affinities written out."""
+    memory_key, memory_value, query_key = draw()
+    mark, penalty = (torch.rand(2, count, dtype=torch.float64) for count in (6, 5))
+    s = SIMILARITIES[similarity]
+    scores = torch.tensor(
+        [[[s(memory_key[o, :, j], query_key[o, :, i]) for j in range(6)] for i in range(5)] for o in range(2)],
+        dtype=torch.float64,
+    ) / math.sqrt(3)
+    weights = (scores - penalty[:, :, None] * mark[:, None]).softmax(dim=2)
+    marked = torch.cat([memory_key, mark[:, None]], dim=1)
+    read = read_memory(marked, memory_value, query_key, similarity, Reading(method=method), penalty)
+    torch.testing.assert_close(read, memory_value @ weights.transpose(1, 2))
+
+
+@each_similarity
+def test_a_penalty_that_is_the_same_for_all_memory_cells_cancels(similarity):
+    """Why the prior is one of pairs: what a query cell alone is charged, the softmax takes back."""
+    memory_key, memory_value, query_key = draw()
+    marked = torch.cat([memory_key, torch.ones(2, 1, 6, dtype=torch.float64)], dim=1)
+    read = read_memory(marked, memory_value, query_key, similarity, penalty=torch.rand(2, 5, dtype=torch.float64))
+    torch.testing.assert_close(read, read_memory(memory_key, memory_value, query_key, similarity))
+
+
+@each_similarity
+@pytest.mark.parametrize("method", ["matmul", "sdpa"])
+def test_weights_of_nothing_are_deletion(similarity, method):
+    memory_key, memory_value, query_key = draw()
+    log_weights = torch.tensor([0, -math.inf, 0, 0, -math.inf, 0], dtype=torch.float64).expand(2, -1)
+    left = [0, 2, 3, 5]
+    reading = Reading(method=method)
+    torch.testing.assert_close(
+        read_memory(memory_key, memory_value, query_key, similarity, reading, log_weights=log_weights),
+        read_memory(memory_key[..., left], memory_value[..., left], query_key, similarity, reading),
+        rtol=0,
+        atol=1e-15,
+    )
+
+
+@each_similarity
+def test_two_cells_of_half_a_weight_are_one(similarity):
+    memory_key, memory_value, query_key = draw()
+    twice = [torch.cat([part, part[..., :1]], dim=2) for part in (memory_key, memory_value)]
+    halves = torch.tensor([0.5, 1, 1, 1, 1, 1, 0.5], dtype=torch.float64).log().expand(2, -1)
+    torch.testing.assert_close(
+        read_memory(*twice, query_key, similarity, log_weights=halves),
+        read_memory(memory_key, memory_value, query_key, similarity),
+    )
+
+
+@each_similarity
+def test_shared_keys_with_penalty_and_weights(similarity):
+    memory_key, memory_value, query_key = draw(objects=3)
+    marked = torch.cat([memory_key, torch.rand(3, 1, 6, dtype=torch.float64)], dim=1)
+    rows = [part[:1].expand(3, *part.shape[1:]) for part in (marked, query_key)]
+    penalty, log_weights = (torch.rand(1, count, dtype=torch.float64).expand(3, -1) for count in (5, 6))
+    torch.testing.assert_close(
+        read_memory(rows[0], memory_value, rows[1], similarity, Reading(), penalty, log_weights),
+        read_memory(rows[0].clone(), memory_value, rows[1].clone(), similarity, Reading(), penalty, log_weights),
+    )

@@ -154,6 +154,7 @@ def _about(config: DictConfig, device: torch.device) -> dict[str, Any]:
         "precision": config.precision,
         "compile": config.compile,
         "reading": OmegaConf.to_container(config.reading, resolve=True),
+        "local_attention": OmegaConf.to_container(config.get("local_attention", OmegaConf.create({})), resolve=True),
         "save_masks": config.save_masks,
         "save_probabilities": config.save_probabilities,
         "scorer": config.scorer,

@@ -20,6 +20,8 @@ EVALUATED = {
     "G": ("G",),
     "ms a frame": ("timing", "median_ms"),
     "memory MB": ("memory", "peak_bank_mb"),
+    "frames in memory": ("memory", "mean_frames"),
+    "kept of 100": ("memory", "kept_per_100"),
 }
 PERCENT = ("J&F", "J", "F", "G", "before training", "first mask copied", "after training")
 

@@ -37,7 +37,8 @@ def train(config: DictConfig) -> TrainingReport:
     data: ClipData = make(config.data)
     module: PretrainModule = make(config.stage, **_network_to_fill(config))
     if config.initial_weights is not None:
-        load_weights(module.network, load_network(config.initial_weights).state_dict(), "initial_weights")
+        state = load_network(config.initial_weights).state_dict()
+        load_weights(module.network, state, "initial_weights", module.network.additions)
     trainer = make_trainer(config, plain, data)
     if trainer.is_global_zero:
         output_dir.mkdir(parents=True, exist_ok=True)

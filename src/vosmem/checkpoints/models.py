@@ -8,12 +8,14 @@ from torch import Tensor
 
 from vosmem.checkpoints.reading import check_fit, load_weights
 from vosmem.errors import InputError
+from vosmem.networks.local_attention import LocalAttention
 from vosmem.networks.network import MemoryNetwork
 from vosmem.networks.remn import REMN
 from vosmem.networks.stm import STM
 
 # A file may come from anyone: nothing else is ever made of what it asks for.
 NETWORKS: dict[str, type[MemoryNetwork]] = {"vosmem.networks.STM": STM, "vosmem.networks.REMN": REMN}
+PARTS = {"vosmem.networks.LocalAttention": LocalAttention}
 
 
 def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,14 +43,27 @@ def filled_network(model: Any, state: Mapping[str, Tensor], what: str) -> Memory
 
 
 def _made(model: Any, what: str) -> MemoryNetwork:
-    target = model.get("_target_") if isinstance(model, Mapping) else None
-    if not isinstance(target, str) or target not in NETWORKS:
+    target = _target(model)
+    if target not in NETWORKS:
         raise InputError(f"{what} asks for {target!r}, which is no network: it may ask for {' or '.join(NETWORKS)}")
     keywords = {key: value for key, value in without_weights(model).items() if key != "_target_"}
+    for key, value in keywords.items():
+        if isinstance(value, Mapping) and _target(value) not in PARTS:
+            raise InputError(f"{what} asks for {_target(value)!r} as its {key}: it may ask for {' or '.join(PARTS)}")
     try:
-        return NETWORKS[target](**keywords)
+        parts = {key: _part(value) for key, value in keywords.items() if isinstance(value, Mapping)}
+        return NETWORKS[target](**{**keywords, **parts})
     except InputError as error:
         raise InputError(f"{what} has a configuration that makes no network: {error}") from error
     except Exception as error:  # whatever a wrong number, type or keyword runs into
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{what} has a configuration that makes no {target}: {reason}") from error
+
+
+def _target(config: Any) -> Any:
+    target = config.get("_target_") if isinstance(config, Mapping) else None
+    return target if isinstance(target, str) else None
+
+
+def _part(config: Mapping[str, Any]) -> LocalAttention:
+    return PARTS[config["_target_"]](**{key: value for key, value in config.items() if key != "_target_"})

@@ -1,7 +1,7 @@
 """Checkpoint files: what they hold, and a network filled with it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +45,21 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def check_fit(network: torch.nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+def check_fit(network: torch.nn.Module, state: Mapping[str, Tensor], what: str, additions: Sequence[str] = ()) -> None:
     """See that weights fit a network, with nothing missing and nothing left over (`num_batches_tracked` aside).
 
     Args:
         network: the network.
         state: weights by name.
         what: how messages call the weights.
+        additions: parts of the network that may be absent as a whole.
 
     Raises:
         InputError: an entry is missing, left over or of another shape; the message names the first and the count.
     """
     own = network.state_dict()
+    absent = tuple(f"{part}." for part in additions if not any(name.startswith(f"{part}.") for name in state))
+    own = {name: value for name, value in own.items() if not name.startswith(absent)}
     faults = [f"{name!r} is missing" for name in own if name not in state and not name.endswith("num_batches_tracked")]
     faults += [f"{name!r} is left over" for name in state if name not in own]
     faults += [
@@ -71,13 +74,15 @@ def check_fit(network: torch.nn.Module, state: Mapping[str, Tensor], what: str) 
         )
 
 
-def load_weights(network: torch.nn.Module, state: Mapping[str, Tensor], what: str) -> None:
-    """Fill a network with weights that fit; arguments as of `check_fit`.
+def load_weights(
+    network: torch.nn.Module, state: Mapping[str, Tensor], what: str, additions: Sequence[str] = ()
+) -> None:
+    """Fill a network with weights that fit; arguments as of `check_fit`. What is absent stays as it is.
 
     Raises:
         InputError: as of `check_fit`.
     """
-    check_fit(network, state, what)
+    check_fit(network, state, what, additions)
     network.load_state_dict(dict(state), strict=False)
 
 

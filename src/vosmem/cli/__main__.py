@@ -8,6 +8,7 @@ from importlib.metadata import version
 COMMANDS = {
     "train": "train a network; takes Hydra overrides (vosmem train experiment=pretrain_embedded)",
     "evaluate": "segment a data set and score it; takes Hydra overrides (vosmem evaluate checkpoint=FILE)",
+    "calibrate": "find when an adaptive memory keeps a frame (vosmem calibrate checkpoint=FILE dataset=CHOICE)",
     "doctor": "say what is wrong with a video and its masks before anything is run (vosmem doctor INPUT --mask MASK)",
     "segment": "follow objects through your own video (vosmem segment VIDEO --mask MASK --output DIR)",
     "convert": "write a checkpoint's weights as a file to pass on (vosmem convert last.ckpt NAME.safetensors)",

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ EXAMPLES = """examples:
   vosmem segment frames/ --box 120,80,300,260 --weights last.ckpt --output out
   vosmem segment DAVIS/ --weights last.ckpt --output out --direction both"""
 SECONDS_BETWEEN_LINES = 10.0
+MEMORIES = files("vosmem.conf") / "memory"
 
 
 def run(arguments: list[str]) -> None:
@@ -88,7 +90,7 @@ def _add_memory(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--memory",
         default="every_n",
-        choices=("first", "previous", "first_and_previous", "every_n"),
+        choices=sorted(path.name.removesuffix(".yaml") for path in MEMORIES.iterdir()),
         help="frames that are remembered; those with a given mask always are, but for previous (default: every_n)",
     )
     group.add_argument("--interval", type=int, metavar="N", help="of every_n (default: 5)")

@@ -33,7 +33,8 @@ class ClipSynthesis:
         num_frames: length of the clip.
         max_objects: objects followed at most; each clip follows a random number of them.
         min_object_pixels: an object with fewer pixels in frame 0 counts as lost and becomes background.
-        pasting: objects of other stills that move by themselves, laid over the picture after `clip_transforms`.
+        pasting: objects of other stills that move by themselves, and copies of the clip's own, laid over the picture
+            after `clip_transforms`.
 
     Raises:
         InputError: the size is not a multiple of 16, or a count is below 1 (frames below 2).
@@ -68,7 +69,7 @@ class ClipSynthesis:
         Args:
             still: the photograph and its objects.
             seed: numbers that name the sample; equal seeds give equal clips.
-            donors: stills whose objects may be pasted; without them nothing is.
+            donors: stills whose objects may be pasted; without them copies of the clip's own alone are.
 
         Returns:
             frames (T, H, W, 3) bytes, labels (T, H, W) bytes 0..K, and K. A draw whose frame 0 lost every object is
@@ -130,7 +131,7 @@ class ClipSynthesis:
         self, moments: Sequence[Still], seeds: Sequence[int], donors: StillSource | None
     ) -> tuple[np.ndarray, np.ndarray]:
         moments = self._alike(moments, seeds[0])
-        if self.pasting is not None and donors is not None:
+        if self.pasting is not None:
             moments = self.pasting(moments, donors, self.max_objects, np.random.default_rng(seeds[-1]))
         frames, labels = [], []
         for moment, seed in zip(moments, seeds[1:-1], strict=True):

@@ -143,6 +143,7 @@ class MainData(ClipData):
         synthesis: augmentation; its `num_frames` is the clip's length.
         curriculum: the greatest skip of each epoch.
         reversal: probability that a clip runs backwards.
+        redundancy: probability that a clip remembers some frames several times.
         seed: base seed of order and draws.
         settings: the rest of `ClipData`'s.
     """
@@ -154,11 +155,12 @@ class MainData(ClipData):
         synthesis: ClipSynthesis,
         curriculum: SkipSchedule,
         reversal: float,
+        redundancy: float = 0.0,
         seed: int,
         **settings: Any,
     ):
         self.videos, self.num_frames = videos, synthesis.num_frames
-        clips = VideoClips(videos, synthesis, seed, reversal)
+        clips = VideoClips(videos, synthesis, seed, reversal, redundancy)
         super().__init__(clips=clips, repeats=repeats_of(videos), seed=seed, curriculum=curriculum, **settings)
 
     def check(self) -> None:

@@ -27,6 +27,9 @@ class Pasting:
         shift: greatest way between two frames, along each axis, as a share of the picture's short side.
         turn: greatest rotation between two frames to either side, in degrees.
         grow: least and greatest change of scale between two frames.
+        away: least way from an object to its copy, in lengths of the object's longer side; where the picture has no
+            such room nothing is pasted.
+        late: probability that a copy comes only after the first frame, so that no memory knows it as background.
     """
 
     count: Sequence[int]
@@ -36,15 +39,17 @@ class Pasting:
     shift: float
     turn: float
     grow: Sequence[float]
+    away: float = 0.0
+    late: float = 0.0
 
     def __call__(
-        self, moments: Sequence[Still], donors: StillSource, max_objects: int, rng: np.random.Generator
+        self, moments: Sequence[Still], donors: StillSource | None, max_objects: int, rng: np.random.Generator
     ) -> list[Still]:
         """The frames of a clip with objects laid over them, before the camera moves.
 
         Args:
             moments: picture and objects 1..K of each frame.
-            donors: where pasted objects come from.
+            donors: where pasted objects come from; without them copies alone are pasted.
             max_objects: objects that a clip may follow; pasted ones get the ids after K.
             rng: where the draws come from.
         """
@@ -54,25 +59,39 @@ class Pasting:
         for _ in range(int(rng.integers(self.count[0], self.count[1] + 1))):
             side = rng.uniform(self.size[0], self.size[1]) * min(first.labels.shape)
             if first.labels.any() and rng.random() < self.look_alike:
-                thing, label = self._copy(first, side, rng), 0
-            else:
+                self._paste_copy(scenes, first, side, rng)
+            elif donors is not None:
                 item, donated = choose_donor(donors, rng, DONOR_TRIES)
                 thing, label = cut_out(donors.read(item), donated, side * self.grow[1]), 0
                 if followed < max_objects and rng.random() < self.follow:
                     label = followed = followed + 1
-            self._move(scenes, thing, label, rng)
+                self._move(scenes, thing, label, self._start(first, rng), rng)
         return scenes
 
-    def _copy(self, still: Still, side: float, rng: np.random.Generator) -> CutOut:
+    def _paste_copy(self, scenes: list[Still], still: Still, side: float, rng: np.random.Generator) -> None:
         label = int(rng.choice(np.unique(still.labels[still.labels > 0])))
         rows, columns = np.nonzero(still.labels == label)
         own = max(np.ptp(rows), np.ptp(columns)) + 1
-        return recoloured(cut_out(still, label, min(side, MOST_ENLARGED * own) * self.grow[1]), rng)
+        thing = recoloured(cut_out(still, label, min(side, MOST_ENLARGED * own) * self.grow[1]), rng)
+        start = self._start(still, rng)
+        for _ in range(DONOR_TRIES):
+            if np.hypot(start[0] - columns.mean(), start[1] - rows.mean()) >= self.away * own:
+                shown = scenes[1:] if self.late and rng.random() < self.late else scenes
+                self._move(shown, thing, 0, start, rng)
+                break
+            start = self._start(still, rng)
 
-    def _move(self, scenes: list[Still], thing: CutOut, label: int, rng: np.random.Generator) -> None:
+    def _start(self, still: Still, rng: np.random.Generator) -> tuple[float, float]:
+        height, width = still.labels.shape
+        x, y = rng.uniform(0.15, 0.85, 2) * (width, height)
+        return float(x), float(y)
+
+    def _move(
+        self, scenes: list[Still], thing: CutOut, label: int, start: tuple[float, float], rng: np.random.Generator
+    ) -> None:
         """Paste along a random path; a step that would leave the picture is taken the other way."""
         height, width = scenes[0].labels.shape
-        x, y = rng.uniform(0.15, 0.85, 2) * (width, height)
+        x, y = start
         degrees, scale, mirror = rng.uniform(-15, 15), 1 / self.grow[1], bool(rng.integers(2))
         for scene in scenes:
             place = turned(float(degrees), float(scale), float(x), float(y), mirror)

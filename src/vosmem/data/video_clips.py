@@ -22,10 +22,20 @@ class VideoClips(Dataset):
         synthesis: augmentation; its `num_frames` is the clip's length.
         seed: base seed of all draws.
         reversal: probability that a clip runs backwards.
+        redundancy: probability that frames of a clip, the last two left out, come several times: what is between two
+            of them then says nothing new but for the synthesis's own changes.
     """
 
-    def __init__(self, videos: Sequence[TrainingVideo], synthesis: ClipSynthesis, seed: int, reversal: float = 0.0):
-        self.videos, self.synthesis, self.seed, self.reversal = videos, synthesis, seed, reversal
+    def __init__(
+        self,
+        videos: Sequence[TrainingVideo],
+        synthesis: ClipSynthesis,
+        seed: int,
+        reversal: float = 0.0,
+        redundancy: float = 0.0,
+    ):
+        self.videos, self.synthesis, self.seed = videos, synthesis, seed
+        self.reversal, self.redundancy = reversal, redundancy
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -42,9 +52,30 @@ class VideoClips(Dataset):
                 first = video.read(times[0])
                 if first.labels.any():
                     break
-            return [first, *(video.read(t) for t in times[1:])]
+            if self.redundancy and rng.random() < self.redundancy:
+                times = repeated(times, rng)
+            stills = {times[0]: first}
+            return [stills[t] if t in stills else stills.setdefault(t, video.read(t)) for t in times]
 
         return as_clip(*self.synthesis.of_frames(take, (self.seed, key.epoch, key.place)))
+
+
+def repeated(times: Sequence[int], rng: np.random.Generator) -> list[int]:
+    """A few of the times in place of all, each several times in their order; the first, and the last two, stay.
+
+    Args:
+        times: of a clip's frames.
+        rng: where the draws come from.
+
+    Example:
+        >>> repeated([0, 3, 4, 8, 9, 11], np.random.default_rng(3))
+        [0, 0, 3, 8, 9, 11]
+    """
+    past, asked = list(times[:-2]), list(times[-2:])
+    distinct = int(rng.integers(1, max(2, len(past))))
+    chosen = np.append(0, 1 + rng.permutation(len(past) - 1)[: distinct - 1])
+    places = np.sort(np.append(chosen, rng.choice(chosen, len(past) - len(chosen))))
+    return [past[place] for place in places] + asked
 
 
 def choose_times(num_frames: int, count: int, max_skip: int, frame_step: int, rng: np.random.Generator) -> list[int]:

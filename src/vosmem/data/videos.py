@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vosmem.data.clips import ClipSynthesis
 from vosmem.data.stills import StillSource
+from vosmem.errors import InputError
 
 Made = TypeVar("Made")
 
@@ -59,6 +60,42 @@ class VideoSequence(ABC):
     def asks_for(self, t: int) -> bool:
         """Whether the protocol asks for a mask of frame t."""
         return True
+
+
+class RepeatedSequence(VideoSequence):
+    """A video in which every frame comes several times.
+
+    Args:
+        sequence: the video.
+        times: how often.
+    """
+
+    def __init__(self, sequence: VideoSequence, times: int):
+        self.sequence, self.times = sequence, times
+        self.name, self.object_ids = f"{sequence.name}_x{times}", sequence.object_ids
+        self.exclude_last, self.groups = sequence.exclude_last, sequence.groups
+        self.frame_names = [f"{name}_{again}" for name in sequence.frame_names for again in range(times)]
+
+    def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
+        """RGB bytes of frame t."""
+        return self.sequence.frame(t // self.times)
+
+    def labels(self, t: int) -> UInt8[Tensor, "H W"] | None:
+        """Ground truth of frame t; None where there is none."""
+        return self.sequence.labels(t // self.times)
+
+    @property
+    def given_at(self) -> tuple[int, ...]:
+        """Where the masks are given: the first time that their frame comes."""
+        return tuple(t * self.times for t in self.sequence.given_at)
+
+    def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
+        """As the video's, the first time that the frame comes."""
+        return None if t % self.times else self.sequence.given_mask(t // self.times)
+
+    def asks_for(self, t: int) -> bool:
+        """Whether the protocol asks for a mask of the frame."""
+        return self.sequence.asks_for(t // self.times)
 
 
 class AppearingSequence(VideoSequence):
@@ -159,3 +196,24 @@ class SyntheticSequences(MadeSequences[ClipSequence]):
         item = place % len(self.source)
         frames, labels, num_objects = self.synthesis(self.source.read(item), (self.seed, 0, place), self.source)
         return ClipSequence(f"{Path(self.source.name(item)).stem}_{place:03d}", frames, labels, num_objects)
+
+
+class RepeatedSequences(MadeSequences[RepeatedSequence]):
+    """The videos of a set with every frame several times.
+
+    Args:
+        source: the set.
+        times: how often a frame comes.
+
+    Raises:
+        InputError: `times` is below 1.
+    """
+
+    def __init__(self, source: Sequence[VideoSequence], times: int):
+        if times < 1:
+            raise InputError(f"dataset.times={times} is not possible: use 1 or more")
+        super().__init__(len(source))
+        self.source, self.times = source, times
+
+    def _make(self, place: int) -> RepeatedSequence:
+        return RepeatedSequence(self.source[place], self.times)

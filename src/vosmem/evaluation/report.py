@@ -36,7 +36,7 @@ def results(runs: Mapping[str, SequenceRun], about: Mapping[str, Any]) -> dict[s
         "masks_used": {name: run.masks_used for name, run in runs.items()},
         "about": dict(about),
         "timing": _timing(runs.values()),
-        "memory": {"peak_bank_mb": round(max(run.peak_memory_bytes for run in runs.values()) / 2**20, 4)},
+        "memory": _memory(list(runs.values())),
     }
 
 
@@ -126,6 +126,16 @@ def _object(score: ObjectScore) -> dict[str, float]:
         **{f"J{suffix}": value for suffix, value in zip(("", "_recall", "_decay"), j, strict=True)},
         **{f"F{suffix}": value for suffix, value in zip(("", "_recall", "_decay"), f, strict=True)},
         "frames": len(score.j),
+    }
+
+
+def _memory(runs: Sequence[SequenceRun]) -> dict[str, float]:
+    """The most that was remembered; of how many frames on average, and how many of a hundred were taken in."""
+    read = [count for run in runs for count in run.memory_frames]
+    return {
+        "peak_bank_mb": round(max(run.peak_memory_bytes for run in runs) / 2**20, 4),
+        "mean_frames": round(float(np.mean(read)), 3) if read else 0.0,
+        "kept_per_100": round(100 * sum(run.num_kept for run in runs) / sum(run.num_frames for run in runs), 3),
     }
 
 

@@ -25,6 +25,8 @@ class SequenceRun:
         groups: for ids that the protocol tells apart, the group; keys are strings, as in JSON.
         seconds: how long the method took for each frame after the first given one.
         peak_memory_bytes: most that the method remembered at a time.
+        memory_frames: for each frame after the first given one, from how many frames it was read.
+        num_kept: frames that the method took into its memory, those that went again among them.
     """
 
     scores: list[ObjectScore]
@@ -33,6 +35,8 @@ class SequenceRun:
     groups: dict[str, str] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     peak_memory_bytes: int = 0
+    memory_frames: list[int] = field(default_factory=list)
+    num_kept: int = 0
 
 
 Writer = Callable[[VideoSequence, SegmentedFrame], None]
@@ -81,7 +85,9 @@ def evaluate_sequence(
             scorer.update(truth.numpy(), segmented.labels.numpy(), counted(t))
         if t > min(given_at) and segmented.seconds is not None:
             run.seconds.append(segmented.seconds)
+            run.memory_frames.append(segmented.memory_frames)
         run.peak_memory_bytes = max(run.peak_memory_bytes, getattr(method, "memory_bytes", 0))
+    run.num_kept = getattr(method, "num_kept", 0)
     run.scores = [
         own._replace(object_id=object_id) for own, object_id in zip(scorer.result(), sequence.object_ids, strict=True)
     ]

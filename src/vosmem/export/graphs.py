@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from vosmem.networks.network import MemoryNetwork, owners_of
-from vosmem.shapes import Memory, Query
+from vosmem.ops.locality import cells
+from vosmem.shapes import Memory, Prior, Query
 
 # What they are traced with; no two equal, so that none is taken for another. Every size runs afterwards.
 NUM_OBJECTS, NUM_FRAMES, ROWS, COLUMNS = 2, 3, 4, 5
@@ -45,7 +46,21 @@ class EncodeQuery(_Part):
 
     def forward(self, frame: Float[Tensor, "1 3 H W"]) -> tuple[Tensor, ...]:
         """The parts of the query."""
-        return tuple(self.network.encode_query(frame))
+        return _present(self.network.encode_query(frame))
+
+
+class EncodeQueryNear(_Part):
+    """The same with local attention, which looks at the masks of the two frames before; all zero says nothing."""
+
+    def forward(
+        self,
+        frame: Float[Tensor, "1 3 H W"],
+        last_masks: Float[Tensor, "1 K H W"],
+        earlier_masks: Float[Tensor, "1 K H W"],
+    ) -> tuple[Tensor, ...]:
+        """The parts of the query."""
+        prior = Prior(cells(last_masks), None, cells(earlier_masks))
+        return _present(self.network.encode_query(frame, prior))
 
 
 class EncodeMemory(_Part):
@@ -60,8 +75,8 @@ class EncodeMemory(_Part):
         f16: Float[Tensor, "1 C16 h w"],
         f8: Float[Tensor, "1 C8 h8 w8"],
         f4: Float[Tensor, "1 C4 h4 w4"],
-    ) -> tuple[Float[Tensor, "P Ck 1 h w"], Float[Tensor, "K Cv 1 h w"]]:
-        """Keys, one row where all objects share them, and values."""
+    ) -> tuple[Float[Tensor, "P Cm 1 h w"], Float[Tensor, "K Cv 1 h w"]]:
+        """Keys (and a mark where local attention matches by place), one row where all objects share them; values."""
         memory = self.network.encode_memory(frame, masks, query=Query(key, value, f16, f8, f4))
         return memory.key[:1] if _are_shared(memory) else memory.key, memory.value
 
@@ -71,17 +86,18 @@ class ReadMemory(_Part):
 
     def forward(
         self,
-        memory_key: Float[Tensor, "P Ck T h w"],
+        memory_key: Float[Tensor, "P Cm T h w"],
         memory_value: Float[Tensor, "K Cv T h w"],
         key: Float[Tensor, "1 Ck h w"],
         value: Float[Tensor, "1 Cv h w"],
         f16: Float[Tensor, "1 C16 h w"],
         f8: Float[Tensor, "1 C8 h8 w8"],
         f4: Float[Tensor, "1 C4 h4 w4"],
+        far: Float[Tensor, "1 h w"] | None = None,
     ) -> Float[Tensor, "K Cv h w"]:
         """What each object read."""
         memory = Memory(memory_key.expand(memory_value.shape[0], *memory_key.shape[1:]), memory_value)
-        return self.network.read(Query(key, value, f16, f8, f4), memory)
+        return self.network.read(Query(key, value, f16, f8, f4, far), memory)
 
 
 class Decode(_Part):
@@ -109,7 +125,12 @@ def graphs_of(network: MemoryNetwork) -> dict[str, Graph]:
     """
     frame = torch.rand(1, 3, 16 * ROWS, 16 * COLUMNS)
     masks = torch.rand(1, NUM_OBJECTS, 16 * ROWS, 16 * COLUMNS) / NUM_OBJECTS
-    query = network.encode_query(frame)
+    # Two tensors: one that is given twice would be taken for one argument.
+    near = {"last_masks": masks, "earlier_masks": masks.clone()} if network.local_attention.on else {}
+    encode_query = EncodeQueryNear(network) if near else EncodeQuery(network)
+    query = encode_query(frame, **near)
+    parts = tuple(name for name, _ in zip(QUERY, query, strict=False))
+    query = Query(*query)
     memory = network.encode_memory(frame, masks, query=query)
     shared = _are_shared(memory)
     key = memory.key[:1] if shared else memory.key
@@ -118,29 +139,40 @@ def graphs_of(network: MemoryNetwork) -> dict[str, Graph]:
 
     objects, frames, h, w = Dim("K"), Dim("T"), Dim("h"), Dim("w")
     pixels, cells = {2: 16 * h, 3: 16 * w}, {2: h, 3: w}
-    asked = dict(zip(QUERY, query, strict=True))
+    asked = {name: part for name, part in query._asdict().items() if name in parts and name != "far"}
+    far = {"far": query.far} if query.far is not None else {}
     free = {"key": cells, "value": cells, "f16": cells, "f8": {2: 2 * h, 3: 2 * w}, "f4": {2: 4 * h, 3: 4 * w}}
+    masks_axes = {1: objects, **pixels}
     remembered = {2: frames, 3: h, 4: w}
     key_axes = remembered if shared else {0: objects, **remembered}
     memory_axes: Mapping[str, dict[int, Any]] = {"memory_key": key_axes, "memory_value": {0: objects, **remembered}}
     return {
-        "encode_query": Graph(EncodeQuery(network), {"frame": frame}, {"frame": pixels}, QUERY),
+        "encode_query": Graph(
+            encode_query,
+            {"frame": frame, **near},
+            {"frame": pixels, **dict.fromkeys(near, masks_axes)},
+            parts,
+        ),
         "encode_memory": Graph(
             EncodeMemory(network),
             {"frame": frame, "masks": masks, **asked},
-            {"frame": pixels, "masks": {1: objects, **pixels}, **free},
+            {"frame": pixels, "masks": masks_axes, **free},
             ("memory_key", "memory_value"),
         ),
         "read_memory": Graph(
             ReadMemory(network),
-            {"memory_key": key, "memory_value": value, **asked},
-            {**memory_axes, **free},
+            {"memory_key": key, "memory_value": value, **asked, **far},
+            {**memory_axes, **free, **({"far": {1: h, 2: w}} if far else {})},
             ("readout",),
         ),
         "decode": Graph(
             Decode(network), {"readout": readout, **asked}, {"readout": {0: objects, **cells}, **free}, ("probs",)
         ),
     }
+
+
+def _present(query: Query) -> tuple[Tensor, ...]:
+    return tuple(part for part in query if part is not None)
 
 
 def _are_shared(memory: Memory) -> bool:

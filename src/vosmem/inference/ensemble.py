@@ -35,6 +35,11 @@ class Ensemble:
         return self.members[0].memory_frames
 
     @property
+    def num_kept(self) -> int:
+        """As of `Propagator`, of the first."""
+        return self.members[0].num_kept
+
+    @property
     def objects(self) -> tuple[int, ...]:
         """As of `Propagator`."""
         return self.members[0].objects

@@ -9,11 +9,14 @@ from jaxtyping import Float, Int64, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
-from vosmem.memory.policy import MemoryPolicy
-from vosmem.networks.network import MemoryNetwork
+from vosmem.memory.policy import Candidate, MemoryPolicy
+from vosmem.networks.network import MemoryNetwork, frame_shares
+from vosmem.ops.locality import cells, union
 from vosmem.ops.masks import overwrite
+from vosmem.ops.novelty import describe
 from vosmem.ops.padding import Padding, pad, padding_to_stride, unpad
-from vosmem.shapes import Query
+from vosmem.ops.variation import certainty
+from vosmem.shapes import Prior, Query
 
 
 class _Frame(NamedTuple):
@@ -21,7 +24,10 @@ class _Frame(NamedTuple):
 
     image: Float[Tensor, "1 3 H2 W2"]
     masks: Float[Tensor, "1 K H2 W2"]
+    cells: Float[Tensor, "1 K h w"]
+    certainty: Float[Tensor, ""]
     mask_given: bool
+    key: Float[Tensor, "Ck h w"] | None
     query: Query | None
 
 
@@ -35,8 +41,12 @@ class Propagator:
         resize: `down` shrinks frames that are larger than `short_side`, `always` enlarges smaller ones too.
         scale: factor of the size that this gives.
 
+    Attributes:
+        num_kept: frames that were kept so far, those that went again among them.
+
     Raises:
-        InputError: `short_side` is below 16, `resize` unknown, or `scale` not above 0.
+        InputError: `short_side` is below 16, `resize` unknown, or `scale` not above 0, or the policy asks for a
+            gate that the network does not have.
 
     Example:
         >>> from vosmem.memory.policy import EveryN
@@ -66,11 +76,19 @@ class Propagator:
             raise InputError(f"resize={resize!r} is unknown: use down or always")
         if scale <= 0:
             raise InputError(f"scale {scale} is not possible: use a factor above 0, such as 1.0")
+        if policy.gated and network.gate is None:
+            raise InputError(
+                "this network has no gate to say how many frames stay: use memory=every_n or memory=adaptive, or train "
+                "one with stage=gate"
+            )
         self.network, self.policy = network, policy
         self.short_side, self.resize, self.scale = short_side, resize, scale
         self.bank = policy.make_bank()
         self._frame_index = -1
         self._last: _Frame | None = None
+        self._kept: Candidate | None = None  # the frame that was kept last
+        self.num_kept = 0
+        self._earlier: Float[Tensor, "1 K h w"] | None = None  # masks of the frame before the last
         self._objects: list[int] = []
         self._highest_id = 0
 
@@ -120,16 +138,19 @@ class Propagator:
         padding = padding_to_stride(small.shape[-2], small.shape[-1])
         padded = pad(small, padding)[None]
         self._remember_last()
-        query = self.network.encode_query(padded) if len(self.bank) else None
-        probs = small.new_ones(1, *small.shape[-2:]) if query is None else self._estimate(query, padding)
+        query = self._encode(padded)
+        probs = self._estimate(query, padding) if query is not None and len(self.bank) else _nothing(small)
         full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
         if mask is not None:
             full = overwrite(full, mask, len(self._objects))
             small_mask = _resize_labels(mask, (small.shape[-2], small.shape[-1]))
             probs = overwrite(probs, small_mask, len(self._objects))
         # The masks are padded anew: in the border no object is, whatever the network saw there.
+        key = query.key[0] if query is not None and self.policy.looks_at_keys else None
         kept = query if self.network.memorizes_queries else None  # its features would take more than the memory
-        self._last = _Frame(padded, pad(probs[1:], padding)[None], mask is not None, kept)
+        masks = pad(probs[1:], padding)[None]
+        self._earlier = None if self._last is None else self._last.cells
+        self._last = _Frame(padded, masks, cells(masks), certainty(probs), mask is not None, key, kept)
         return full
 
     def remove(self, object_id: int) -> None:
@@ -145,8 +166,8 @@ class Propagator:
         row = self._objects.index(object_id)
         self.bank.remove(row)
         assert self._last is not None  # it has been in a mask
-        masks = self._last.masks
-        self._last = self._last._replace(masks=torch.cat([masks[:, :row], masks[:, row + 1 :]], dim=1))
+        self._last = self._last._replace(masks=_without(self._last.masks, row), cells=_without(self._last.cells, row))
+        self._earlier = None if self._earlier is None else _without(self._earlier, row)
         del self._objects[row]
 
     def _rows(self, mask: Integer[Tensor, "H W"], objects: Sequence[int] | None) -> Int64[Tensor, "H W"]:
@@ -188,14 +209,57 @@ class Propagator:
         """Memorise the frame before, now that something will read it (or it is to stay)."""
         if self._last is None or not self._objects:
             return
-        keep = self.policy.keeps(self._frame_index - 1, self._last.mask_given)
+        last = self._last
+        candidate = Candidate(
+            self._frame_index - 1, last.mask_given, self.objects, last.cells[0], last.certainty, last.key
+        )
+        keep = self.policy.keeps(candidate, self._kept)
+        if keep:
+            self._kept, self.num_kept = candidate, self.num_kept + 1
         if keep or self.policy.reads_previous:
-            memory = self.network.encode_memory(self._last.image, self._last.masks, query=self._last.query)
-            self.bank.add(self._frame_index - 1, memory, keep=keep, pinned=self._last.mask_given)
+            memory = self.network.encode_memory(last.image, last.masks, query=last.query)
+            descriptor = None if last.key is None else describe(last.key[None], union(last.cells))[0]
+            self.bank.add(candidate.t, memory, keep=keep, pinned=last.mask_given, descriptor=descriptor)
+        if keep and self.policy.gated:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Ask the gate how many of the remembered frames are worth their room, and let the others go."""
+        ranking = self.bank.ranking()
+        if self.network.gate is not None and len(ranking.frames) > ranking.num_fixed:
+            stay = self.network.gate(ranking.novelty, ranking.usage, ranking.age, ranking.num_fixed)
+            self.bank.keep_first(round(float(stay)))
+
+    def _encode(self, padded: Float[Tensor, "1 3 H2 W2"]) -> Query | None:
+        """The frame as a query, where something is asked of it."""
+        if len(self.bank):
+            return self.network.encode_query(padded, self._prior())
+        return self.network.encode_query(padded) if self.policy.looks_at_keys else None
+
+    def _prior(self) -> Prior:
+        """Where the objects were; those that have just come were nowhere before."""
+        assert self._last is not None  # the bank holds something
+        earlier = self._earlier
+        if earlier is not None:
+            missing = self._last.cells.shape[1] - earlier.shape[1]
+            earlier = torch.cat([earlier, earlier.new_zeros(1, missing, *earlier.shape[2:])], dim=1)
+        return Prior(self._last.cells, None, earlier)
 
     def _estimate(self, query: Query, padding: Padding) -> Float[Tensor, "K1 H W"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
+        if self.policy.counts_usage:
+            shares = (frame_shares(self.network, query, memory) for memory in self.bank.groups())
+            self.bank.credit([of_objects.mean(dim=0) for of_objects in shares])
         return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
+
+
+def _nothing(frame: Float[Tensor, "3 H W"]) -> Float[Tensor, "1 H W"]:
+    """Background alone."""
+    return frame.new_ones(1, *frame.shape[-2:])
+
+
+def _without(masks: Float[Tensor, "1 K *S"], row: int) -> Float[Tensor, "1 Kless *S"]:
+    return torch.cat([masks[:, :row], masks[:, row + 1 :]], dim=1)
 
 
 def _check_ids(present: Sequence[int], objects: Sequence[int]) -> None:

@@ -1,13 +1,14 @@
 """The memory bank: keys and values of the frames that a video's objects remember."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from vosmem.errors import InputError
+from vosmem.memory.ranking import FORGETS, FrameRecords, Ranking
 from vosmem.shapes import Memory
 
 LOGGER = logging.getLogger(__name__)
@@ -22,16 +23,24 @@ class MemoryBank:
 
     Args:
         max_frames: most frames held at a time, the temporary one among them.
-        budget_mb: most megabytes (2^20 bytes) of keys and values. Where they would be exceeded, the oldest frames go
-            that are not pinned; where the pinned ones and one more do not fit, keys and values become bfloat16; where
+        budget_mb: most megabytes (2^20 bytes) of keys and values. Where they would be exceeded, frames go that are not
+            pinned; where the pinned ones and one more do not fit, keys and values become bfloat16; where
             that does not help, the budget is exceeded, and the log says so.
         dtype: what keys and values are kept as: `fp32`, `bf16` or `fp16`; None keeps them as they come.
+        forgets: who goes first at a limit: the `oldest`, `random` ones, those that are read the least (`usage`), or
+            those that are most like others (`novelty`). Pinned frames never do, the newest only where no other can.
 
     Raises:
-        InputError: `max_frames` is below 2, the budget not above 0, or the dtype unknown.
+        InputError: `max_frames` is below 2, the budget not above 0, or dtype or `forgets` unknown.
     """
 
-    def __init__(self, max_frames: int | None = None, budget_mb: float | None = None, dtype: str | None = None) -> None:
+    def __init__(
+        self,
+        max_frames: int | None = None,
+        budget_mb: float | None = None,
+        dtype: str | None = None,
+        forgets: str = "oldest",
+    ) -> None:
         if max_frames is not None and max_frames < 2:
             raise InputError(f"memory.max_frames={max_frames} is too few: the first frame and one more are needed")
         if budget_mb is not None and budget_mb <= 0:
@@ -40,7 +49,10 @@ class MemoryBank:
             )
         if dtype is not None and dtype not in DTYPES:
             raise InputError(f"memory.dtype={dtype!r} is unknown: use {', '.join(DTYPES)}, or null to keep what comes")
+        if forgets not in FORGETS:
+            raise InputError(f"memory.forgets={forgets!r} is unknown: use {', '.join(FORGETS)}")
         self.max_frames, self.budget_mb = max_frames, budget_mb
+        self._records = FrameRecords(forgets)
         self._dtype = None if dtype is None else DTYPES[dtype]
         self._groups: list[_Group] = []
         self._pinned: set[int] = set()
@@ -64,7 +76,15 @@ class MemoryBank:
         """Bytes of all buffers."""
         return sum(group.nbytes() for group in self._groups)
 
-    def add(self, frame_index: int, memory: Memory, *, keep: bool, pinned: bool = False) -> None:
+    def add(
+        self,
+        frame_index: int,
+        memory: Memory,
+        *,
+        keep: bool,
+        pinned: bool = False,
+        descriptor: Float[Tensor, "D"] | None = None,
+    ) -> None:
         """Remember a frame.
 
         Args:
@@ -72,6 +92,7 @@ class MemoryBank:
             memory: one row an object, T = 1; rows beyond the objects known so far are new objects.
             keep: False if the frame is to go when the next one is added.
             pinned: whether the frame stays whatever the limits (the user gave its mask).
+            descriptor: as of `ops.novelty.describe`, where frames are ranked by novelty.
         """
         self._drop_temporary()
         newcomers = memory.key.shape[0] - self.num_objects
@@ -79,16 +100,42 @@ class MemoryBank:
             self._groups.append(_Group(newcomers))
         if pinned:
             self._pinned.add(frame_index)
+        if keep:
+            self._records.add(frame_index, descriptor)
         start, limit = 0, self._limit(memory, frame_index)
         if self._dtype is not None:  # as the limit may just have decided
             memory = Memory(*(_cast(part, self._dtype) for part in memory))
         for group in self._groups:
             rows = slice(start, start + group.num_objects)
-            while limit is not None and len(group.frames) >= limit and self._drop_oldest(group):
+            while limit is not None and len(group.frames) >= limit and self._drop_one(group, frame_index):
                 pass
             group.append(frame_index, Memory(memory.key[rows], memory.value[rows]), limit)
             start = rows.stop
         self._temporary = None if keep else frame_index
+
+    def credit(self, shares: Sequence[Float[Tensor, "T"]]) -> None:
+        """Note how the attention was shared when the memory was read.
+
+        Args:
+            shares: for each group of objects the share of each frame, in the order of its memory; in [0, 1].
+        """
+        totals: dict[int, Tensor] = {}
+        for group, own in zip(self._groups, shares, strict=True):
+            for frame, share in zip(group.frames, own * (group.num_objects / self.num_objects), strict=True):
+                totals[frame] = totals.get(frame, torch.zeros_like(share)) + share
+        self._records.credit(totals)
+
+    def ranking(self) -> Ranking:
+        """The frames that are kept by how much they are worth, for a gate to say how many stay."""
+        return self._records.ranking(self._pinned)
+
+    def keep_first(self, count: int) -> None:
+        """Let frames go until so many are left, or none that can go; a temporary one does not count."""
+        going = set(self._records.first_to_stay(self._pinned)[count:]) - self._pinned
+        for group in self._groups:
+            for frame in going.intersection(group.frames):
+                group.drop(group.frames.index(frame))
+        self._records.keep_only(self._held())
 
     def remove(self, row: int) -> None:
         """Forget an object and all that it remembers; the objects after it move up a row.
@@ -102,6 +149,7 @@ class MemoryBank:
                 break
             row -= group.num_objects
         self._groups = [group for group in self._groups if group.num_objects]
+        self._records.keep_only(self._held())
 
     def groups(self) -> Iterator[Memory]:
         """What each group of objects remembers, in the order of the objects; T differs between groups."""
@@ -113,13 +161,22 @@ class MemoryBank:
                 group.drop(group.frames.index(self._temporary))
         self._temporary = None
 
-    def _drop_oldest(self, group: "_Group") -> bool:
+    def _drop_one(self, group: "_Group", newcomer: int) -> bool:
         """Whether a frame could go."""
-        loose = [frame for frame in group.frames if frame not in self._pinned]
-        if loose:
-            self._say(f"the memory is full: from frame {max(group.frames)} on the oldest frames go", "full")
-            group.drop(group.frames.index(min(loose)))
-        return bool(loose)
+        first_to_go = reversed(self._records.first_to_stay(self._pinned))
+        loose = (f for f in first_to_go if f in group.frames and f not in self._pinned and f != newcomer)
+        frame = next(loose, None)
+        if frame is None:
+            return False
+        which = FORGETS[self._records.forgets]
+        self._say(f"the memory is full: from frame {max(group.frames)} on the {which} frames go", "full")
+        group.drop(group.frames.index(frame))
+        self._records.keep_only(self._held() | {newcomer})
+        return True
+
+    def _held(self) -> set[int]:
+        """Frames that any object remembers."""
+        return {frame for group in self._groups for frame in group.frames}
 
     def _limit(self, memory: Memory, frame_index: int) -> int | None:
         """Frames that may be held, the new one among them."""

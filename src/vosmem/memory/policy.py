@@ -1,11 +1,37 @@
 """Which past frames stay in memory."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor
 
 from vosmem.errors import InputError
 from vosmem.memory.bank import MemoryBank
+from vosmem.ops.locality import SEEN
+from vosmem.ops.variation import variations
+
+
+class Candidate(NamedTuple):
+    """A frame that may be kept.
+
+    Attributes:
+        t: its place in the video.
+        mask_given: whether the user gave its mask.
+        objects: ids of the objects.
+        masks: their soft masks, averaged over cells; in [0, 1].
+        certainty: mean probability of the likeliest object where there is one; in [0, 1].
+        key: of the frame as a query, where the policy looks at keys.
+    """
+
+    t: int
+    mask_given: bool
+    objects: Sequence[int]
+    masks: Float[Tensor, "K h w"]
+    certainty: Float[Tensor, ""]
+    key: Float[Tensor, "Ck h w"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,23 +42,43 @@ class MemoryPolicy(ABC):
         max_frames: as of `MemoryBank`.
         budget_mb: as of `MemoryBank`.
         dtype: as of `MemoryBank`.
-
-    Attributes:
-        reads_previous: whether frame t-1 is read for frame t, even if it is not kept.
+        forgets: as of `MemoryBank`.
+        gated: whether the network's gate says after every frame that is kept how many stay.
     """
 
     max_frames: int | None = None
     budget_mb: float | None = None
     dtype: str | None = None
-    reads_previous: ClassVar[bool]
+    forgets: str = "oldest"
+    gated: bool = False
+
+    @property
+    def looks_at_keys(self) -> bool:
+        """Whether candidates need their keys."""
+        return self.gated or self.forgets == "novelty"
+
+    @property
+    def counts_usage(self) -> bool:
+        """Whether the bank has to know how the attention is shared."""
+        return self.gated or self.forgets == "usage"
+
+    @property
+    @abstractmethod
+    def reads_previous(self) -> bool:
+        """Whether frame t-1 is read for frame t, even if it is not kept."""
 
     @abstractmethod
-    def keeps(self, frame_index: int, mask_given: bool) -> bool:
-        """Whether a frame stays for the rest of the video; `mask_given` says that the user gave its mask."""
+    def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
+        """Whether a frame stays in memory.
+
+        Args:
+            frame: the frame.
+            last: the frame that was kept last; None where there is none.
+        """
 
     def make_bank(self) -> MemoryBank:
         """An empty bank with the policy's limits."""
-        return MemoryBank(self.max_frames, self.budget_mb, self.dtype)
+        return MemoryBank(self.max_frames, self.budget_mb, self.dtype, self.forgets)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +87,9 @@ class First(MemoryPolicy):
 
     reads_previous = False
 
-    def keeps(self, frame_index: int, mask_given: bool) -> bool:
+    def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
         """Given masks only."""
-        return mask_given
+        return frame.mask_given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +98,7 @@ class Previous(MemoryPolicy):
 
     reads_previous = True
 
-    def keeps(self, frame_index: int, mask_given: bool) -> bool:
+    def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
         """Nothing stays."""
         return False
 
@@ -63,9 +109,9 @@ class FirstAndPrevious(MemoryPolicy):
 
     reads_previous = True
 
-    def keeps(self, frame_index: int, mask_given: bool) -> bool:
+    def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
         """Given masks only."""
-        return mask_given
+        return frame.mask_given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +136,83 @@ class EveryN(MemoryPolicy):
         if self.interval < 1:
             raise InputError(f"memory interval {self.interval} is not possible: use 1 (every frame) or more")
 
-    def keeps(self, frame_index: int, mask_given: bool) -> bool:
+    def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
         """Given masks, and multiples of the interval."""
-        return mask_given or frame_index % self.interval == 0
+        return frame.mask_given or frame.t % self.interval == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adaptive(MemoryPolicy):
+    """Frames with a given mask, and those in which the objects have changed since the last frame that was kept.
+
+    Where no object is seen, or the network is not sure of what it sees, nothing is kept.
+
+    Args:
+        threshold: variation of the object that changed most, from which a frame is kept; in [0, 1]. It depends on the
+            network's keys: `vosmem calibrate` finds it.
+        least_interval: frames from one that is kept to the next, at least.
+        greatest_interval: after that many a frame is kept even if nothing has changed.
+        least_certainty: least certainty of a frame that is kept, in [0, 1].
+        feature_weight: how much the objects' features count beside their masks, in [0, 1].
+        aligned: whether masks are compared after their centres were laid over each other, so that motion alone is no
+            change.
+        include_last: whether the frame before is read too, as STM does; without it frames that are not kept are not
+            encoded.
+        limits: those of `MemoryPolicy`.
+
+    Raises:
+        InputError: a number is out of its range.
+
+    Source:
+        REMN's abstract: the memory is updated by the variation of the foreground objects. How it is measured is this
+        project's.
+    """
+
+    threshold: float
+    least_interval: int = 2
+    greatest_interval: int = 25
+    least_certainty: float = 0.7
+    feature_weight: float = 0.5
+    aligned: bool = False
+    include_last: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "least_certainty", "feature_weight"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"memory.{name}={getattr(self, name)} is not possible: use a number from 0 to 1")
+        if not 1 <= self.least_interval <= self.greatest_interval:
+            raise InputError(
+                f"memory.least_interval={self.least_interval} with greatest_interval={self.greatest_interval} is not "
+                f"possible: use 1 or more, and no less for the latter"
+            )
+
+    @property
+    def reads_previous(self) -> bool:
+        """As `include_last` says."""
+        return self.include_last
+
+    @property
+    def looks_at_keys(self) -> bool:
+        """Always: they tell whether an object looks the same."""
+        return True
+
+    def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
+        """Given masks, and frames whose objects have changed or that come long after the last one."""
+        if frame.mask_given or last is None:
+            return True
+        passed = frame.t - last.t
+        if passed < self.least_interval or float(frame.certainty) <= self.least_certainty:
+            return False
+        if not bool((frame.masks.flatten(1).amax(dim=1) >= SEEN).any()):
+            return False
+        return passed >= self.greatest_interval or self.variation(frame, last) > self.threshold
+
+    def variation(self, frame: Candidate, last: Candidate) -> float:
+        """How much the object changed that changed most between two frames; in [0, 1], 0 where none is seen."""
+        assert frame.key is not None and last.key is not None  # asked for
+        common = [object_id for object_id in frame.objects if object_id in last.objects]
+        rows, before = ([list(each.objects).index(k) for k in common] for each in (frame, last))
+        found = variations(
+            (frame.masks[rows], frame.key), (last.masks[before], last.key), self.feature_weight, self.aligned
+        )
+        return float(found.amax()) if len(found) else 0.0

@@ -7,12 +7,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from vosmem.errors import InputError
 from vosmem.networks.backbone import ResNetTrunk
 from vosmem.networks.decoder import Decoder
+from vosmem.networks.gate import MemoryGate
+from vosmem.networks.local_attention import LocalAttention
 from vosmem.ops.aggregation import soft_aggregate
-from vosmem.ops.attention import Reading
+from vosmem.ops.attention import Reading, Similarity, read_memory
 from vosmem.ops.masks import unpack
-from vosmem.shapes import Memory, Query
+from vosmem.shapes import Memory, Prior, Query
 
 
 class MemoryNetwork(nn.Module, ABC):
@@ -24,12 +27,36 @@ class MemoryNetwork(nn.Module, ABC):
 
     Attributes:
         reading: how the memory is read.
+        gate: says how many remembered frames stay; None where it was not made with one.
+        local_attention: how much it matters where objects were in the frame before.
+        additions: parts that change nothing before they are trained, so that weights of a network without them will do.
         memorizes_queries: whether `encode_memory` gains by the query that the frame was encoded to before.
     """
 
+    additions: ClassVar[tuple[str, ...]] = ("gate", "modulation")
     memorizes_queries: ClassVar[bool] = False
     decoder: Decoder
+    gate: MemoryGate | None
     reading: Reading = Reading()
+    local_attention: LocalAttention = LocalAttention()
+
+    @property
+    def modulates(self) -> bool:
+        """Whether there are filters by which local attention can change the features."""
+        return False
+
+    def look(self, local_attention: LocalAttention) -> None:
+        """Take another local attention than the one it was trained with.
+
+        Raises:
+            InputError: it changes features, and the network has no filters for that.
+        """
+        if local_attention.strength and not self.modulates:
+            raise InputError(
+                "this network was not trained to change features by the previous mask: use local_attention=matching "
+                "or none"
+            )
+        self.local_attention = local_attention
 
     @abstractmethod
     def trunks(self) -> tuple[ResNetTrunk, ...]:
@@ -40,8 +67,13 @@ class MemoryNetwork(nn.Module, ABC):
         """The convolutions that make keys of stride-16 features, the query's first."""
 
     @abstractmethod
-    def encode_query(self, frames: Float[Tensor, "B 3 H W"]) -> Query:
-        """Encode a frame that is to be segmented: RGB in [0, 1]; H and W multiples of 16."""
+    def encode_query(self, frames: Float[Tensor, "B 3 H W"], prior: Prior | None = None) -> Query:
+        """Encode a frame that is to be segmented.
+
+        Args:
+            frames: RGB in [0, 1]; H and W multiples of 16.
+            prior: where the objects were, for local attention; None where nothing is known.
+        """
 
     @abstractmethod
     def encode_memory(
@@ -65,13 +97,20 @@ class MemoryNetwork(nn.Module, ABC):
         """
 
     @abstractmethod
-    def read(self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "O Cv h w"]:
+    def read(
+        self,
+        query: Query,
+        memory: Memory,
+        valid: Bool[Tensor, "B K"] | None = None,
+        log_weights: Float[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "O Cv h w"]:
         """Ask the memory: what each object finds in it for each cell of its frame.
 
         Args:
             query: the encoded frames.
             memory: what each object remembers, one row for each valid slot; values of any width.
             valid: which slots hold an object; by default every row belongs to the one frame of the batch.
+            log_weights: for each remembered frame, added before the softmax: 0 leaves it, -inf takes it away.
         """
 
     def decode(
@@ -88,10 +127,54 @@ class MemoryNetwork(nn.Module, ABC):
         return soft_aggregate(probs[None]) if valid is None else soft_aggregate(unpack(probs, valid), valid)
 
     def segment(
-        self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None
+        self,
+        query: Query,
+        memory: Memory,
+        valid: Bool[Tensor, "B K"] | None = None,
+        log_weights: Float[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B K1 H W"]:
         """`read`, then `decode`."""
-        return self.decode(query, self.read(query, memory, valid), valid)
+        return self.decode(query, self.read(query, memory, valid, log_weights), valid)
+
+    def _read(
+        self,
+        query: Query,
+        memory: Memory,
+        valid: Bool[Tensor, "B K"] | None,
+        log_weights: Float[Tensor, "B T"] | None,
+        similarity: Similarity,
+    ) -> Float[Tensor, "O Cv h w"]:
+        """`read`, whatever keys are compared by."""
+        owners = owners_of(memory.key, valid)
+        penalty = None
+        if memory.key.shape[1] > query.key.shape[1]:  # marked; before any frame was segmented all cells are near
+            far = torch.zeros_like(query.key[:, 0]) if query.far is None else query.far
+            penalty = for_each((self.local_attention.locality * far).flatten(1), owners)
+        if log_weights is not None:
+            log_weights = for_each(log_weights.repeat_interleave(query.key[0, 0].numel(), dim=1), owners)
+        keys = memory.key.flatten(2), memory.value.flatten(2), for_each(query.key.flatten(2), owners)
+        readout = read_memory(*keys, similarity, self.reading, penalty, log_weights)
+        return readout.unflatten(2, query.key.shape[-2:])
+
+
+def frame_shares(
+    network: MemoryNetwork, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None
+) -> Float[Tensor, "O T"]:
+    """The share of the attention that each remembered frame gets from the cells of a frame; in [0, 1], summing to 1.
+
+    Args:
+        network: the network.
+        query: the encoded frames.
+        memory: what each object remembers, one row for each valid slot.
+        valid: as of `MemoryNetwork.read`.
+    """
+    num_objects, _, num_frames = memory.key.shape[:3]
+    # Objects of one frame that share their keys share their attention.
+    rows = 1 if valid is None and memory.key.stride(0) == 0 else num_objects
+    which = torch.eye(num_frames, dtype=memory.value.dtype, device=memory.value.device)
+    values = which[None, :, :, None, None].expand(rows, -1, -1, *memory.value.shape[-2:])
+    shares = network.read(query, Memory(memory.key[:rows], values), valid).mean(dim=(2, 3))
+    return shares.expand(num_objects, -1)
 
 
 def owners_of(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"] | None) -> Int[Tensor, "O"]:
@@ -99,3 +182,8 @@ def owners_of(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"] | None) ->
     if valid is None:
         return torch.zeros(rows.shape[0], dtype=torch.int64, device=rows.device)
     return valid.nonzero()[:, 0]
+
+
+def for_each(parts: Float[Tensor, "B *S"], owners: Int[Tensor, "O"]) -> Float[Tensor, "O *S"]:
+    """The frame's part for each of its objects; of a lone frame a view, which tells the read that they are the same."""
+    return parts.expand(owners.shape[0], *parts.shape[1:]) if parts.shape[0] == 1 else parts[owners]

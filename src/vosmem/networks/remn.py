@@ -1,16 +1,18 @@
-"""Robust and Efficient Memory Network (Chen et al., 2023): its base, on which the paper's mechanisms stand."""
+"""Robust and Efficient Memory Network (Chen et al., 2023): its base, local attention, and the gate of its memory."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.fusion import ValueFusion
-from vosmem.networks.network import MemoryNetwork, owners_of
-from vosmem.ops.attention import read_memory
+from vosmem.networks.gate import MemoryGate
+from vosmem.networks.local_attention import LocalAttention, Modulation
+from vosmem.networks.network import MemoryNetwork, for_each
+from vosmem.ops.locality import cells
 from vosmem.ops.masks import pack
-from vosmem.shapes import Memory, Query
+from vosmem.shapes import Memory, Prior, Query
 
 VALUE_BACKBONE = "resnet18"
 
@@ -30,6 +32,8 @@ class REMN(MemoryNetwork):
         weights: where the key encoder starts: `imagenet`, `none` or the path of a torchvision state dict.
         value_weights: where the value encoder (a ResNet-18) starts, in the same words.
         train_affine: whether the batch norms' scale and shift are trained.
+        local_attention: how much it matters where objects were in the frame before; nothing by default.
+        gate: whether there is a gate that says how many remembered frames stay; it starts untrained.
 
     Raises:
         InputError: unknown backbone, or weights that cannot be used.
@@ -58,6 +62,8 @@ class REMN(MemoryNetwork):
         weights: str,
         value_weights: str,
         train_affine: bool = True,
+        local_attention: LocalAttention | None = None,
+        gate: bool = False,
     ):
         super().__init__()
         self.key_encoder = ResNetTrunk(backbone, train_affine=train_affine)
@@ -67,6 +73,10 @@ class REMN(MemoryNetwork):
         self.query_value = nn.Conv2d(f16_channels, value_channels, kernel_size=3, padding=1)
         self.fusion = ValueFusion(self.value_encoder.channels[-1] + f16_channels, value_channels)
         self.decoder = Decoder(value_channels, f8_channels, f4_channels, decoder_channels)
+        if local_attention is not None:
+            self.local_attention = local_attention
+        self.modulation = Modulation(f16_channels) if self.local_attention.strength else None
+        self.gate = MemoryGate() if gate else None
         nn.init.orthogonal_(self.key.weight)
         assert self.key.bias is not None  # made with one above
         nn.init.zeros_(self.key.bias)
@@ -83,10 +93,16 @@ class REMN(MemoryNetwork):
         """The one that query and memory share."""
         return (self.key,)
 
-    def encode_query(self, frames: Float[Tensor, "B 3 H W"]) -> Query:
-        """Encode a frame that is to be segmented: RGB in [0, 1]; H and W multiples of 16."""
+    @property
+    def modulates(self) -> bool:
+        """Whether it was made with a local attention that changes features."""
+        return self.modulation is not None
+
+    def encode_query(self, frames: Float[Tensor, "B 3 H W"], prior: Prior | None = None) -> Query:
+        """As `MemoryNetwork.encode_query`; the key and the frame's own value are made of the changed features."""
         f16, f8, f4 = self.key_encoder(frames)
-        return Query(self.key(f16), self.query_value(f16), f16, f8, f4)
+        seen = self._modulated(f16, prior)
+        return Query(self.key(seen), self.query_value(seen), f16, f8, f4, self.local_attention.far(prior))
 
     def encode_memory(
         self,
@@ -95,21 +111,34 @@ class REMN(MemoryNetwork):
         valid: Bool[Tensor, "B K"] | None = None,
         query: Query | None = None,
     ) -> Memory:
-        """As `MemoryNetwork.encode_memory`; the rows of one frame hold the same key."""
+        """As `MemoryNetwork.encode_memory`; the rows of one frame hold the same key.
+
+        Local attention looks at the frame with its own masks, so that the keys of a frame that is remembered and of one
+        that asks are alike.
+        """
         if query is None:
             query = self.encode_query(frames)
         own, rest, owners = pack(masks, valid)
         objects = self.value_encoder.of_objects(frames, own, rest, owners=owners)
         value = self.fusion(objects, query.f16[owners])
-        return Memory(_for_each(query.key, owners).unsqueeze(2), value.unsqueeze(2))
+        key = query.key
+        if self.modulation is not None:
+            key = self.key(self._modulated(query.f16, Prior(cells(masks), valid)))
+        key = self.local_attention.marked(key, masks)
+        return Memory(for_each(key, owners).unsqueeze(2), value.unsqueeze(2))
 
-    def read(self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "O Cv h w"]:
+    def read(
+        self,
+        query: Query,
+        memory: Memory,
+        valid: Bool[Tensor, "B K"] | None = None,
+        log_weights: Float[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "O Cv h w"]:
         """As `MemoryNetwork.read`, by negative squared distance."""
-        owners = owners_of(memory.key, valid)
-        keys = memory.key.flatten(2), memory.value.flatten(2), _for_each(query.key.flatten(2), owners)
-        return read_memory(*keys, "l2", self.reading).unflatten(2, query.key.shape[-2:])
+        return self._read(query, memory, valid, log_weights, "l2")
 
-
-def _for_each(keys: Float[Tensor, "B Ck *S"], owners: Int[Tensor, "O"]) -> Float[Tensor, "O Ck *S"]:
-    """The frame's keys for each of its objects; of a lone frame a view, which tells the read that they are the same."""
-    return keys.expand(owners.shape[0], *keys.shape[1:]) if keys.shape[0] == 1 else keys[owners]
+    def _modulated(self, f16: Float[Tensor, "B C h w"], prior: Prior | None) -> Float[Tensor, "B C h w"]:
+        if self.modulation is None or prior is None or not self.local_attention.strength:
+            return f16
+        modulated: Tensor = self.modulation(f16, prior, self.local_attention)
+        return modulated

@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from vosmem.errors import InputError
 from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
 from vosmem.networks.decoder import Decoder
+from vosmem.networks.gate import MemoryGate
 from vosmem.networks.heads import KeyValueHead
 from vosmem.networks.initialisation import lay_mask_lane, match_encoders
-from vosmem.networks.network import MemoryNetwork, owners_of
-from vosmem.ops.attention import read_memory
+from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.masks import pack
-from vosmem.shapes import Memory, Query
+from vosmem.shapes import Memory, Prior, Query
 
 INITIALISATIONS = {
     "independent": lambda *parts: None,
@@ -33,6 +33,7 @@ class STM(MemoryNetwork):
         train_affine: whether the batch norms' scale and shift are trained.
         init: `independent` (the paper: everything drawn by itself), `matched` (both trunks and both heads start equal)
             or `mask_lane` (matched, and for `weights=none` alone: channels through which the masks reach the value).
+        gate: whether there is a gate that says how many remembered frames stay, as in REMN; it starts untrained.
 
     Raises:
         InputError: unknown backbone or `init`, weights that cannot be used, or `mask_lane` with trained weights.
@@ -58,6 +59,7 @@ class STM(MemoryNetwork):
         weights: str,
         train_affine: bool = True,
         init: str = "independent",
+        gate: bool = False,
     ):
         if init not in INITIALISATIONS:
             raise InputError(f"unknown initialisation {init!r}: use {', '.join(INITIALISATIONS)}")
@@ -70,6 +72,7 @@ class STM(MemoryNetwork):
         self.memory_head = KeyValueHead(f16_channels, key_channels, value_channels)
         self.query_head = KeyValueHead(f16_channels, key_channels, value_channels)
         self.decoder = Decoder(value_channels, f8_channels, f4_channels, decoder_channels)
+        self.gate = MemoryGate() if gate else None
         for trunk in self.trunks():
             load_backbone_weights(trunk, weights, backbone)
         INITIALISATIONS[init](self.query_encoder, self.memory_encoder, self.query_head, self.memory_head, self.decoder)
@@ -95,16 +98,20 @@ class STM(MemoryNetwork):
         own, rest, owners = pack(masks, valid)
         f16 = self.memory_encoder.of_objects(frames, own, rest, owners=owners)
         key, value = self.memory_head(f16)
-        return Memory(key.unsqueeze(2), value.unsqueeze(2))
+        return Memory(self.local_attention.marked(key, masks[owners]).unsqueeze(2), value.unsqueeze(2))
 
-    def encode_query(self, frames: Float[Tensor, "B 3 H W"]) -> Query:
-        """Encode a frame that is to be segmented: RGB in [0, 1]; H and W multiples of 16."""
+    def encode_query(self, frames: Float[Tensor, "B 3 H W"], prior: Prior | None = None) -> Query:
+        """As `MemoryNetwork.encode_query`; the prior matters to the affinity alone."""
         f16, f8, f4 = self.query_encoder(frames)
         key, value = self.query_head(f16)
-        return Query(key, value, f16, f8, f4)
+        return Query(key, value, f16, f8, f4, self.local_attention.far(prior))
 
-    def read(self, query: Query, memory: Memory, valid: Bool[Tensor, "B K"] | None = None) -> Float[Tensor, "O Cv h w"]:
+    def read(
+        self,
+        query: Query,
+        memory: Memory,
+        valid: Bool[Tensor, "B K"] | None = None,
+        log_weights: Float[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "O Cv h w"]:
         """As `MemoryNetwork.read`, by dot product."""
-        owners = owners_of(memory.key, valid)
-        keys = memory.key.flatten(2), memory.value.flatten(2), query.key.flatten(2)[owners]
-        return read_memory(*keys, reading=self.reading).unflatten(2, query.key.shape[-2:])
+        return self._read(query, memory, valid, log_weights, "dot")

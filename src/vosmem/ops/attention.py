@@ -45,9 +45,11 @@ class Reading:
 def read_memory(
     memory_key: Float[Tensor, "O Ck N"],
     memory_value: Float[Tensor, "O Cv N"],
-    query_key: Float[Tensor, "O Ck hw"],
+    query_key: Float[Tensor, "O Cq hw"],
     similarity: Similarity = "dot",
     reading: Reading = Reading(),
+    penalty: Float[Tensor, "O hw"] | None = None,
+    log_weights: Float[Tensor, "O N"] | None = None,
 ) -> Float[Tensor, "O Cv hw"]:
     """Read the memory by non-local matching: `y_i = sum_j softmax_j(s(k_j, q_i) / sqrt(Ck)) v_j`.
 
@@ -58,39 +60,55 @@ def read_memory(
         query_key: keys of the current frame, one row an object (the rows of one frame may be an expanded view).
         similarity: `dot` for `s = <k, q>`, `l2` for `s = -|k - q|^2`.
         reading: which way.
+        penalty: where given, the memory's keys have one channel more than the query's, a mark; what stands before the
+            softmax is lowered by `mark_j penalty_i`.
+        log_weights: added for each memory cell before the softmax: 0 leaves a cell as it is, -inf takes it away.
 
     Returns:
         for each query cell the mean of the memory's values, weighted over the memory axis.
 
     Source:
         STM section 3.3, equations 1 and 2; the division by sqrt(Ck) stands in the published code, not in the paper. The
-        distance is STCN's, section 3.3, and so is reading the most alike cells alone.
+        distance is STCN's, section 3.3, and so is reading the most alike cells alone. Penalty and weights are this
+        project's.
     """
     if memory_key.dtype != query_key.dtype:  # a memory kept at lower precision
         memory_key, memory_value = memory_key.to(query_key.dtype), memory_value.to(query_key.dtype)
     keys, values, queries = memory_key.transpose(1, 2), memory_value.transpose(1, 2), query_key.transpose(1, 2)
-    if keys.shape[0] > 1 and keys.stride(0) == queries.stride(0) == 0:  # all objects match alike
-        keys, queries = keys[:1], queries[:1]
-    if reading.method == "sdpa" or (reading.method == "auto" and keys.is_cuda and reading.top_k is None):
-        return _by_sdpa(keys, values, queries, similarity).transpose(1, 2)
-    return _by_matmul(keys, values, queries, similarity, reading.top_k).transpose(1, 2)
+    by_row = [part for part in (keys, queries, penalty, log_weights) if part is not None]
+    if keys.shape[0] > 1 and all(part.stride(0) == 0 for part in by_row):  # all objects match alike
+        keys, queries, *_ = (part[:1] for part in by_row)
+        penalty = None if penalty is None else penalty[:1]
+        log_weights = None if log_weights is None else log_weights[:1]
+    offset = _offset(keys[..., : queries.shape[-1]]) if similarity == "l2" else None
+    if log_weights is not None:
+        added = _at_least_float32(log_weights)[:, None]
+        offset = added if offset is None else offset + added
+    scale = (2 if similarity == "l2" else 1) / math.sqrt(queries.shape[-1])
+    if penalty is not None:  # a product with the mark, like those of the other channels
+        queries = torch.cat([queries, (-penalty / scale)[..., None].to(queries.dtype)], dim=-1)
+    # Weights may carry gradients, of which PyTorch's kernels do not promise to take care.
+    by_kernel = keys.is_cuda and reading.top_k is None and log_weights is None
+    if reading.method == "sdpa" or (reading.method == "auto" and by_kernel):
+        return _by_sdpa(keys, values, queries, scale, offset).transpose(1, 2)
+    return _by_matmul(keys, values, queries, scale, offset, reading.top_k).transpose(1, 2)
 
 
 def _by_matmul(
     keys: Float[Tensor, "P N Ck"],
     values: Float[Tensor, "O N Cv"],
     queries: Float[Tensor, "P hw Ck"],
-    similarity: Similarity,
+    scale: float,
+    offset: Float[Tensor, "P 1 N"] | None,
     top_k: int | None,
 ) -> Float[Tensor, "O hw Cv"]:
     """Whole with gradients, else so many query cells at a time that the affinity stays small."""
-    offset = _offset(keys) if similarity == "l2" else None
     if torch.is_grad_enabled():
-        return _read_chunk(keys, values, queries, offset, top_k)
+        return _read_chunk(keys, values, queries, scale, offset, top_k)
     num_queries = queries.shape[1]
     chunk = min(num_queries, max(1, CHUNK_ENTRIES // (len(keys) * keys.shape[1])))
     parts = [
-        _read_chunk(keys, values, queries[:, start : start + chunk], offset, top_k)
+        _read_chunk(keys, values, queries[:, start : start + chunk], scale, offset, top_k)
         for start in range(0, num_queries, chunk)
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
@@ -100,16 +118,16 @@ def _read_chunk(
     keys: Float[Tensor, "P N Ck"],
     values: Float[Tensor, "O N Cv"],
     queries: Float[Tensor, "P n Ck"],
+    scale: float,
     offset: Float[Tensor, "P 1 N"] | None,
     top_k: int | None,
 ) -> Float[Tensor, "O n Cv"]:
-    scale = 1 / math.sqrt(keys.shape[-1])
     if offset is None:
         affinity = torch.matmul(queries * scale, keys.transpose(1, 2))
     else:
         # Differences of squares lose their last digits first: at least float32, whatever precision is around.
         with torch.autocast(keys.device.type, enabled=False):
-            queries = _at_least_float32(queries) * (2 * scale)
+            queries = _at_least_float32(queries) * scale
             affinity = torch.baddbmm(offset, queries, _at_least_float32(keys).transpose(1, 2))
     if top_k is not None and top_k < affinity.shape[-1]:
         least = affinity.topk(top_k, dim=-1).values[..., -1:]
@@ -121,16 +139,12 @@ def _by_sdpa(
     keys: Float[Tensor, "P N Ck"],
     values: Float[Tensor, "O N Cv"],
     queries: Float[Tensor, "P hw Ck"],
-    similarity: Similarity,
+    scale: float,
+    offset: Float[Tensor, "P 1 N"] | None,
 ) -> Float[Tensor, "O hw Cv"]:
     rows = (len(values), -1, -1)
-    scale = 1 / math.sqrt(keys.shape[-1])
-    if similarity == "dot":
-        return F.scaled_dot_product_attention(queries.expand(rows), keys.expand(rows), values, scale=scale)
-    bias = _offset(keys).to(queries.dtype).expand(rows)
-    return F.scaled_dot_product_attention(
-        queries.expand(rows), keys.expand(rows), values, attn_mask=bias, scale=2 * scale
-    )
+    bias = None if offset is None else offset.to(queries.dtype).expand(rows)
+    return F.scaled_dot_product_attention(queries.expand(rows), keys.expand(rows), values, attn_mask=bias, scale=scale)
 
 
 def _offset(keys: Float[Tensor, "P N Ck"]) -> Float[Tensor, "P 1 N"]:

@@ -93,6 +93,19 @@ class WithOverlap(nn.Module):
         return self.pixels(logits, labels, step) + self.weight * missed.mean(dim=0).sum()
 
 
+def divergence(full: Float[Tensor, "B T K1 H W"], other: Float[Tensor, "B T K1 H W"]) -> Float[Tensor, ""]:
+    """Kullback-Leibler divergence of the second distribution from the first, the mean over pixels, frames and clips.
+
+    Args:
+        full: logits that the others should say the same as; they get no gradient.
+        other: logits; padded slots are -inf in both.
+    """
+    used = full.isfinite() & other.isfinite()
+    expected, found = full.detach().log_softmax(dim=2), other.log_softmax(dim=2)
+    gaps = torch.where(used, expected, 0.0) - torch.where(used, found, 0.0)
+    return (expected.exp() * gaps).sum(dim=2).mean()
+
+
 def matching_loss(
     carried: Float[Tensor, "O T h w"], expected: Float[Tensor, "O T h w"], batch_size: int
 ) -> Float[Tensor, ""]:

@@ -16,6 +16,7 @@ from vosmem.metrics.j_and_f import JAndF
 from vosmem.networks.network import MemoryNetwork
 from vosmem.shapes import Clip
 from vosmem.training.losses import matching_loss
+from vosmem.training.perturbation import PriorPerturbation
 from vosmem.training.unroll import unroll
 
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
@@ -35,6 +36,7 @@ class PretrainModule(pl.LightningModule):
             their backward pass.
         matching_weight: weight of `matching_loss`, which teaches the keys directly; 0 is the paper.
         recompute: as of `unroll`; for clips that do not fit into a GPU's memory otherwise.
+        perturb: as of `unroll`; None tells local attention what was found.
 
     Source:
         STM sections 3.6 and 3.7.
@@ -54,12 +56,13 @@ class PretrainModule(pl.LightningModule):
         backbone_lr_factor: float = 1.0,
         matching_weight: float = 0.0,
         recompute: bool = False,
+        perturb: PriorPerturbation | None = None,
     ):
         super().__init__()
         self.network, self.loss, self.policy = network, loss, policy
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self.backbone_lr_factor, self.matching_weight = backbone_lr_factor, matching_weight
-        self.recompute = recompute
+        self.recompute, self.perturb = recompute, perturb
         if not backbone_lr_factor:
             for trunk in network.trunks():
                 trunk.requires_grad_(False)
@@ -67,7 +70,7 @@ class PretrainModule(pl.LightningModule):
 
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
         """Loss of a batch of clips."""
-        logits, carried, expected = unroll(self.network, clip, self.detach_masks, self.recompute)
+        logits, carried, expected = unroll(self.network, clip, self.detach_masks, self.recompute, self.perturb)
         loss = self.loss(logits, clip.labels[:, 1:], self.global_step)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames))
         if not self.matching_weight:

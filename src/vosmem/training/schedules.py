@@ -1,10 +1,38 @@
-"""Learning-rate schedules."""
+"""Schedules of the learning rate and of other numbers."""
 
 import math
 
 import torch
 
 from vosmem.errors import InputError
+
+
+class LinearFall:
+    """A number that falls evenly from one step to another, and stays.
+
+    Args:
+        start: at step 0.
+        end: at `num_steps` and after.
+        num_steps: steps of the fall.
+
+    Raises:
+        InputError: `num_steps` is below 1.
+
+    Example:
+        >>> fall = LinearFall(1.0, 0.2, 10)
+        >>> fall(0), fall(5), fall(99)
+        (1.0, 0.6, 0.2)
+    """
+
+    def __init__(self, start: float, end: float, num_steps: int):
+        if num_steps < 1:
+            raise InputError(f"a fall over {num_steps} steps is not possible: use 1 or more")
+        self.start, self.end, self.num_steps = start, end, num_steps
+
+    def __call__(self, step: int) -> float:
+        """Its value at a step."""
+        progress = min(step / self.num_steps, 1.0)
+        return self.end if progress == 1 else self.start + progress * (self.end - self.start)
 
 
 class WarmUpCosine(torch.optim.lr_scheduler.LambdaLR):

@@ -5,15 +5,15 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from vosmem.networks.network import MemoryNetwork
+from vosmem.ops.locality import cells
 from vosmem.ops.masks import one_hot, slots_in_use
-from vosmem.ops.padding import STRIDE
-from vosmem.shapes import Clip, Memory
+from vosmem.shapes import Clip, Memory, Prior
+from vosmem.training.perturbation import PriorPerturbation
 
 Result = TypeVar("Result")
 
@@ -33,7 +33,13 @@ class Unrolled(NamedTuple):
     expected: Float[Tensor, "O T h w"]
 
 
-def unroll(network: MemoryNetwork, clip: Clip, detach_masks: bool = False, recompute: bool = False) -> Unrolled:
+def unroll(
+    network: MemoryNetwork,
+    clip: Clip,
+    detach_masks: bool = False,
+    recompute: bool = False,
+    perturb: PriorPerturbation | None = None,
+) -> Unrolled:
     """Memorise frame 0 with its true masks, segment frame 1, memorise it with its soft estimate, segment frame 2, ...
 
     Args:
@@ -42,6 +48,7 @@ def unroll(network: MemoryNetwork, clip: Clip, detach_masks: bool = False, recom
         detach_masks: whether an estimate is memorised without its gradient.
         recompute: whether the backward pass computes the insides of encoders and decoder anew instead of keeping them:
             less memory, more time, the same gradients.
+        perturb: changes where local attention is told that the objects were.
 
     Source:
         STM section 3.6: estimates are memorised as raw probabilities, not thresholded.
@@ -52,19 +59,23 @@ def unroll(network: MemoryNetwork, clip: Clip, detach_masks: bool = False, recom
     num_slots = max(1, int(clip.num_objects.max()))
     valid = slots_in_use(clip.num_objects, num_slots)
     truth = [one_hot(labels, num_slots) for labels in clip.labels.unbind(dim=1)]
-    cells = torch.stack([F.avg_pool2d(masks, STRIDE)[valid] for masks in truth], dim=1)
-    masks, memory, query = truth[0], None, None
+    carried_from = torch.stack([cells(masks)[valid] for masks in truth], dim=1)
+    masks, memory, query, earlier = truth[0], None, None, None
     logits, carried = [], []
     for t in range(1, frames.shape[1]):
         entry = run(network.encode_memory, frames[:, t - 1], masks, valid, query)
         memory = entry if memory is None else _append(memory, entry)
-        query = run(network.encode_query, frames[:, t])
+        prior = Prior(cells(masks.detach()), valid, earlier)
+        if perturb is not None:  # a mask that was shifted has not moved
+            prior = Prior(cells(perturb(masks.detach(), clip, t)), valid)
+        earlier = cells(masks.detach())
+        query = run(network.encode_query, frames[:, t], prior)
         logits.append(run(network.segment, query, memory, valid))
-        carried.append(network.read(query, Memory(memory.key, cells[:, None, :t]), valid).squeeze(1))
+        carried.append(network.read(query, Memory(memory.key, carried_from[:, None, :t]), valid).squeeze(1))
         masks = logits[-1].softmax(dim=1)[:, 1:]
         if detach_masks:
             masks = masks.detach()
-    return Unrolled(torch.stack(logits, dim=1), torch.stack(carried, dim=1), cells[:, 1:])
+    return Unrolled(torch.stack(logits, dim=1), torch.stack(carried, dim=1), carried_from[:, 1:])
 
 
 def _call(function: Callable[..., Result], *arguments: Any) -> Result:

@@ -13,7 +13,7 @@ matplotlib.use("agg")  # runs have no screen
 
 SCORES = {"J&F": "C3", "J": "C0", "F": "C2", "G": "C4", "after training": "C3", "first mask copied": "0.7"}
 MOST_TICKS = 12
-COSTS = ("ms a frame", "memory MB")
+COSTS = ("ms a frame", "memory MB", "frames in memory", "kept of 100")
 
 
 def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:

@@ -1,0 +1,60 @@
+"""`vosmem calibrate` from its configuration."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from vosmem.build.common import load_network, make, make_engine
+from vosmem.data.videos import VideoSequence
+from vosmem.errors import InputError
+from vosmem.files import write_text
+from vosmem.inference.variation import variations_apart
+from vosmem.memory.policy import Adaptive
+
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], None]) -> tuple[dict[str, Any], Path]:
+    """The median variation of frames that lie `interval` apart: an adaptive memory then keeps about as many.
+
+    Args:
+        config: the composed configuration.
+        on_sequence: is told of each video and how many pairs of frames it had.
+
+    Returns:
+        what was found, and the file that holds it.
+
+    Raises:
+        InputError: checkpoint or videos cannot be used, the policy measures no variation, or no pair of frames has
+            objects.
+    """
+    policy = make(config.memory)
+    if not isinstance(policy, Adaptive):
+        raise InputError("this memory policy has no threshold: calibrate memory=adaptive")
+    if config.checkpoint is None:
+        raise InputError("no checkpoint is given: set checkpoint=FILE, since the threshold depends on the network's keys")
+    engine = make_engine(config)
+    network = engine.ready(load_network(config.checkpoint))
+    sequences: Sequence[VideoSequence] = make(config.dataset)
+    found: list[float] = []
+    with engine.context():
+        for sequence in sequences:
+            own = list(variations_apart(network, policy, sequence, config.interval, engine.device))
+            found += own
+            on_sequence(sequence.name, len(own))
+    if not found:
+        raise InputError(f"no two frames {config.interval} apart hold an object: take longer videos, or a lower interval")
+    outcome = {
+        "threshold": round(float(np.median(found)), 4),
+        "interval": config.interval,
+        "pairs": len(found),
+        "quantiles": {str(share): round(float(np.quantile(found, share)), 4) for share in QUANTILES},
+        "checkpoint": str(config.checkpoint),
+    }
+    path = Path(config.paths.output_dir) / "threshold.json"
+    write_text(path, json.dumps(outcome, indent=2) + "\n")
+    return outcome, path

@@ -1,0 +1,177 @@
+"""Teaching the gate of the dynamic memory, with everything else of the network held still."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from vosmem.errors import InputError
+from vosmem.networks.gate import log_mask
+from vosmem.networks.network import MemoryNetwork, frame_shares, owners_of
+from vosmem.ops.locality import cells, union
+from vosmem.ops.masks import one_hot, slots_in_use
+from vosmem.ops.novelty import describe, rank
+from vosmem.shapes import Clip, Memory, Prior, Query
+from vosmem.training.losses import divergence
+from vosmem.training.modules import PretrainModule
+
+NUM_FIXED = 2  # the frame with the given mask, and the newest
+
+
+class Gated(NamedTuple):
+    """What a clip's last frames give when the memory of all the others is gated.
+
+    Attributes:
+        logits: read through the soft mask of the gate.
+        full: read from all frames, without gradients.
+        kept: share of the frames that the gate keeps.
+    """
+
+    logits: Float[Tensor, "B T K1 H W"]
+    full: Float[Tensor, "B T K1 H W"]
+    kept: Float[Tensor, "B"]
+
+
+class _Remembered(NamedTuple):
+    """A clip's memory, and what the gate is told of its frames."""
+
+    memory: Memory
+    descriptors: Float[Tensor, "B T D"]
+    usage: Float[Tensor, "B T"]
+
+
+def unroll_gated(network: MemoryNetwork, clip: Clip, temperature: float, num_queries: int) -> Gated:
+    """Memorise a clip with its true masks, all but its last frames; segment those through the gate's soft mask.
+
+    Gradients reach the gate alone, by how many frames it keeps.
+
+    Args:
+        network: the network, with a gate.
+        clip: at least three frames more than `num_queries`, whose sides are multiples of 16.
+        temperature: as of `log_mask`.
+        num_queries: frames at the end that are segmented.
+
+    Raises:
+        InputError: the clip is too short.
+    """
+    num_frames = clip.frames.shape[1] - num_queries
+    if num_frames <= NUM_FIXED:
+        raise InputError(
+            f"clips of {clip.frames.shape[1]} frames leave nothing to a gate: raise synthesis.num_frames to "
+            f"{num_queries + NUM_FIXED + 1} or more"
+        )
+    frames = clip.frames.float() / 255
+    num_slots = max(1, int(clip.num_objects.max()))
+    valid = slots_in_use(clip.num_objects, num_slots)
+    truth = [one_hot(labels, num_slots) for labels in clip.labels.unbind(dim=1)]
+    with torch.no_grad():
+        remembered = _remember(network, frames[:, :num_frames], truth[:num_frames], valid)
+    log_weights, count = _gate(network, remembered, temperature)
+    logits, full = [], []
+    for t in range(num_frames, clip.frames.shape[1]):
+        with torch.no_grad():
+            query = network.encode_query(frames[:, t], Prior(cells(truth[t - 1]), valid))
+            full.append(network.segment(query, remembered.memory, valid))
+        logits.append(network.segment(query, remembered.memory, valid, log_weights))
+    return Gated(torch.stack(logits, dim=1), torch.stack(full, dim=1), count / num_frames)
+
+
+def _remember(
+    network: MemoryNetwork,
+    frames: Float[Tensor, "B T 3 H W"],
+    masks: list[Float[Tensor, "B K H W"]],
+    valid: Bool[Tensor, "B K"],
+) -> _Remembered:
+    entries: list[Memory] = []
+    descriptors = []
+    usage = frames.new_zeros(frames.shape[:2])
+    for t in range(frames.shape[1]):
+        query = network.encode_query(frames[:, t], Prior(cells(masks[t - 1]), valid) if t else None)
+        if t:
+            usage[:, :t] += _shares(network, query, _joined(entries), valid)
+        entries.append(network.encode_memory(frames[:, t], masks[t], valid, query))
+        descriptors.append(describe(query.key, union(cells(masks[t]))))
+    reads = torch.arange(frames.shape[1] - 1, -1, -1, device=usage.device).clamp(min=1)
+    return _Remembered(_joined(entries), torch.stack(descriptors, dim=1), usage / reads)
+
+
+def _gate(
+    network: MemoryNetwork, remembered: _Remembered, temperature: float
+) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B"]]:
+    """What is added to the affinity of each frame, and how many frames the gate keeps."""
+    assert network.gate is not None  # whoever trains it has looked
+    num_frames = remembered.usage.shape[1]
+    middle = range(1, num_frames - 1)
+    seats = torch.tensor([0, num_frames - 1, *middle], device=remembered.usage.device)  # as a bank ranks them
+    order, novelty = rank(remembered.descriptors[:, seats], NUM_FIXED)
+    place = seats[order]
+    age = (num_frames - 1 - place).to(novelty.dtype)
+    count = network.gate(novelty, remembered.usage.gather(1, place), age, NUM_FIXED)
+    by_rank = log_mask(count, num_frames, NUM_FIXED, temperature)
+    return torch.zeros_like(by_rank).scatter(1, place, by_rank), count
+
+
+def _shares(network: MemoryNetwork, query: Query, memory: Memory, valid: Bool[Tensor, "B K"]) -> Float[Tensor, "B T"]:
+    """The share of the attention of each clip that each frame gets; 0 for clips without objects."""
+    rows = frame_shares(network, query, memory, valid)
+    owners = owners_of(rows, valid)
+    sums = rows.new_zeros(len(valid), rows.shape[1]).index_add(0, owners, rows)
+    return sums / valid.sum(dim=1).clamp(min=1)[:, None]
+
+
+def _joined(entries: list[Memory]) -> Memory:
+    keys, values = zip(*entries, strict=True)
+    return Memory(torch.cat(keys, dim=2), torch.cat(values, dim=2))
+
+
+class GateModule(PretrainModule):
+    """The last stage: how many of the remembered frames are worth their room.
+
+    The loss is that of the masks found through the gate, and how far they are from those found with all frames, and the
+    share of the frames that it keeps.
+
+    Args:
+        temperature: of the soft mask, from the step.
+        economy: weight of the share that is kept; the higher, the fewer frames stay.
+        consistency: weight of the difference from what all frames say.
+        num_queries: frames at the end of each clip that are segmented.
+        settings: those of `PretrainModule`.
+
+    Raises:
+        InputError: the network has no gate.
+
+    Source:
+        this project's; REMN's abstract says that the gate is differentiable.
+    """
+
+    def __init__(
+        self,
+        *,
+        temperature: Callable[[int], float],
+        economy: float,
+        consistency: float,
+        num_queries: int,
+        **settings: Any,
+    ):
+        super().__init__(**settings)
+        if self.network.gate is None:
+            raise InputError("the network has no gate to train: set model.gate=true")
+        self.network.requires_grad_(False)
+        self.network.gate.requires_grad_(True)
+        self.temperature, self.num_queries = temperature, num_queries
+        self.economy, self.consistency = economy, consistency
+
+    def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
+        """Loss of a batch of clips."""
+        temperature = self.temperature(self.global_step)
+        gated = unroll_gated(self.network, clip, temperature, self.num_queries)
+        found = self.loss(gated.logits, clip.labels[:, -self.num_queries :], self.global_step)
+        apart, kept = divergence(gated.full, gated.logits), gated.kept.mean()
+        loss: Tensor = found + self.consistency * apart + self.economy * kept
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames))
+        self.log("train/kept_share", kept, prog_bar=True, batch_size=len(clip.frames))
+        self.log("train/divergence", apart, batch_size=len(clip.frames))
+        self.log("train/temperature", temperature, batch_size=len(clip.frames))
+        return loss

@@ -1,0 +1,46 @@
+"""Which frames say something new: against the greedy rule written out."""
+
+import pytest
+import torch
+
+from vosmem.ops.novelty import describe, rank
+
+
+def draw(batch=1, count=7, width=4):
+    return torch.nn.functional.normalize(torch.randn(batch, count, width, dtype=torch.float64), dim=2)
+
+
+def by_hand(frames, num_fixed):
+    order, novelty = list(range(num_fixed)), [1.0] * num_fixed
+    while len(order) < len(frames):
+        left = {k: max(float(frames[k] @ frames[j]) for j in order) for k in range(len(frames)) if k not in order}
+        best = min(left, key=left.get)
+        novelty.append(1 - left[best])
+        order.append(best)
+    return order, novelty
+
+
+@pytest.mark.parametrize("num_fixed", [1, 2, 7])
+def test_equals_the_rule(num_fixed):
+    frames = draw(batch=3)
+    order, novelty = rank(frames, num_fixed)
+    for row in range(3):
+        expected = by_hand(frames[row], num_fixed)
+        assert order[row].tolist() == expected[0] and novelty[row].tolist() == pytest.approx(expected[1])
+
+
+def test_copies_come_last_and_are_worth_nothing():
+    frames = draw(count=3)
+    order, novelty = rank(torch.cat([frames, frames, frames], dim=1), 1)
+    assert {place % 3 for place in order[0, :3].tolist()} == {0, 1, 2}
+    assert novelty[0, 3:].abs().max() < 1e-9 and novelty[0, :3].min() > 1e-3
+
+
+def test_a_description_tells_objects_from_background():
+    key = torch.randn(1, 3, 4, 5, dtype=torch.float64)
+    objects = torch.zeros(1, 4, 5, dtype=torch.float64)
+    objects[:, :2] = 1
+    found = describe(key, objects)[0]
+    expected = torch.cat([key[0, :, :2].mean(dim=(1, 2)), key[0, :, 2:].mean(dim=(1, 2))])
+    torch.testing.assert_close(found, expected / expected.norm())
+    assert describe(key, torch.zeros_like(objects))[0, :3].abs().max() == 0
