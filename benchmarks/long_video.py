@@ -22,7 +22,8 @@ import torch
 from matplotlib.figure import Figure
 
 from vosmem.benchmark.machine import describe, resident_mb, synchronize
-from vosmem.build.common import compose, load_network, make, make_engine
+from vosmem.build.common import compose, make, make_engine
+from vosmem.checkpoints.loading import load_network
 from vosmem.data.rendered import RenderedSequence
 
 matplotlib.use("agg")
