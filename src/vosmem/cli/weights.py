@@ -36,5 +36,6 @@ def run(arguments: list[str]) -> None:
         default = ", taken where no weights are named" if name == DEFAULT else ""
         console.print(f"{name}  {type(network).__name__}, {count:.2f} M parameters, {size:.1f} MB{default}")
         console.print(f"  sha256 {about.sha256} (verified), by vosmem {about.vosmem}")
+        console.print(f"  card   {path.with_suffix('.md')}")
     if failed:
         sys.exit(1)
