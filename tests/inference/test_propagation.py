@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
@@ -51,12 +53,15 @@ def test_short_side_shrinks_the_work_and_not_the_result(small_network):
     assert memory.key.shape[-2:] == (1, 2)  # 16 x 24, padded to 16 x 32
 
 
-def test_objects_permute(small_network):
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations([1, 2, 3]))
+def test_objects_permute(small_network, order):
     frames = torch.rand(3, 3, 32, 48)
-    one, two = square(at=2, side=10), square(at=18, side=12)
-    straight = run(Propagator(small_network, EveryN(interval=5)), frames, {0: one + 2 * two})
-    swapped = run(Propagator(small_network, EveryN(interval=5)), frames, {0: 2 * one + two})
-    torch.testing.assert_close(swapped[2], straight[2][[0, 2, 1]], rtol=1e-3, atol=1e-4)
+    mask = square(at=2, side=10) + 2 * square(at=18, side=12) + 3 * torch.roll(square(at=2, side=8), 28, dims=1)
+    straight = run(Propagator(small_network, EveryN(interval=5)), frames, {0: mask})
+    table = torch.tensor([0, *order], dtype=mask.dtype)
+    swapped = run(Propagator(small_network, EveryN(interval=5)), frames, {0: table[mask.long()]})
+    torch.testing.assert_close(swapped[2][[0, *order]], straight[2], rtol=1e-3, atol=1e-4)
 
 
 def test_a_later_mask_overwrites_its_pixels_and_adds_objects(small_network):
