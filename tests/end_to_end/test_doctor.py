@@ -23,7 +23,9 @@ def test_an_input_that_would_run(tmp_path):
         "go through",
     ):
         assert part in done.stdout
-    assert json.loads((tmp_path / "new" / "d.json").read_text())["videos"][0]["given_at"] == {"3": 2, "200": 2}
+    (said,) = json.loads((tmp_path / "new" / "d.json").read_text())["videos"]
+    assert said["given_at"] == {"3": 2, "200": 2}
+    assert said["estimates"] and all(own["seconds"] > 0 and own["memory_bytes"] > 0 for own in said["estimates"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cat.mp4", "m.png", "new"]
 
 
