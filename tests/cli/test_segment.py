@@ -67,6 +67,7 @@ def test_every_memory_of_the_configs_is_offered(folder, tmp_path):
         (("--mask", "mask.png", "--memory", "first", "--interval", "3"), "--interval"),
         (("--mask", "mask.png", "--max-frames", "1"), "max_frames"),
         (("--mask", "mask.png", "--size", "8"), "short side 8"),
+        (("--mask", "mask.png", "--zoom", "0.5"), "most=0.5"),
         (("--mask", "mask.png", "--start", "3"), "3"),
         (("--mask", "mask.png", "--model", "good"), "'good'"),
         (("--mask", "mask.png", "--precision", "fp16"), "fp16"),

@@ -84,7 +84,7 @@ def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str,
     found = open_videos(options.input, mask, start=start, max_objects=options.max_objects, clean=options.clean_masks)
     weights = find_weights(options.weights, options.model)
     segmenter = load_segmenter(weights, None, options.device, options.precision, options.top_k)
-    make_method = partial(segmenter.propagator, policy, options.size, options.flip)
+    make_method = partial(segmenter.propagator, policy, options.size, options.flip, options.zoom)
     make_method()  # says so at once if it cannot be made
     about, noted = _about(options, policy, weights, segmenter), {"source": str(options.input), "weights": str(weights)}
     written = _written(options)
@@ -159,6 +159,7 @@ def _about(options: Namespace, policy: MemoryPolicy, weights: Path, segmenter: S
         "inference": {
             "short_side": options.size,
             "flip": options.flip,
+            "zoom": options.zoom,
             "top_k": options.top_k,
             "precision": engine.precision,
             "device": str(engine.device),

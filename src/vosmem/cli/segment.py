@@ -76,6 +76,9 @@ def _add_network(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
     group.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")
     group.add_argument("--size", type=int, metavar="N", help="shrink frames to this short side for the network")
+    group.add_argument(
+        "--zoom", type=float, default=2.0, metavar="N", help="look at small objects up to N times closer (default: 2)"
+    )
     group.add_argument("--flip", action="store_true", help="average with mirrored frames; takes twice as long")
     group.add_argument("--top-k", type=int, metavar="K", help="each cell sees its K most alike memory cells alone")
     group.add_argument(

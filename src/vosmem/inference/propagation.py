@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
+from vosmem.inference.view import View
+from vosmem.inference.window import Sight, Window, Zoom, sight
 from vosmem.memory.policy import Candidate, MemoryPolicy
 from vosmem.networks.network import MemoryNetwork, frame_shares
 from vosmem.ops.locality import cells, union
 from vosmem.ops.masks import overwrite
 from vosmem.ops.novelty import describe
-from vosmem.ops.padding import Padding, pad, padding_to_stride, unpad
 from vosmem.ops.variation import certainty
 from vosmem.shapes import Prior, Query
 
@@ -22,6 +22,7 @@ from vosmem.shapes import Prior, Query
 class _Frame(NamedTuple):
     """A frame as the network saw it, in case that it is to be memorised."""
 
+    view: View
     image: Float[Tensor, "1 3 H2 W2"]
     masks: Float[Tensor, "1 K H2 W2"]
     cells: Float[Tensor, "1 K h w"]
@@ -40,6 +41,7 @@ class Propagator:
         short_side: the frames' short side for the network; None keeps their size.
         resize: `down` shrinks frames that are larger than `short_side`, `always` enlarges smaller ones too.
         scale: factor of the size that this gives.
+        zoom: looks at a window around the objects, enlarged to that size; None at whole frames.
 
     Attributes:
         num_kept: frames that were kept so far, those that went again among them.
@@ -67,6 +69,7 @@ class Propagator:
         short_side: int | None = None,
         resize: str = "down",
         scale: float = 1.0,
+        zoom: Zoom | None = None,
     ):
         if short_side is not None and short_side < 16:
             raise InputError(
@@ -82,10 +85,11 @@ class Propagator:
                 "one with stage=gate"
             )
         self.network, self.policy = network, policy
-        self.short_side, self.resize, self.scale = short_side, resize, scale
+        self.short_side, self.resize, self.scale, self.zoom = short_side, resize, scale, zoom
         self.bank = policy.make_bank()
         self._frame_index = -1
         self._last: _Frame | None = None
+        self._sight: Sight | None = None  # where the objects were in the last frame
         self._kept: Candidate | None = None  # the frame that was kept last
         self.num_kept = 0
         self._earlier: Float[Tensor, "1 K h w"] | None = None  # masks of the frame before the last
@@ -134,23 +138,22 @@ class Propagator:
         if mask is not None:
             mask = self._rows(mask.to(frame.device), objects)
         self._frame_index += 1
-        small = self._fit(frame)
-        padding = padding_to_stride(small.shape[-2], small.shape[-1])
-        padded = pad(small, padding)[None]
         self._remember_last()
-        query = self._encode(padded)
-        probs = self._estimate(query, padding) if query is not None and len(self.bank) else _nothing(small)
-        full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
+        view = self._look(frame, mask)
+        picture = view.picture(frame)
+        query = self._encode(picture)
+        probs = self._estimate(query, view) if query is not None and len(self.bank) else view.nothing(picture)
+        full = view.back(probs)
         if mask is not None:
             full = overwrite(full, mask, len(self._objects))
-            small_mask = _resize_labels(mask, (small.shape[-2], small.shape[-1]))
-            probs = overwrite(probs, small_mask, len(self._objects))
-        # The masks are padded anew: in the border no object is, whatever the network saw there.
+            probs = overwrite(probs, view.labels(mask), len(self._objects))
+        if self.zoom is not None:
+            self._sight = sight(full.argmax(dim=0), len(self._objects))
         key = query.key[0] if query is not None and self.policy.looks_at_keys else None
         kept = query if self.network.memorizes_queries else None  # its features would take more than the memory
-        masks = pad(probs[1:], padding)[None]
+        masks = view.masks(probs)
         self._earlier = None if self._last is None else self._last.cells
-        self._last = _Frame(padded, masks, cells(masks), certainty(probs), mask is not None, key, kept)
+        self._last = _Frame(view, picture, masks, cells(masks), certainty(probs), mask is not None, key, kept)
         return full
 
     def remove(self, object_id: int) -> None:
@@ -195,15 +198,29 @@ class Propagator:
         if mask is not None and (mask.is_floating_point() or mask.is_complex()):
             raise InputError(f"mask holds {mask.dtype}: give integer labels, 0 for background")
 
-    def _fit(self, frame: Tensor) -> Tensor:
-        """The frame at the network's size."""
+    def _look(self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None) -> View:
+        """What the network is to see of the frame; where the objects were is told anew on its cells."""
         height, width = frame.shape[-2:]
         factor = 1.0 if self.short_side is None else self.short_side / min(height, width)
         factor = self.scale * (min(1.0, factor) if self.resize == "down" else factor)
-        if factor == 1:
-            return frame
         size = (max(1, round(height * factor)), max(1, round(width * factor)))
-        return F.interpolate(frame[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
+        view = View.of(self._window((height, width), mask), (height, width), size)
+        last = self._last
+        if last is not None:
+            self._last = last._replace(cells=view.take_over(last.cells, last.view))
+            self._earlier = None if self._earlier is None else view.take_over(self._earlier, last.view)
+        return view
+
+    def _window(self, frame: tuple[int, int], mask: Integer[Tensor, "H W"] | None) -> Window:
+        if self.zoom is None:
+            return Window(0, 0, *frame)
+        last = None if self._last is None else self._last.view.window
+        seen = self._sight
+        if mask is not None:
+            given = sight(mask, len(self._objects))
+            seen = given if seen is None else given.joined(seen)
+        assert seen is not None  # the first frame has a mask
+        return self.zoom.window(seen, last, frame)
 
     def _remember_last(self) -> None:
         """Memorise the frame before, now that something will read it (or it is to stay)."""
@@ -245,17 +262,12 @@ class Propagator:
             earlier = torch.cat([earlier, earlier.new_zeros(1, missing, *earlier.shape[2:])], dim=1)
         return Prior(self._last.cells, None, earlier)
 
-    def _estimate(self, query: Query, padding: Padding) -> Float[Tensor, "K1 H W"]:
+    def _estimate(self, query: Query, view: View) -> Float[Tensor, "K1 H W"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
         if self.policy.counts_usage:
             shares = (frame_shares(self.network, query, memory) for memory in self.bank.groups())
             self.bank.credit([of_objects.mean(dim=0) for of_objects in shares])
-        return unpad(self.network.decode(query, torch.cat(readouts)), padding).softmax(dim=1)[0]
-
-
-def _nothing(frame: Float[Tensor, "3 H W"]) -> Float[Tensor, "1 H W"]:
-    """Background alone."""
-    return frame.new_ones(1, *frame.shape[-2:])
+        return view.without_border(self.network.decode(query, torch.cat(readouts))).softmax(dim=1)[0]
 
 
 def _without(masks: Float[Tensor, "1 K *S"], row: int) -> Float[Tensor, "1 Kless *S"]:
@@ -268,18 +280,6 @@ def _check_ids(present: Sequence[int], objects: Sequence[int]) -> None:
         raise InputError(f"mask holds label {label}: give labels from 0 to {len(objects)}, as many as there are ids")
     if len(set(objects)) < len(objects) or min(objects, default=1) < 1:
         raise InputError(f"ids of the objects are {list(objects)}: give each once, 1 or above")
-
-
-def _resize(probs: Float[Tensor, "K1 h w"], size: tuple[int, int]) -> Float[Tensor, "K1 H W"]:
-    if tuple(probs.shape[-2:]) == tuple(size):
-        return probs
-    return F.interpolate(probs[None], size=tuple(size), mode="bilinear", align_corners=False)[0]
-
-
-def _resize_labels(labels: Integer[Tensor, "H W"], size: tuple[int, int]) -> Integer[Tensor, "h w"]:
-    if tuple(labels.shape) == tuple(size):
-        return labels
-    return F.interpolate(labels[None, None].float(), size=tuple(size), mode="nearest-exact")[0, 0].to(labels.dtype)
 
 
 def _size(x: Tensor) -> str:

@@ -14,6 +14,7 @@ from vosmem.inference.engine import Engine
 from vosmem.inference.ensemble import Ensemble, make_propagator
 from vosmem.inference.propagation import Propagator
 from vosmem.inference.sequences import most_probable
+from vosmem.inference.window import Zoom
 from vosmem.memory.policy import EveryN, MemoryPolicy
 from vosmem.networks.network import MemoryNetwork
 
@@ -112,7 +113,7 @@ class Segmenter:
         return self.engine.context()
 
     def propagator(
-        self, memory: MemoryPolicy | None = None, short_side: int | None = None, flip: bool = False
+        self, memory: MemoryPolicy | None = None, short_side: int | None = None, flip: bool = False, zoom: float = 2.0
     ) -> Propagator | Ensemble:
         """A fresh propagator for one video, which takes tensors on the engine's device.
 
@@ -120,19 +121,23 @@ class Segmenter:
             memory: which frames stay in memory; every fifth by default.
             short_side: the frames' short side for the network, if theirs is larger; None keeps it.
             flip: whether results are averaged with those of mirrored frames.
+            zoom: the most that a window around the objects is enlarged by; 1 looks at whole frames.
 
         Raises:
             InputError: as of `Propagator`.
         """
-        return make_propagator(self.network, EveryN() if memory is None else memory, short_side, flip=flip)
+        policy = EveryN() if memory is None else memory
+        return make_propagator(self.network, policy, short_side, flip=flip, zoom=Zoom(most=float(zoom)))
 
-    def stream(self, memory: MemoryPolicy | None = None, short_side: int | None = None, flip: bool = False) -> Stream:
+    def stream(
+        self, memory: MemoryPolicy | None = None, short_side: int | None = None, flip: bool = False, zoom: float = 2.0
+    ) -> Stream:
         """For one video, frame by frame; arguments as of `propagator`.
 
         Raises:
             InputError: as of `Propagator`.
         """
-        return Stream(self.propagator(memory, short_side, flip), self.engine)
+        return Stream(self.propagator(memory, short_side, flip, zoom), self.engine)
 
     def propagate(
         self,
@@ -141,6 +146,7 @@ class Segmenter:
         memory: MemoryPolicy | None = None,
         short_side: int | None = None,
         flip: bool = False,
+        zoom: float = 2.0,
     ) -> Iterator[Segmented]:
         """Segment frames from anywhere (a list, a video, a camera), one as soon as it is there.
 
@@ -150,12 +156,13 @@ class Segmenter:
             memory: as of `propagator`.
             short_side: as of `propagator`.
             flip: as of `propagator`.
+            zoom: as of `propagator`.
 
         Raises:
             InputError: as of `Stream.step`.
         """
         given = masks if isinstance(masks, Mapping) else {0: masks}
-        stream = self.stream(memory, short_side, flip)
+        stream = self.stream(memory, short_side, flip, zoom)
         for t, frame in enumerate(frames):
             yield stream.step(frame, given.get(t))
 

@@ -1,0 +1,123 @@
+"""A window that moves along with the objects, so that small ones fill more of what the network sees."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Integer
+from torch import Tensor
+
+from vosmem.errors import InputError
+
+TAIL = 0.01  # share of the objects' pixels that may lie beyond each side of their box: specks do not stretch it
+WIDENING = 1.3  # a frame, while an object is out of sight
+LEAST_PIXELS = 16  # that an object must show to be in sight
+
+
+class Window(NamedTuple):
+    """A part of a frame, in whole pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Sight(NamedTuple):
+    """Where objects were seen in a frame.
+
+    Attributes:
+        box: first and last edge of the rows, then of the columns, in pixels; None where none was seen.
+        all_seen: whether each of them was.
+    """
+
+    box: tuple[float, float, float, float] | None
+    all_seen: bool
+
+    def joined(self, other: "Sight") -> "Sight":
+        """Where either says that objects are."""
+        if self.box is None or other.box is None:
+            return Sight(self.box or other.box, self.all_seen or other.all_seen)
+        (top, bottom, left, right), box = self.box, other.box
+        box = (min(top, box[0]), max(bottom, box[1]), min(left, box[2]), max(right, box[3]))
+        return Sight(box, self.all_seen or other.all_seen)
+
+
+@dataclass(frozen=True)
+class Zoom:
+    """Where the network looks: a window of the frame's shape around the objects, enlarged to the network's size.
+
+    The window's share of the frame follows the size of the objects, so that they look alike to the network whether they
+    are near or far. While one of them is out of sight the window widens, until it is the whole frame.
+
+    Args:
+        most: the most that a window is enlarged by; 1 looks at whole frames.
+        margin: the window's sides, in those of the objects' box.
+        inertia: how much of its last size, on a logarithmic scale, a window keeps; in [0, 1).
+
+    Raises:
+        InputError: a number is outside its range.
+    """
+
+    most: float = 2.0
+    margin: float = 3.0
+    inertia: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.most < 1 or self.margin < 1 or not 0 <= self.inertia < 1:
+            raise InputError(
+                f"zoom of most={self.most}, margin={self.margin}, inertia={self.inertia}: use 1 or more for the first "
+                "two, and an inertia from 0 to below 1"
+            )
+
+    def window(self, sight: Sight, last: Window | None, frame: tuple[int, int]) -> Window:
+        """The window for the next frame.
+
+        Args:
+            sight: of the objects in the last frame.
+            last: the last frame's window; None for the first frame of a video.
+            frame: height and width in pixels.
+        """
+        centre, share = (frame[0] / 2, frame[1] / 2), 1.0
+        before = None
+        if last is not None:
+            centre = (last.top + last.height / 2, last.left + last.width / 2)
+            share = before = max(last.height / frame[0], last.width / frame[1])
+        if sight.box is not None:
+            top, bottom, left, right = sight.box
+            centre = ((top + bottom) / 2, (left + right) / 2)
+            share = self.margin * max((bottom - top) / frame[0], (right - left) / frame[1])
+            if before is not None:
+                share = share ** (1 - self.inertia) * before**self.inertia
+        if not sight.all_seen and before is not None:
+            share = max(share, WIDENING * before)
+        share = min(1.0, max(1 / self.most, share))
+        height, width = (max(1, round(share * length)) for length in frame)
+        return Window(_start(centre[0], height, frame[0]), _start(centre[1], width, frame[1]), height, width)
+
+
+def sight(labels: Integer[Tensor, "H W"], num_objects: int) -> Sight:
+    """Where the objects 1..K of a label map are.
+
+    Example:
+        >>> labels = torch.zeros(40, 60, dtype=torch.uint8)
+        >>> labels[10:20, 30:50] = 1
+        >>> sight(labels, 2)
+        Sight(box=(10.0, 20.0, 30.0, 50.0), all_seen=False)
+    """
+    counts = torch.bincount(labels.flatten().long(), minlength=num_objects + 1)[1 : num_objects + 1]
+    seen = counts >= LEAST_PIXELS
+    if not bool(seen.any()):
+        return Sight(None, bool(seen.all()))
+    shown = labels > 0
+    return Sight((*_edges(shown, 1), *_edges(shown, 0)), bool(seen.all()))
+
+
+def _start(centre: float, length: int, whole: int) -> int:
+    return min(max(0, round(centre - length / 2)), whole - length)
+
+
+def _edges(shown: Bool[Tensor, "H W"], along: int) -> tuple[float, float]:
+    """First and last row (or column) of what is shown, a tail at either end left out."""
+    share = shown.sum(dim=along).cumsum(0) / shown.sum()
+    return float((share <= TAIL).sum()), float((share < 1 - TAIL).sum()) + 1
