@@ -72,6 +72,7 @@ def make_propagator(
     resize: str = "down",
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
+    whole_masks: bool = False,
 ) -> Propagator | Ensemble:
     """A propagator, or an ensemble where several scales or mirrored frames are asked for.
 
@@ -82,12 +83,13 @@ def make_propagator(
         resize: as of `Propagator`.
         scales: factors of the size that this gives; one propagator each.
         flip: whether each of them has a mirrored twin.
+        whole_masks: as of `Propagator`.
 
     Raises:
         InputError: as of `Propagator`.
     """
     views = [(scale, flipped) for scale in scales for flipped in ((False, True) if flip else (False,))]
-    members = [Propagator(network, policy, short_side, resize, scale) for scale, _ in views]
+    members = [Propagator(network, policy, short_side, resize, scale, whole_masks) for scale, _ in views]
     return members[0] if len(members) == 1 else Ensemble(members, [flipped for _, flipped in views])
 
 

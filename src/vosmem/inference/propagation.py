@@ -40,6 +40,7 @@ class Propagator:
         short_side: the frames' short side for the network; None keeps their size.
         resize: `down` shrinks frames that are larger than `short_side`, `always` enlarges smaller ones too.
         scale: factor of the size that this gives.
+        whole_masks: whether an object is nowhere but in its mask where one is given, so that masks can take away, too.
 
     Attributes:
         num_kept: frames that were kept so far, those that went again among them.
@@ -67,6 +68,7 @@ class Propagator:
         short_side: int | None = None,
         resize: str = "down",
         scale: float = 1.0,
+        whole_masks: bool = False,
     ):
         if short_side is not None and short_side < 16:
             raise InputError(
@@ -82,7 +84,7 @@ class Propagator:
                 "one with stage=gate"
             )
         self.network, self.policy = network, policy
-        self.short_side, self.resize, self.scale = short_side, resize, scale
+        self.short_side, self.resize, self.scale, self.whole_masks = short_side, resize, scale, whole_masks
         self.bank = policy.make_bank()
         self._frame_index = -1
         self._last: _Frame | None = None
@@ -142,9 +144,9 @@ class Propagator:
         probs = self._estimate(query, padding) if query is not None and len(self.bank) else _nothing(small)
         full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
         if mask is not None:
-            full = overwrite(full, mask, len(self._objects))
+            full = overwrite(full, mask, len(self._objects), self.whole_masks)
             small_mask = _resize_labels(mask, (small.shape[-2], small.shape[-1]))
-            probs = overwrite(probs, small_mask, len(self._objects))
+            probs = overwrite(probs, small_mask, len(self._objects), self.whole_masks)
         # The masks are padded anew: in the border no object is, whatever the network saw there.
         key = query.key[0] if query is not None and self.policy.looks_at_keys else None
         kept = query if self.network.memorizes_queries else None  # its features would take more than the memory

@@ -112,7 +112,11 @@ class Segmenter:
         return self.engine.context()
 
     def propagator(
-        self, memory: MemoryPolicy | None = None, short_side: int | None = None, flip: bool = False
+        self,
+        memory: MemoryPolicy | None = None,
+        short_side: int | None = None,
+        flip: bool = False,
+        whole_masks: bool = False,
     ) -> Propagator | Ensemble:
         """A fresh propagator for one video, which takes tensors on the engine's device.
 
@@ -120,11 +124,13 @@ class Segmenter:
             memory: which frames stay in memory; every fifth by default.
             short_side: the frames' short side for the network, if theirs is larger; None keeps it.
             flip: whether results are averaged with those of mirrored frames.
+            whole_masks: as of `Propagator`.
 
         Raises:
             InputError: as of `Propagator`.
         """
-        return make_propagator(self.network, EveryN() if memory is None else memory, short_side, flip=flip)
+        policy = EveryN() if memory is None else memory
+        return make_propagator(self.network, policy, short_side, flip=flip, whole_masks=whole_masks)
 
     def stream(self, memory: MemoryPolicy | None = None, short_side: int | None = None, flip: bool = False) -> Stream:
         """For one video, frame by frame; arguments as of `propagator`.
