@@ -8,7 +8,7 @@ import jaxtyping
 # Before vosmem is imported: every annotated shape is checked in every test, and only here.
 FLOORS = (
     *("ops", "metrics", "networks", "memory", "data", "checkpoints", "visualization", "inputs"),
-    *("inference", "evaluation", "segmentation", "export"),
+    *("inference", "evaluation", "segmentation", "export", "app"),
 )
 jaxtyping.install_import_hook([f"vosmem.{floor}" for floor in FLOORS], "beartype.beartype")
 
