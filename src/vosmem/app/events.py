@@ -35,7 +35,8 @@ class Events:
         key = self.studio.enter(key)
         session = self.studio.session(key)
         session.stop()  # whoever watched it is gone
-        return {self.parts.key: key, **self._everything(session, 0)}
+        folded = {self.parts.opener: gr.Accordion(open=not session.is_open)}
+        return {self.parts.key: key, **folded, **self._everything(session, 0)}
 
     def upload(self, key: str | None, paths: Sequence[str] | None) -> Changes:
         """Files were dropped or chosen."""
@@ -154,7 +155,10 @@ class Events:
         try:
             for at in session.propagate(direction, start):
                 t = t if at.t is None else at.t
-                moved = {self.parts.stage: views.stage(session, t), self.parts.frame: gr.Slider(value=t, interactive=False)}
+                moved = {
+                    self.parts.stage: views.stage(session, t),
+                    self.parts.frame: gr.Slider(value=t, interactive=False),
+                }
                 yield {**moved, **self._buttons(session), self.parts.status: views.pace(at, time.monotonic() - began)}
         except (InputError, OSError) as error:
             self._tell(error)

@@ -1,6 +1,6 @@
 """The parts of the page that change."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -41,7 +41,7 @@ class Parts(NamedTuple):
     file: gr.DownloadButton
 
     @property
-    def changing(self) -> list[gr.Component | gr.Accordion]:
+    def changing(self) -> list[Any]:
         """All that an event may change."""
-        one_by_one = (part for name, part in zip(self._fields, self, strict=True) if name not in ("downloads", "file"))
-        return [*one_by_one, *self.downloads]
+        single = [part for name, part in self._asdict().items() if name not in ("downloads", "file")]
+        return [*single, *self.downloads]

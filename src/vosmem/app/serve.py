@@ -29,7 +29,9 @@ def own_folder(parent: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="vosmem-app-", dir=parent, ignore_cleanup_errors=True) as folder:
             yield Path(folder).resolve()
     except OSError as error:
-        raise InputError(f"no folder can be made in {str(parent)!r} ({error.strerror}): name another --folder") from error
+        raise InputError(
+            f"no folder can be made in {str(parent)!r} ({error.strerror}): name another --folder"
+        ) from error
 
 
 def free_port(host: str, port: int | None) -> int:
@@ -66,6 +68,7 @@ def serving(studio: Studio, host: str, port: int) -> Iterator[str]:
         port: where to listen.
     """
     os.environ["GRADIO_TEMP_DIR"] = str(studio.folder / "uploads")  # read when something is uploaded
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before it is imported: nothing is told, and nothing asked for
     from vosmem.app.page import make_page, read_part, theme
 
     page = make_page(studio).queue(default_concurrency_limit=4, max_size=64)

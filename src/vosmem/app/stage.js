@@ -14,6 +14,7 @@ function show() {
   caption.textContent = shown.caption;
   work.classList.toggle("locked", shown.locked);
   element.dataset.frame = shown.t;
+  find(".frame").style.setProperty("--ratio", shown.width / shown.height);
   document.documentElement.style.setProperty("--at", shown.count > 1 ? shown.t / (shown.count - 1) : 0);
   if (!shown.objects.some((object) => object.id === chosen)) chosen = shown.objects[0].id;
   const choices = shown.objects.map((object, place) => {

@@ -22,6 +22,7 @@ from vosmem.segmentation.report import REASONS
 from vosmem.visualization.confidence_chart import confidence_chart
 from vosmem.visualization.overlay import COLOURS
 
+LEGEND = {"line": "probability", "area": "area", "lost": "lost"}
 MOST_SHOWN = 1280  # pixels of a frame's longer side in the page
 
 
@@ -59,11 +60,11 @@ def charts(session: Session) -> str:
         return ""
     project = session.project
     rows, checks = project.results.rows(), project.results.checks()
+    legend = "".join(f'<span class="key {kind}"></span>{text} ' for kind, text in LEGEND.items())
     drawn = "".join(_chart(number, list(own), project) for number, own in _by_object(rows))
     return (
         f'<section aria-label="Frames to check"><h3>Frames to check</h3>{_checks(checks, project)}</section>'
-        f'<section aria-label="Confidence"><h3>Confidence</h3><p class="faint"><span class="key line"></span>probability '
-        f'<span class="key area"></span>area <span class="key lost"></span>lost</p>{drawn}</section>'
+        f'<section aria-label="Confidence"><h3>Confidence</h3><p class="faint">{legend}</p>{drawn}</section>'
     )
 
 
