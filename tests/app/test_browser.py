@@ -5,6 +5,7 @@ Screenshots lie in the folder that VOSMEM_SCREENSHOTS names, else in pytest's ow
 
 import os
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -168,6 +169,10 @@ def test_a_bad_upload_is_told_and_the_page_goes_on(open_page, shots, video, tmp_
     playwright.expect(toast).not_to_contain_text("Traceback")
     page.wait_for_timeout(500)  # until it has faded in
     page.screenshot(path=shots / "bad_upload.png")
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("../<b>x</b>.png", b"")
+    upload(page, tmp_path / "bad.zip")
+    playwright.expect(toast.last).to_contain_text("the path '../<b>x</b>.png', which leads elsewhere", timeout=WAIT)
     upload(page, video)
     says(page, "Mark an object")
 
@@ -199,19 +204,48 @@ def test_box_erase_undo_correct_and_every_download(open_page, shots, tmp_path):
     drag(page, (0.5, 0.4), (0.5, 0.6))
     playwright.expect(page.locator("#stage .caption")).to_contain_text("mask given")
     page.locator("#again").click()
-    page.locator("#stop").wait_for()
-    page.locator("#propagate").wait_for()
+    shows(page, 31)
     says(page, "All 32 frames have masks")
     for button, suffix in (("#masks", ".zip"), ("#overlay", ".mp4"), ("#report", ".html")):
         assert taken(page, button).suggested_filename.endswith(suffix)
 
 
+class Slow:
+    """A method that takes its time."""
+
+    def __init__(self, method):
+        self.method = method
+
+    def step(self, frame, mask=None):
+        time.sleep(0.2)
+        return self.method.step(frame, mask)
+
+
 @pytest.mark.slow
-def test_stop_ends_a_propagation(open_page):
+def test_a_reload_ends_a_propagation_and_keeps_what_was_found(open_page, studio, monkeypatch):
+    make = studio.segmenter.propagator
+    monkeypatch.setattr(studio.segmenter, "propagator", lambda **options: Slow(make(**options)))
+    page = open_page()
+    page.get_by_role("button", name="One cup").click()
+    says(page, "1 object marked")
+    page.locator("#propagate").click()
+    says(page, "of 32, ")
+    page.reload()
+    says(page, "of 32 frames have masks")
+    page.locator("#propagate").click()
+    says(page, "of 32, ")
+
+
+@pytest.mark.slow
+def test_stop_ends_a_propagation(open_page, shots, studio, monkeypatch):
+    make = studio.segmenter.propagator
+    monkeypatch.setattr(studio.segmenter, "propagator", lambda **options: Slow(make(**options)))
     page = open_page()
     page.get_by_role("button", name="Two objects").click()
     says(page, "2 objects marked")
     page.locator("#propagate").click()
+    says(page, "of 32, ")
+    page.screenshot(path=shots / "running.png")
     page.locator("#stop").click()
     says(page, "of 32 frames have masks")
     playwright.expect(page.locator("#propagate")).to_be_enabled(timeout=WAIT)

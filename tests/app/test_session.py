@@ -1,5 +1,6 @@
 """A visitor's work without a page: drawing, propagating, correcting, taking away, and staying in its folder."""
 
+import threading
 import zipfile
 
 import numpy as np
@@ -142,24 +143,34 @@ def test_an_erased_part_stays_away_when_it_is_propagated_again(session):
 
 
 @pytest.mark.parametrize("direction", ["forward", "both"])
-def test_stopping_keeps_what_was_found_and_leaves_no_work_behind(still, direction):
+def test_stopping_keeps_what_was_found_and_leaves_no_work_behind(still, direction, monkeypatch):
     still.draw(0, 1, [(20, 20)], 6)
     still.draw(6, 1, [(20, 20)], 6)
+    make, gate = still.segmenter.propagator, threading.Event()
+    monkeypatch.setattr(still.segmenter, "propagator", lambda **options: gate.wait(20) and make())
     running = still.propagate(direction)
     next(running)
     with pytest.raises(InputError, match="under way"):
         still.draw(0, 1, [(1, 1)], 2)
     with pytest.raises(InputError, match="under way"):
         next(still.propagate("forward"))
+    gate.set()
     running.close()
     assert not still.is_working
     assert not (still.project.folder / "backward").exists()
     still.draw(0, 1, [(1, 1)], 2)
 
 
-def test_stop_ends_a_slow_propagation_at_the_next_frame(still, monkeypatch):
-    import threading
+def test_a_propagation_that_nobody_listens_to_can_be_stopped(still):
+    still.draw(0, 1, [(20, 20)], 6)
+    running = still.propagate("forward")  # as a page that is gone leaves it
+    next(running)
+    still.stop(wait=20.0)
+    assert not still.is_working
+    still.draw(0, 1, [(1, 1)], 2)
 
+
+def test_stop_ends_a_slow_propagation_at_the_next_frame(still, monkeypatch):
     gate, seen = threading.Event(), []
 
     class Slow(Still):

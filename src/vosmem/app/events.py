@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import gradio as gr
 from vosmem.app import views
 from vosmem.app.examples import write_example
 from vosmem.app.page_parts import Parts
-from vosmem.app.session import Session
+from vosmem.app.session import SECONDS_TO_END, Session
 from vosmem.app.studio import Studio
 from vosmem.errors import InputError
 
@@ -34,14 +35,14 @@ class Events:
         """A page was loaded, perhaps again."""
         key = self.studio.enter(key)
         session = self.studio.session(key)
-        session.stop()  # whoever watched it is gone
+        session.stop(SECONDS_TO_END)  # whoever watched it is gone
         folded = {self.parts.opener: gr.Accordion(open=not session.is_open)}
         return {self.parts.key: key, **folded, **self._everything(session, 0)}
 
     def upload(self, key: str | None, paths: Sequence[str] | None) -> Changes:
         """Files were dropped or chosen."""
         if not paths:
-            return {}
+            return self._nothing()
         return self._opened(key, lambda session: session.open([Path(path) for path in paths]))
 
     def example(self, key: str | None, name: str) -> Changes:
@@ -79,7 +80,7 @@ class Events:
     def load_mask(self, key: str | None, t: int, path: str | None) -> Changes:
         """A mask file was chosen for the frame that is shown."""
         if path is None:
-            return {}
+            return self._nothing()
         return self._moved(key, t, lambda session: session.load_masks(Path(path), t))
 
     def propagate(self, key: str | None, direction: str) -> Iterator[Changes]:
@@ -128,7 +129,7 @@ class Events:
             return self._everything(session, t if changed is None else changed)
         except (InputError, OSError) as error:
             self._tell(error)
-            return {}
+            return self._nothing()
 
     def _changed(
         self, key: str | None, t: int, step: Callable[[Session], Any], more: Callable[[Session], Changes]
@@ -143,7 +144,7 @@ class Events:
             return {self.parts.stage: views.stage(session, t), **more(session)}
         except (InputError, OSError) as error:
             self._tell(error)
-            return {}
+            return self._nothing()
 
     def _propagated(self, key: str | None, direction: str, t: int, start: int | None) -> Iterator[Changes]:
         try:
@@ -168,7 +169,7 @@ class Events:
         try:
             return str(make(self.studio.session(key)))
         except (InputError, OSError) as error:
-            raise gr.Error(self.studio.told(error), duration=MESSAGE_SECONDS, print_exception=False) from error
+            raise gr.Error(self._text(error), duration=MESSAGE_SECONDS, print_exception=False) from error
 
     def _everything(self, session: Session, t: int) -> Changes:
         count = len(session.project.frames) if session.is_open else 1
@@ -193,7 +194,13 @@ class Events:
         }
 
     def _tell(self, error: Exception) -> None:
-        gr.Warning(self.studio.told(error), duration=MESSAGE_SECONDS, title="That did not work")
+        gr.Warning(self._text(error), duration=MESSAGE_SECONDS)
+
+    def _nothing(self) -> Changes:
+        return {self.parts.status: gr.skip()}  # Gradio does not take an empty answer
+
+    def _text(self, error: Exception) -> str:
+        return escape(self.studio.told(error), quote=False)  # a message is taken for HTML
 
 
 def _sent(event: gr.EventData, name: str, kind: Callable[[Any], Any]) -> Any:

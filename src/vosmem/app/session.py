@@ -17,6 +17,7 @@ from vosmem.errors import InputError
 from vosmem.inference.directions import DIRECTIONS
 from vosmem.inference.streaming import Segmenter
 
+SECONDS_TO_END = 10.0  # that a frame may take before nobody waits for it any more
 SOURCE, SPILL = "source", "backward"
 WriteExample = Callable[[Path], tuple[Path, UInt16[np.ndarray, "H W"]]]
 
@@ -47,7 +48,7 @@ class Session:
     @property
     def is_working(self) -> bool:
         """Whether a propagation is under way."""
-        return self._work is not None
+        return self._work is not None and not self._work.is_over
 
     @property
     def project(self) -> Project:
@@ -159,15 +160,17 @@ class Session:
         spill = project.folder / SPILL
         work = Work(project.video(), project.results, self.segmenter, self.short_side, direction, start or 0, spill)
         self._work = work
-        try:
-            yield from work.run()
-        finally:
-            self._work = None
+        yield from work.run()
 
-    def stop(self) -> None:
-        """Stop the propagation, if one is under way; what is found stays."""
+    def stop(self, wait: float = 0.0) -> None:
+        """Stop the propagation, if one is under way; what is found stays.
+
+        Args:
+            wait: seconds to wait for its end, at the most.
+        """
         if self._work is not None:
             self._work.stop()
+            self._work.wait(wait)
 
     def masks_file(self) -> Path:
         """The masks found, as a zip.
@@ -200,7 +203,7 @@ class Session:
 
     def close(self) -> None:
         """Stop all work and delete everything."""
-        self.stop()
+        self.stop(SECONDS_TO_END)
         self._project = None
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -92,8 +92,17 @@ class Work:
     ):
         self.video, self.results, self.segmenter, self.short_side = video, results, segmenter, short_side
         self.direction, self.start, self.spill = direction, start, spill
-        self._stop = Event()
+        self._stop, self._ended = Event(), Event()
         self._pace = Pace(0, 1, None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is done any more, even if nobody listened to the end."""
+        return self._ended.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end, so long at the most."""
+        self._ended.wait(seconds)
 
     def stop(self) -> None:
         """Ask for an end, which comes with the frame that is under way; what is found stays."""
@@ -117,6 +126,12 @@ class Work:
             yield self._pace
 
     def _work(self) -> None:
+        try:
+            self._segment()
+        finally:
+            self._ended.set()
+
+    def _segment(self) -> None:
         given = given_masks(self.video)
         excerpt = Excerpt(self.video, self.start, given)
         passes = 1 if self.direction == "forward" else 2
