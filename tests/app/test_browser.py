@@ -81,7 +81,7 @@ def open_page(browser, address):
         contexts.append(context)
         context.set_default_timeout(WAIT)
         page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("pageerror", lambda error: faults.append(error.stack))
         page.on("response", lambda answer: answer.status >= 400 and faults.append(f"{answer.status} {answer.url}"))
         page.on("request", lambda ask: ask.url.startswith((address, "data:", "blob:")) or faults.append(ask.url))
         page.goto(address)
