@@ -228,6 +228,7 @@ def test_a_video_file_opens_and_closing_deletes_everything(tmp_path, session):
         (lambda s: s.draw(0, -1, [(1, 1)], 2), ("no object -1",)),
         (lambda s: s.draw(0, 1, [], 2), ("stroke", "draw it again")),
         (lambda s: s.draw(0, 1, [(float("nan"), 1)], 2), ("stroke", "draw it again")),
+        (lambda s: s.draw(0, 1, [(1, 1), (2,)], 2), ("stroke", "draw it again")),
         (lambda s: s.draw(0, 1, [(1, 1)], float("inf")), ("stroke",)),
         (lambda s: s.draw_box(0, 1, (5, 5, 6, 6)), ("box",)),
         (lambda s: s.draw_box(0, 1, (5, 5)), ("box", "draw it again")),

@@ -1,11 +1,11 @@
 """The masks that a user draws, with a way back."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Float64, UInt8, UInt16
 
 from vosmem.errors import InputError
 from vosmem.inputs.cut import mask_from_box
@@ -81,7 +81,7 @@ def brushed(ids: Ids, number: int, points: Sequence[Point], radius: Number) -> I
     Raises:
         InputError: there are no points, too many, or they are no numbers.
     """
-    path = np.array(points, dtype=float) if 0 < len(points) <= MOST_POINTS else np.zeros(0)
+    path = _numbers(points) if 0 < len(points) <= MOST_POINTS else np.zeros(0)
     if path.ndim != 2 or path.shape[1] != 2 or not np.isfinite(path).all() or not np.isfinite(radius):
         raise InputError(f"the stroke is no list of 1 to {MOST_POINTS} points: draw it again")
     height, width = ids.shape
@@ -106,10 +106,18 @@ def boxed(ids: Ids, number: int, frame: UInt8[np.ndarray, "H W 3"], box: Sequenc
     Raises:
         InputError: the box is no four numbers, or as of `mask_from_box`.
     """
-    corners = np.array(box, dtype=float)
+    corners = _numbers(box)
     if corners.shape != (4,) or not np.isfinite(corners).all():
         raise InputError("the box is no four numbers: draw it again")
     x0, y0, x1, y1 = np.clip(np.rint(corners), -1, max(ids.shape) + 1).astype(int).tolist()
     found = mask_from_box(frame, (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
     without = np.where(ids == number, np.uint16(BACKGROUND), ids)
     return np.where(found > 0, np.uint16(number), without)
+
+
+def _numbers(values: Sequence[Any]) -> Float64[np.ndarray, "..."]:
+    """An array of what came from a page; an empty one where that is nothing of the kind."""
+    try:
+        return np.array(values, dtype=float)
+    except (ValueError, TypeError):
+        return np.zeros(0)
