@@ -66,7 +66,7 @@ $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 	@echo "$(if $(wildcard $@),bringing $(VENV) up to date,$(announcement))"
 	@{ $(BIN)/pip --version >/dev/null 2>&1 && [ ! -e $(UNFINISHED) ]; } || $(PYTHON) -m venv --clear $(VENV)
 	@rm -f $@ && touch $(UNFINISHED)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,hub,export]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,hub,export,app]'
 	@mv $(UNFINISHED) $@ && touch $@
 
 announcement = installing about 6 GB of packages into $(VENV), once; this takes some minutes

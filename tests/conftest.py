@@ -9,6 +9,8 @@ import jaxtyping
 FLOORS = (
     *("ops", "metrics", "networks", "memory", "data", "checkpoints", "visualization", "inputs"),
     *("inference", "evaluation", "segmentation", "export"),
+    # Not its events: Gradio takes a checked generator for a plain function.
+    *(f"app.{name}" for name in ("drawing", "examples", "project", "results", "session", "uploads", "views", "work")),
 )
 jaxtyping.install_import_hook([f"vosmem.{floor}" for floor in FLOORS], "beartype.beartype")
 

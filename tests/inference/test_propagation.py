@@ -75,6 +75,17 @@ def test_a_later_mask_overwrites_its_pixels_and_adds_objects(small_network):
     assert sorted(propagator.memory_frames) == [0, 2]  # a given mask stays in memory
 
 
+def test_whole_masks_take_away_what_they_leave_out_and_touch_no_other_object(small_network):
+    frames, first = torch.rand(3, 3, 32, 48), square(at=2) + 2 * square(at=18, side=12)
+    free, whole = (Propagator(small_network, EveryN(interval=5), whole_masks=flag) for flag in (False, True))
+    late = square(at=2, side=4)
+    found, kept = (run(propagator, frames, {0: first, 2: late})[2] for propagator in (free, whole))
+    assert (found[1][late == 0] > 0).all()
+    assert torch.equal(kept[1], late.float())
+    torch.testing.assert_close(kept[2], found[2])
+    torch.testing.assert_close(kept.sum(dim=0), torch.ones(32, 48))
+
+
 def test_an_empty_first_mask_is_all_background_until_an_object_comes(small_network):
     propagator = Propagator(small_network, EveryN(interval=5))
     empty = torch.zeros(32, 48, dtype=torch.uint8)

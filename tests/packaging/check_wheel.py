@@ -42,8 +42,9 @@ def build_wheel(dist: Path) -> Path:
 def check_contents(wheel: Path) -> None:
     """Every source file, config and data table is in the wheel, and nothing else but its metadata."""
     expected = {f"vosmem/conf/{name}" for name in below("conf", "*.yaml", "*.py")}
+    page = ("app/*.css", "app/*.html", "app/*.js")
     data = ("data/*.json", "evaluation/*.json", "segmentation/*.html", "weights/*.safetensors", "weights/*.md")
-    expected |= {f"vosmem/{name}" for name in below("src/vosmem", "*.py", *data)}
+    expected |= {f"vosmem/{name}" for name in below("src/vosmem", "*.py", *page, *data)}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     for fault, names in (("lacks", expected - packed), ("should not hold", packed - expected)):
         if names:

@@ -74,6 +74,7 @@ def make_propagator(
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
     zoom: Zoom | None = None,
+    whole_masks: bool = False,
 ) -> Propagator | Ensemble:
     """A propagator, or an ensemble where several scales or mirrored frames are asked for.
 
@@ -85,12 +86,13 @@ def make_propagator(
         scales: factors of the size that this gives; one propagator each.
         flip: whether each of them has a mirrored twin.
         zoom: as of `Propagator`.
+        whole_masks: as of `Propagator`.
 
     Raises:
         InputError: as of `Propagator`.
     """
     views = [(scale, flipped) for scale in scales for flipped in ((False, True) if flip else (False,))]
-    members = [Propagator(network, policy, short_side, resize, scale, zoom) for scale, _ in views]
+    members = [Propagator(network, policy, short_side, resize, scale, zoom, whole_masks) for scale, _ in views]
     return members[0] if len(members) == 1 else Ensemble(members, [flipped for _, flipped in views])
 
 

@@ -42,6 +42,7 @@ class Propagator:
         resize: `down` shrinks frames that are larger than `short_side`, `always` enlarges smaller ones too.
         scale: factor of the size that this gives.
         zoom: looks at a window around the objects, enlarged to that size; None at whole frames.
+        whole_masks: whether an object is nowhere but in its mask where one is given, so that masks can take away, too.
 
     Attributes:
         num_kept: frames that were kept so far, those that went again among them.
@@ -70,6 +71,7 @@ class Propagator:
         resize: str = "down",
         scale: float = 1.0,
         zoom: Zoom | None = None,
+        whole_masks: bool = False,
     ):
         if short_side is not None and short_side < 16:
             raise InputError(
@@ -85,7 +87,8 @@ class Propagator:
                 "one with stage=gate"
             )
         self.network, self.policy = network, policy
-        self.short_side, self.resize, self.scale, self.zoom = short_side, resize, scale, zoom
+        self.short_side, self.resize, self.scale = short_side, resize, scale
+        self.zoom, self.whole_masks = zoom, whole_masks
         self.bank = policy.make_bank()
         self._frame_index = -1
         self._last: _Frame | None = None
@@ -145,8 +148,8 @@ class Propagator:
         probs = self._estimate(query, view) if query is not None and len(self.bank) else view.nothing(picture)
         full = view.back(probs)
         if mask is not None:
-            full = overwrite(full, mask, len(self._objects))
-            probs = overwrite(probs, view.labels(mask), len(self._objects))
+            full = overwrite(full, mask, len(self._objects), self.whole_masks)
+            probs = overwrite(probs, view.labels(mask), len(self._objects), self.whole_masks)
         if self.zoom is not None:
             self._sight = sight(full.argmax(dim=0), len(self._objects))
         key = query.key[0] if query is not None and self.policy.looks_at_keys else None

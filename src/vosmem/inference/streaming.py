@@ -113,7 +113,12 @@ class Segmenter:
         return self.engine.context()
 
     def propagator(
-        self, memory: MemoryPolicy | None = None, short_side: int | None = None, flip: bool = False, zoom: float = 2.0
+        self,
+        memory: MemoryPolicy | None = None,
+        short_side: int | None = None,
+        flip: bool = False,
+        zoom: float = 2.0,
+        whole_masks: bool = False,
     ) -> Propagator | Ensemble:
         """A fresh propagator for one video, which takes tensors on the engine's device.
 
@@ -122,12 +127,15 @@ class Segmenter:
             short_side: the frames' short side for the network, if theirs is larger; None keeps it.
             flip: whether results are averaged with those of mirrored frames.
             zoom: the most that a window around the objects is enlarged by; 1 looks at whole frames.
+            whole_masks: as of `Propagator`.
 
         Raises:
             InputError: as of `Propagator`.
         """
         policy = EveryN() if memory is None else memory
-        return make_propagator(self.network, policy, short_side, flip=flip, zoom=Zoom(most=float(zoom)))
+        return make_propagator(
+            self.network, policy, short_side, flip=flip, zoom=Zoom(most=float(zoom)), whole_masks=whole_masks
+        )
 
     def stream(
         self, memory: MemoryPolicy | None = None, short_side: int | None = None, flip: bool = False, zoom: float = 2.0

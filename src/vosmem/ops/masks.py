@@ -74,7 +74,10 @@ def unpack(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"]) -> Float[Ten
 
 
 def overwrite(
-    probs: Float[Tensor, "K1 H W"], labels: Integer[Tensor, "H W"], num_objects: int | None = None
+    probs: Float[Tensor, "K1 H W"],
+    labels: Integer[Tensor, "H W"],
+    num_objects: int | None = None,
+    whole: bool = False,
 ) -> Float[Tensor, "K1new H W"]:
     """Given labels where they name an object, the estimate elsewhere; labels above K add objects.
 
@@ -82,6 +85,8 @@ def overwrite(
         probs: the estimate.
         labels: slots that the user gave; 0 where nothing is said.
         num_objects: objects afterwards, where `labels` may lack the last of them.
+        whole: whether an object that `labels` name is nowhere else; what the estimate says of it there becomes
+            background.
 
     Example:
         >>> overwrite(torch.tensor([[[0.75, 0.75]], [[0.25, 0.25]]]), torch.tensor([[0, 2]])).tolist()
@@ -91,6 +96,9 @@ def overwrite(
     num_objects = max(known, int(labels.max()) if num_objects is None else num_objects)
     given = one_hot(labels[None], num_objects)[0].to(probs.dtype)
     probs = torch.cat([probs, probs.new_zeros(num_objects - known, *probs.shape[1:])])
+    if whole:
+        gone = probs[1:] * given.amax(dim=(1, 2))[:, None, None]
+        probs = torch.cat([probs[:1] + gone.sum(dim=0, keepdim=True), probs[1:] - gone])
     return torch.where(labels > 0, torch.cat([probs.new_zeros(1, *labels.shape), given]), probs)
 
 

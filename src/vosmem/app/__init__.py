@@ -1,0 +1,1 @@
+"""The web page: a user's work on one video, and what a browser shows of it."""

@@ -1,0 +1,53 @@
+"""Videos to try the page with, rendered from photographs that every installation has."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt16
+
+from vosmem.data.embedded import embedded_stills
+from vosmem.data.rendered import RenderedSequence
+from vosmem.data.scenes import Scene
+from vosmem.errors import InputError
+from vosmem.inference.export import write_frame
+
+# Number of objects and seed, chosen by eye.
+EXAMPLES = {"One cup": (1, 6), "Two objects": (2, 3), "One before the other": (2, 1)}
+HEIGHT, WIDTH, NUM_FRAMES = 240, 426, 32
+
+
+def write_example(name: str, folder: Path) -> tuple[Path, UInt16[np.ndarray, "H W"]]:
+    """Render a video of a few seconds; no photograph of it is one that training sees.
+
+    Args:
+        name: one of `EXAMPLES`.
+        folder: where to; it is made.
+
+    Returns:
+        the folder of its frames, and the mask of the first.
+
+    Raises:
+        InputError: there is no such example.
+    """
+    if name not in EXAMPLES:
+        raise InputError(f"there is no example {name!r}: use {', '.join(EXAMPLES)}")
+    num_objects, seed = EXAMPLES[name]
+    scene = Scene(
+        *(HEIGHT, WIDTH, NUM_FRAMES),
+        num_objects=(num_objects, num_objects),
+        num_look_alikes=(0, 0),
+        object_size=(0.45, 0.7),
+        turn=20.0,
+        grow=(0.85, 1.15),
+        leaving=0.0,
+        camera_turn=3.0,
+        gain=(0.9, 1.1),
+        tint=3.0,
+        noise=1.0,
+    )
+    video = RenderedSequence(name, embedded_stills("val"), scene, (seed,))
+    frames = folder / name
+    frames.mkdir(parents=True)
+    for t, stem in enumerate(video.frame_names):
+        write_frame(frames / f"{stem}.jpg", video.frame(t))
+    return frames, video.labels(0).numpy().astype(np.uint16)

@@ -1,0 +1,269 @@
+"""The page in a real browser: open, draw, propagate, scrub, correct, take away, reload; it talks to no other machine.
+
+Screenshots lie in the folder that VOSMEM_SCREENSHOTS names, else in pytest's own.
+"""
+
+import os
+import shutil
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.segmentation.made import write_frames
+from vosmem.app.serve import free_port, own_folder, serving
+from vosmem.app.studio import Studio
+from vosmem.app.uploads import Limits
+from vosmem.inference.engine import Engine
+from vosmem.inference.streaming import Segmenter
+from vosmem.networks import STM
+
+gradio = pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="a browser is driven by Playwright: pip install playwright"
+)
+
+CHROMIUM = os.environ.get("VOSMEM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium, or set VOSMEM_CHROMIUM"),
+    pytest.mark.filterwarnings("ignore"),  # of Gradio's own
+]
+WAIT = 20_000  # milliseconds
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    """A studio with a tiny network."""
+    torch.manual_seed(0)
+    widths = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8}
+    segmenter = Segmenter(STM(backbone="resnet10", **widths, weights="none"), Engine(torch.device("cpu")))
+    with own_folder(tmp_path_factory.mktemp("app")) as folder:
+        yield Studio(folder, segmenter, Limits(upload_mb=5), 64, {"weights": "tiny.ckpt"})
+
+
+@pytest.fixture(scope="module")
+def address(studio):
+    """The page's."""
+    with serving(studio, "127.0.0.1", free_port("127.0.0.1", 0)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory) -> Path:
+    folder = Path(os.environ.get("VOSMEM_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Opens the page in a window of its own; a fault of the page, or a word to another machine, fails the test."""
+    faults, contexts = [], []
+
+    def open_page(width=1440, height=900, scheme="light", phone=False):
+        options = {"is_mobile": True, "has_touch": True} if phone else {}
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True, **options
+        )
+        contexts.append(context)
+        context.set_default_timeout(WAIT)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(error.stack))
+        page.on("response", lambda answer: answer.status >= 400 and faults.append(f"{answer.status} {answer.url}"))
+        page.on("request", lambda ask: ask.url.startswith((address, "data:", "blob:")) or faults.append(ask.url))
+        page.goto(address)
+        says(page, "Open a video")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory) -> list[Path]:
+    """Frames of two discs."""
+    folder = tmp_path_factory.mktemp("video")
+    write_frames(folder / "frames", folder / "mask.png", COUNT, (60, 96))
+    return sorted((folder / "frames").iterdir())
+
+
+def upload(page, paths):
+    page.locator("#upload input[type=file]").set_input_files(paths)
+
+
+def drag(page, start, end):
+    """Draw on the canvas, between two points in shares of its sides."""
+    box = page.locator("#stage canvas").bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=6)
+    page.mouse.up()
+
+
+def says(page, text):
+    playwright.expect(page.locator("#status")).to_contain_text(text, timeout=WAIT)
+
+
+def shows(page, t):
+    playwright.expect(page.locator(f"#stage [data-frame='{t}']")).to_have_count(1, timeout=WAIT)
+
+
+def taken(page, button) -> Path:
+    with page.expect_download(timeout=WAIT) as download:
+        page.locator(button).click()
+    return download.value
+
+
+def test_from_an_upload_to_masks_on_disk(open_page, shots, video, tmp_path):
+    page = open_page()
+    page.screenshot(path=shots / "empty.png")
+    upload(page, video)
+    says(page, "Mark an object")
+    drag(page, (0.2, 0.3), (0.4, 0.5))
+    says(page, "1 object marked")
+    page.get_by_role("radio", name="Object 2").click()
+    drag(page, (0.7, 0.7), (0.8, 0.7))
+    says(page, "2 objects marked")
+    page.screenshot(path=shots / "marked.png")
+    page.locator("#propagate").click()
+    says(page, f"All {COUNT} frames have masks")
+    page.screenshot(path=shots / "found.png", full_page=True)
+    page.locator("#frame input[type=range]").fill("2")
+    shows(page, 2)
+    page.locator("#charts [data-go]").first.click()
+    download = taken(page, "#masks")
+    download.save_as(tmp_path / "masks.zip")
+    with zipfile.ZipFile(tmp_path / "masks.zip") as archive:
+        assert archive.namelist() == [f"masks/{path.stem}.png" for path in video]
+        with archive.open(archive.namelist()[0]) as file:
+            ids = np.asarray(Image.open(file))
+    assert ids.shape == (60, 96)
+    assert ids[24, 29] == 1 and ids[42, 72] == 2 and ids[5, 90] == 0
+    page.reload()
+    says(page, f"All {COUNT} frames have masks")
+    playwright.expect(page.locator("#stage img")).to_be_visible()
+
+
+def test_a_bad_upload_is_told_and_the_page_goes_on(open_page, shots, video, tmp_path):
+    page = open_page()
+    (tmp_path / "bad.mp4").write_bytes(b"this is no video")
+    upload(page, tmp_path / "bad.mp4")
+    toast = page.locator(".toast-body")
+    playwright.expect(toast).to_contain_text("video 'bad.mp4' cannot be read", timeout=WAIT)
+    playwright.expect(toast).not_to_contain_text("Traceback")
+    page.wait_for_timeout(500)  # until it has faded in
+    page.screenshot(path=shots / "bad_upload.png")
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("../<b>x</b>.png", b"")
+    upload(page, tmp_path / "bad.zip")
+    playwright.expect(toast.last).to_contain_text("the path '../<b>x</b>.png', which leads elsewhere", timeout=WAIT)
+    upload(page, video)
+    says(page, "Mark an object")
+
+
+@pytest.mark.slow
+def test_box_erase_undo_correct_and_every_download(open_page, shots, tmp_path):
+    page = open_page()
+    page.get_by_role("button", name="One cup").click()
+    says(page, "1 object marked")
+    page.get_by_role("button", name="Clear frame").click()
+    says(page, "Mark an object")
+    page.get_by_role("button", name="Undo").click()
+    says(page, "1 object marked")
+    page.get_by_role("button", name="Clear frame").click()
+    says(page, "Mark an object")
+    page.get_by_role("radio", name="Box").click()
+    drag(page, (0.27, 0.2), (0.57, 0.85))
+    says(page, "1 object marked")
+    page.screenshot(path=shots / "box.png")
+    drag(page, (0.5, 0.5), (0.5, 0.5))
+    playwright.expect(page.locator(".toast-body")).to_contain_text("box", timeout=WAIT)
+    page.locator("#propagate").click()
+    says(page, "All 32 frames have masks")
+    page.locator("#frame input[type=range]").fill("8")
+    shows(page, 8)
+    page.get_by_role("radio", name="Brush").click()
+    drag(page, (0.1, 0.5), (0.9, 0.5))
+    page.get_by_role("radio", name="Erase").click()
+    drag(page, (0.5, 0.4), (0.5, 0.6))
+    playwright.expect(page.locator("#stage .caption")).to_contain_text("mask given")
+    page.locator("#again").click()
+    shows(page, 31)
+    says(page, "All 32 frames have masks")
+    for button, suffix in (("#masks", ".zip"), ("#overlay", ".mp4"), ("#report", ".html")):
+        assert taken(page, button).suggested_filename.endswith(suffix)
+
+
+class Slow:
+    """A method that takes its time."""
+
+    def __init__(self, method):
+        self.method = method
+
+    def step(self, frame, mask=None):
+        time.sleep(0.2)
+        return self.method.step(frame, mask)
+
+
+@pytest.mark.slow
+def test_a_reload_ends_a_propagation_and_keeps_what_was_found(open_page, studio, monkeypatch):
+    make = studio.segmenter.propagator
+    monkeypatch.setattr(studio.segmenter, "propagator", lambda **options: Slow(make(**options)))
+    page = open_page()
+    page.get_by_role("button", name="One cup").click()
+    says(page, "1 object marked")
+    page.locator("#propagate").click()
+    says(page, "of 32, ")
+    page.reload()
+    says(page, "of 32 frames have masks")
+    page.locator("#propagate").click()
+    says(page, "of 32, ")
+
+
+@pytest.mark.slow
+def test_stop_ends_a_propagation(open_page, shots, studio, monkeypatch):
+    make = studio.segmenter.propagator
+    monkeypatch.setattr(studio.segmenter, "propagator", lambda **options: Slow(make(**options)))
+    page = open_page()
+    page.get_by_role("button", name="Two objects").click()
+    says(page, "2 objects marked")
+    page.locator("#propagate").click()
+    says(page, "of 32, ")
+    page.screenshot(path=shots / "running.png")
+    page.locator("#stop").click()
+    says(page, "of 32 frames have masks")
+    playwright.expect(page.locator("#propagate")).to_be_enabled(timeout=WAIT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("device", "size"), [("desktop", (1440, 900)), ("phone", (390, 844))])
+def test_how_it_looks(open_page, shots, device, size, scheme):
+    """Nothing sticks out to the side; a person looks at the pictures."""
+    page = open_page(*size, scheme, phone=device == "phone")
+    page.screenshot(path=shots / f"{device}_{scheme}_empty.png", full_page=True)
+    page.get_by_role("button", name="Two objects").click()
+    says(page, "2 objects marked")
+    page.locator("#propagate").click()
+    says(page, "All 32 frames have masks")
+    page.locator("#frame input[type=range]").fill("12")
+    shows(page, 12)
+    page.wait_for_timeout(300)
+    page.screenshot(path=shots / f"{device}_{scheme}_found.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]

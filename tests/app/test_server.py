@@ -1,0 +1,98 @@
+"""The server without a browser: whom it answers, and what it never hands out."""
+
+import secrets
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.inputs.made import naming
+from vosmem.app.serve import free_port, own_folder, serving
+from vosmem.app.studio import MOST_VISITORS, Studio
+from vosmem.app.uploads import Limits
+from vosmem.errors import InputError
+from vosmem.inference.engine import Engine
+from vosmem.inference.streaming import Segmenter
+
+
+@pytest.fixture
+def studio(tmp_path, small_stm):
+    with own_folder(tmp_path / "visits") as folder:
+        yield Studio(folder, Segmenter(small_stm, Engine(torch.device("cpu"))), Limits(upload_mb=1), None, {})
+
+
+def test_visitors_have_their_own_folders_and_the_longest_idle_one_makes_room(studio):
+    keys = [studio.enter(None) for _ in range(MOST_VISITORS)]
+    assert len({studio.session(key).folder for key in keys}) == MOST_VISITORS
+    assert studio.enter(keys[0]) == keys[0]
+    studio.session(keys[0])
+    gone = studio.session(keys[1]).folder
+    for key in (keys[0], *keys[2:]):
+        studio.session(key)
+    studio.enter("../../etc")  # a key that nobody was given is a new visitor
+    assert not gone.exists()
+    with pytest.raises(InputError, match="visit has ended: reload"):
+        studio.session(keys[1])
+    assert {path.name for path in studio.folder.iterdir()} <= set(studio._sessions)
+
+
+def test_messages_do_not_tell_where_files_lie(studio):
+    error = InputError(f"video '{studio.folder}/0a/video_x/source/a b.mp4' cannot be read: replace the file")
+    assert studio.told(error) == "video 'a b.mp4' cannot be read: replace the file"
+
+
+def test_the_folder_is_private_and_goes_at_the_end(tmp_path):
+    with own_folder(tmp_path / "new" / "visits") as folder:
+        assert folder.stat().st_mode & 0o077 == 0
+        (folder / "file").touch()
+    assert not folder.exists()
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match=naming("no folder can be made", "name another --folder")),
+        own_folder(tmp_path / "file"),
+    ):
+        pass
+
+
+def test_a_taken_port_is_named_and_a_free_one_found():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=naming(f"127.0.0.1 port {port}", "--port")):
+            free_port("127.0.0.1", port)
+    assert free_port("127.0.0.1", None) >= 7860
+    for host, port in (("127.0.0.1", 70000), ("203.0.113.1", None)):
+        with pytest.raises(InputError):
+            free_port(host, port)
+
+
+def mask_loaded(client, key, path):
+    """What the server says to a page that loads a mask from a file."""
+    events = client.get("/config").json()["dependencies"]
+    event = next(event for event in events if event["api_name"] == "load_mask")
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    asked = {"data": [key, 0, file], "fn_index": event["id"], "session_hash": secrets.token_hex(4)}
+    client.post("/gradio_api/queue/join", json=asked)
+    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": asked["session_hash"]}) as answer:
+        return next(line for line in answer.iter_lines() if "process_completed" in line).replace(" ", "")
+
+
+@pytest.mark.filterwarnings("ignore")  # of Gradio's own
+def test_nothing_but_the_page_and_own_uploads_is_handed_out(studio, tmp_path):
+    pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")
+    httpx = pytest.importorskip("httpx")
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    with (
+        serving(studio, "127.0.0.1", free_port("127.0.0.1", 0)) as url,
+        httpx.Client(base_url=url, timeout=20) as client,
+    ):
+        assert "vosmem" in client.get("/").text
+        for path in ("/etc/passwd", str(tmp_path / "secret.png"), f"{studio.folder}/../../secret.png"):
+            assert client.get(f"/gradio_api/file={path}").status_code in (403, 404)
+        assert client.post("/gradio_api/upload", files={"files": ("a.mp4", b"0" * (2 * 2**20))}).status_code == 413
+        (uploaded,) = client.post("/gradio_api/upload", files={"files": ("../../../evil.png", b"0")}).json()
+        assert Path(uploaded).resolve().is_relative_to(studio.folder / "uploads")
+        # A page that names a file of this machine as its upload gets nothing of it.
+        assert '"success":true' in mask_loaded(client, studio.enter(None), uploaded)
+        assert '"success":false' in mask_loaded(client, studio.enter(None), str(tmp_path / "secret.png"))
+    assert not studio.folder.exists()

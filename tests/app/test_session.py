@@ -1,0 +1,267 @@
+"""A visitor's work without a page: drawing, propagating, correcting, taking away, and staying in its folder."""
+
+import threading
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.inputs.made import naming, write_clip
+from tests.segmentation.made import Still, write_frames
+from vosmem.app.session import Session
+from vosmem.app.uploads import Limits
+from vosmem.data.images import read_image
+from vosmem.errors import InputError
+from vosmem.inference.engine import Engine
+from vosmem.inference.streaming import Segmenter
+
+SIZE = (48, 80)
+COUNT = 8
+
+
+@pytest.fixture
+def session(tmp_path, small_stm):
+    """A video of two objects, open; whatever is written beside the session's folder fails the test."""
+    write_frames(tmp_path / "upload", tmp_path / "mask" / "m.png", COUNT, SIZE)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    session = Session(tmp_path / "mine", Segmenter(small_stm, Engine(torch.device("cpu"))), Limits(), None)
+    session.open(sorted((tmp_path / "upload").iterdir()))
+    yield session
+    after = {
+        path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if session.folder not in (path, *path.parents)
+    }
+    assert after == before
+
+
+class Whole(Still):
+    """Takes whole masks, as the page asks for."""
+
+    def step(self, frame, mask=None):
+        if mask is not None and self.labels is not None:
+            self.labels = torch.where(torch.isin(self.labels, mask.unique()), 0, self.labels)
+        return super().step(frame, mask)
+
+
+@pytest.fixture
+def still(session, monkeypatch):
+    """The same with a method that finds each object where its last mask was."""
+    monkeypatch.setattr(session.segmenter, "propagator", lambda **options: Whole())
+    return session
+
+
+def all_ids(session):
+    return [session.project.ids(t) for t in range(COUNT)]
+
+
+def test_a_stroke_gives_the_frame_its_mask_and_undo_takes_it_back(session):
+    session.draw(2, 1, [(10, 10), (30, 10)], 4)
+    session.draw(2, 3, [(60, 30)], 5)
+    ids = session.project.ids(2)
+    assert session.project.object_ids == (1, 3)
+    assert ids[10, 20] == 1 and ids[30, 60] == 3 and ids[40, 10] == 0
+    assert (ids == 1).sum() == pytest.approx(20 * 9 + np.pi * 16, rel=0.15)
+    assert (session.project.picture(2)[30, 60] != session.project.frame(2)[30, 60]).any()
+    assert session.undo() == 2
+    assert session.project.object_ids == (1,)
+    session.draw(2, 0, [(20, 10)], 60)
+    assert session.project.object_ids == ()
+    assert session.undo() == 2 and session.undo() == 2 and session.undo() is None
+    assert not session.project.ids(2).any()
+
+
+def test_a_box_cuts_its_object_out_and_leaves_others(tmp_path, session):
+    frames = []
+    for t in range(2):
+        picture = np.full((48, 80, 3), 60, np.uint8)
+        picture[10:30, 10 + t : 30 + t] = (220, 40, 40)
+        Image.fromarray(picture).save(session.folder / f"{t}.png")
+        frames.append(session.folder / f"{t}.png")
+    session.open(frames)
+    session.draw(0, 2, [(70, 40)], 3)
+    session.draw_box(0, 1, (35, 35, 5, 5))  # corners in any order
+    expected = np.zeros((48, 80), bool)
+    expected[10:30, 10:30] = True
+    assert ((session.project.ids(0) == 1) != expected).mean() < 0.01
+    assert (session.project.ids(0) == 2).any()
+
+
+def test_forward_and_backward_fill_their_sides_of_the_mask(still):
+    still.draw(3, 1, [(20, 20)], 6)
+    list(still.propagate("forward"))
+    assert still.project.results.done == frozenset(range(3, COUNT))
+    list(still.propagate("backward"))
+    assert still.project.results.done == frozenset(range(COUNT))
+    assert all((ids == still.project.ids(3)).all() for ids in all_ids(still))
+
+
+def test_another_direction_leaves_objects_that_it_does_not_follow(still):
+    still.draw(0, 1, [(15, 20)], 6)
+    list(still.propagate("forward"))
+    still.clear(5)
+    still.draw(5, 2, [(60, 20)], 6)
+    list(still.propagate("backward"))
+    assert set(np.unique(still.project.ids(3))) == {0, 1, 2}
+    assert set(np.unique(still.project.ids(7))) == {0, 1}  # as it was
+
+
+def test_from_here_keeps_the_frames_before_and_takes_what_is_shown_as_right(still):
+    still.draw(0, 1, [(20, 20)], 6)
+    list(still.propagate("forward"))
+    before = all_ids(still)
+    still.draw(4, 1, [(50, 20)], 6)  # two blobs now
+    still.draw(4, 0, [(20, 20)], 12)  # and one
+    assert not (still.project.ids(4) == before[4])[20, 20]
+    paces = list(still.propagate("both", start=4))
+    after = all_ids(still)
+    assert all((after[t] == before[t]).all() for t in range(4))
+    assert all((after[t] == after[4]).all() and after[t][20, 50] == 1 and not after[t][20, 20] for t in range(4, COUNT))
+    assert paces[-1].done == paces[-1].total == 1 + COUNT - 4  # the first mask is remembered anew
+
+
+def test_the_network_runs_as_it_does_anywhere_else(session):
+    """The same masks and the same frames through `Segmenter.propagate`."""
+    session.draw(0, 1, [(20, 20)], 6)
+    session.draw(0, 2, [(60, 30)], 6)
+    list(session.propagate("forward"))
+    frames = [session.project.frame(t) for t in range(COUNT)]
+    for found in session.segmenter.propagate(frames, session.project.ids(0)):
+        assert (found.ids.numpy() == session.project.ids(found.t)).all()
+    rows = session.project.results.rows()
+    assert [(row.t, row.slot) for row in rows] == [(t, number) for t in range(COUNT) for number in (1, 2)]
+
+
+def test_an_erased_part_stays_away_when_it_is_propagated_again(session, monkeypatch):
+    def decode(query, readouts):
+        """Finds the object everywhere."""
+        background = torch.zeros(1, 1, *(16 * side for side in query.key.shape[-2:]))
+        return torch.cat([background, background + 4], dim=1)
+
+    monkeypatch.setattr(session.segmenter.network, "decode", decode)
+    session.draw(0, 1, [(20, 20)], 10)
+    list(session.propagate("forward"))
+    assert (session.project.ids(4) == 1).all()
+    session.draw(4, 0, [(20, 20)], 15)
+    drawn = session.project.ids(4)
+    list(session.propagate("forward"))
+    assert (session.project.ids(4) == drawn).all() and not drawn.all()
+
+
+@pytest.mark.parametrize("direction", ["forward", "both"])
+def test_stopping_keeps_what_was_found_and_leaves_no_work_behind(still, direction, monkeypatch):
+    still.draw(0, 1, [(20, 20)], 6)
+    still.draw(6, 1, [(20, 20)], 6)
+    make, gate = still.segmenter.propagator, threading.Event()
+    monkeypatch.setattr(still.segmenter, "propagator", lambda **options: gate.wait(20) and make())
+    running = still.propagate(direction)
+    next(running)
+    with pytest.raises(InputError, match="under way"):
+        still.draw(0, 1, [(1, 1)], 2)
+    with pytest.raises(InputError, match="under way"):
+        next(still.propagate("forward"))
+    gate.set()
+    running.close()
+    assert not still.is_working
+    assert not (still.project.folder / "backward").exists()
+    still.draw(0, 1, [(1, 1)], 2)
+
+
+def test_a_propagation_that_nobody_listens_to_can_be_stopped(still):
+    still.draw(0, 1, [(20, 20)], 6)
+    running = still.propagate("forward")  # as a page that is gone leaves it
+    next(running)
+    still.stop(wait=20.0)
+    assert not still.is_working
+    still.draw(0, 1, [(1, 1)], 2)
+
+
+def test_stop_ends_a_slow_propagation_at_the_next_frame(still, monkeypatch):
+    gate, seen = threading.Event(), []
+
+    class Slow(Still):
+        def step(self, frame, mask=None):
+            seen.append(frame)
+            if len(seen) == 3:
+                gate.wait(20)
+            return super().step(frame, mask)
+
+    monkeypatch.setattr(still.segmenter, "propagator", lambda **options: Slow())
+    still.draw(0, 1, [(20, 20)], 6)
+    for pace in still.propagate("forward"):
+        if pace.done == 2:
+            still.stop()
+            gate.set()
+    assert len(seen) == 3
+    assert still.project.results.done == {0, 1, 2}
+
+
+def test_what_can_be_taken_away(tmp_path, session):
+    session.draw(1, 1, [(20, 20)], 6)
+    session.draw(1, 4, [(60, 30)], 6)
+    list(session.propagate("both"))
+    with zipfile.ZipFile(session.masks_file()) as archive:
+        assert archive.namelist() == [f"masks/{t:05d}.png" for t in range(COUNT)]
+        with archive.open("masks/00001.png") as file:
+            assert (np.asarray(Image.open(file)) == session.project.ids(1)).all()
+    assert session.overlay_file().stat().st_size > 0
+    page = session.report_file({"weights": "tiny"}).read_text()
+    assert "object 4" in page and "tiny" in page
+    older = session.masks_file().read_bytes()
+    session.draw(1, 1, [(5, 5)], 3)
+    assert session.masks_file().read_bytes() != older
+
+
+def test_a_mask_file_goes_to_the_frame_that_is_shown(tmp_path, session):
+    assert session.load_masks(tmp_path / "mask" / "m.png", 3) == 3
+    assert (session.project.ids(3) == np.asarray(Image.open(tmp_path / "mask" / "m.png"))).all()
+
+
+def test_a_video_file_opens_and_closing_deletes_everything(tmp_path, session):
+    write_clip(session.folder / "clip.mp4")
+    session.open([session.folder / "clip.mp4"])
+    assert (session.project.name, len(session.project.frames)) == ("clip", 20)
+    session.close()
+    assert not session.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (lambda s: s.draw(99, 1, [(1, 1)], 2), ("no frame 99", "0 to 7")),
+        (lambda s: s.draw(-1, 1, [(1, 1)], 2), ("no frame -1",)),
+        (lambda s: s.draw(0, 21, [(1, 1)], 2), ("no object 21", "1 to 20")),
+        (lambda s: s.draw(0, -1, [(1, 1)], 2), ("no object -1",)),
+        (lambda s: s.draw(0, 1, [], 2), ("stroke", "draw it again")),
+        (lambda s: s.draw(0, 1, [(float("nan"), 1)], 2), ("stroke", "draw it again")),
+        (lambda s: s.draw(0, 1, [(1, 1), (2,)], 2), ("stroke", "draw it again")),
+        (lambda s: s.draw(0, 1, [(1, 1)], float("inf")), ("stroke",)),
+        (lambda s: s.draw_box(0, 1, (5, 5, 6, 6)), ("box",)),
+        (lambda s: s.draw_box(0, 1, (5, 5)), ("box", "draw it again")),
+        (lambda s: next(s.propagate("forward")), ("no object is marked", "draw")),
+        (lambda s: next(s.propagate("sideways")), ("sideways", "forward, backward, both")),
+        (lambda s: next(s.propagate("forward", start=50)), ("no frame 50",)),
+        (lambda s: s.masks_file(), ("nothing was found", "propagate first")),
+        (lambda s: s.load_masks(s.folder / "none.png", 0), ("none.png", "missing")),
+    ],
+)
+def test_mistakes_are_named_in_one_line_and_change_nothing(session, step, said):
+    with pytest.raises(InputError, match=naming(*said)):
+        step(session)
+    assert session.project.drawn.given == {} and not session.is_working
+
+
+def test_a_stroke_far_outside_and_huge_is_cut_off(session):
+    session.draw(0, 1, [(-1e9, 1e9), (1e9, -1e9)], 1e9)
+    assert (session.project.ids(0) == 1).all()
+
+
+def test_a_bad_upload_leaves_the_video_open(tmp_path, session):
+    bad = session.folder / "bad.mp4"
+    bad.write_bytes(b"no video")
+    entries = len(list(session.folder.iterdir()))
+    with pytest.raises(InputError, match=naming("bad.mp4", "cannot be read")):
+        session.open([bad])
+    assert len(session.project.frames) == COUNT
+    assert len(list(session.folder.iterdir())) == entries
+    assert (session.project.frame(0) == read_image(tmp_path / "upload" / "00000.png")).all()

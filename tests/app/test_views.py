@@ -1,0 +1,64 @@
+"""What the page is told of a session: every value true to it, and nothing that a name could break."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from tests.segmentation.made import write_frames
+from vosmem.app import views
+from vosmem.app.session import Session
+from vosmem.app.uploads import Limits
+from vosmem.app.work import Pace
+from vosmem.inference.engine import Engine
+from vosmem.inference.streaming import Segmenter
+
+
+@pytest.fixture
+def session(tmp_path, small_stm):
+    write_frames(tmp_path / "upload", tmp_path / "mask.png", 3)
+    session = Session(tmp_path / "mine", Segmenter(small_stm, Engine(torch.device("cpu"))), Limits(), None)
+    (tmp_path / "upload" / "00001.png").rename(tmp_path / "upload" / "00001<b>.png")
+    session.open(sorted((tmp_path / "upload").iterdir()))
+    return session
+
+
+def test_the_canvas_gets_the_frame_its_objects_and_one_more(session):
+    session.draw(1, 2, [(20, 20)], 6)
+    stage = views.stage(session, 1)
+    assert (stage["width"], stage["height"], stage["t"], stage["count"], stage["locked"]) == (80, 48, 1, 3, False)
+    assert [entry["id"] for entry in stage["objects"]] == [2, 3]
+    assert stage["caption"] == "frames, frame 00001<b>, mask given"
+    assert views.stage(session, 99)["t"] == 2
+    assert json.loads(json.dumps(stage)) == stage
+
+
+def test_the_status_tells_what_comes_next(session, tmp_path):
+    empty = Session(tmp_path / "other", session.segmenter, Limits(), None)
+    assert views.stage(empty, 0) is None and views.charts(empty) == ""
+    assert "Open a video" in views.status(empty)
+    assert "Mark an object" in views.status(session)
+    session.draw(1, 1, [(20, 20)], 6)
+    assert "1 object marked" in views.status(session)
+    list(session.propagate("forward"))
+    assert "2 of 3 frames have masks" in views.status(session)
+    list(session.propagate("backward"))
+    assert "All 3 frames have masks" in views.status(session)
+
+
+def test_charts_have_a_curve_for_each_object_and_escape_names(session):
+    session.draw(0, 1, [(20, 20)], 6)
+    session.draw(0, 4, [(60, 30)], 6)
+    list(session.propagate("forward"))
+    page = views.charts(session)
+    assert page.count("<polyline") == 2 and "object 4" in page
+    assert {int(t) for t in re.findall(r'data-go="(\d+)"', page)} == {
+        check.t for check in session.project.results.checks()
+    }
+    assert "<b>.png" not in page and "00001<b>" not in page
+
+
+def test_pace():
+    assert 'value="3"' in views.pace(Pace(3, 12, 2), 1.5) and "3 of 12, 2.0 a second" in views.pace(Pace(3, 12, 2), 1.5)
+    assert "starting" in views.pace(Pace(0, 12, None), 0.0)

@@ -1,0 +1,42 @@
+"""`vosmem app` in this process: mistakes are named before anything is served."""
+
+import pytest
+
+from tests.inputs.made import naming
+from tests.segmentation.made import write_checkpoint
+from vosmem.cli.app import run
+from vosmem.errors import InputError
+
+pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return str(write_checkpoint(tmp_path_factory.mktemp("app") / "tiny.ckpt"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--size", "8"), ("short side 8 is too small",)),
+        (("--max-frames", "0"), ("--max-frames", "1 or more")),
+        (("--max-upload", "-1"), ("--max-upload", "1 or more")),
+        (("--port", "70000"), ("--port 70000", "65535")),
+        (("--host", "203.0.113.1"), ("203.0.113.1", "name another --host or --port")),
+        (("--model", "best"), ("both given",)),
+    ],
+)
+def test_mistakes(checkpoint, arguments, said):
+    with pytest.raises(InputError, match=naming(*said)):
+        run(["--weights", checkpoint, "--device", "cpu", *arguments])
+
+
+def test_without_weights_in_the_package_they_have_to_be_named(shelf):
+    with pytest.raises(InputError, match=naming("no weights are given", "give a checkpoint file")):
+        run([])
+
+
+def test_without_gradio_it_says_how_to_get_it(checkpoint, monkeypatch):
+    monkeypatch.setattr("vosmem.build.app.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=naming("Gradio", "pip install 'vosmem[app]'")):
+        run(["--weights", checkpoint])
