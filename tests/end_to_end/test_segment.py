@@ -79,7 +79,7 @@ def test_a_killed_run_done_again_equals_one_that_was_not(folder):
     assert 5 <= len(written) < 40
     for path in written:
         assert path.read_bytes() == (folder / "whole" / "masks" / path.name).read_bytes()
-    assert {path.name for path in (folder / "killed").glob("*.*")} <= {"run.json", ".overlay.mp4.partial"}
+    assert {path.name for path in (folder / "killed").glob("*.*")} <= {"run.json", ".overlay.mp4.partial", ".lock"}
 
     segment(folder, *arguments, "--output", "killed")
     both = [
@@ -178,6 +178,6 @@ def test_a_full_disk_is_one_line(folder):
     arguments = ["segment", "videos/long", "--mask", "masks/long.png", "--output", "full", *WEIGHTS]
     done = subprocess.run([program, *arguments], cwd=folder, preexec_fn=limited, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "free some space" in done.stderr
-    assert {path.name for path in (folder / "full").iterdir()} == {"run.json", "masks"}
+    assert {path.name for path in (folder / "full").iterdir()} == {"run.json", "masks", ".lock"}
     for path in (folder / "full" / "masks").iterdir():
         assert Image.open(path).getextrema()[1] > 0

@@ -15,6 +15,7 @@ from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
 from vosmem.data.mask_files import read_mask
 from vosmem.errors import InputError
+from vosmem.files import locked, unwritable
 from vosmem.inference.engine import Engine
 from vosmem.inference.streaming import Segmenter
 from vosmem.inference.writer import write_labels
@@ -72,10 +73,7 @@ def segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, 
     try:
         yield from _segment(options, on_progress)
     except OSError as error:
-        where = error.filename or options.output
-        raise InputError(
-            f"{str(where)!r} cannot be written ({error.strerror or error}): free some space, or name another --output"
-        ) from error
+        raise unwritable(error, options.output, "name another --output") from error
 
 
 def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, VideoResult | InputError]]:
@@ -92,7 +90,7 @@ def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str,
     def run(video: VideoInput) -> VideoResult:
         folder = options.output if len(found) == 1 else options.output / video.name
         tell = partial(on_progress, video.name)
-        with segmenter.context():
+        with locked(folder), segmenter.context():
             return segment_video(
                 video.open(), make_method, segmenter.engine.device, folder, written, about, noted, tell
             )
