@@ -14,12 +14,12 @@ from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.reading import load_weights
 from vosmem.data.datamodules import ClipData
-from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16
 from vosmem.training.calibration import Calibration
 from vosmem.training.callbacks import KeepConfig
 from vosmem.training.modules import PretrainModule
 from vosmem.training.run import TrainingReport, hush_lightning, run_training
+from vosmem.training.saving import CheckpointFiles, last_checkpoint
 
 
 def train(config: DictConfig) -> TrainingReport:
@@ -83,6 +83,7 @@ def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> p
         config.trainer,
         precision=trainer_precision(config.trainer.precision, config.trainer.accelerator),
         callbacks=[*callbacks, KeepConfig(plain)],
+        plugins=[CheckpointFiles()],
         logger=loggers,
     )
     trainer.accumulate_grad_batches = data.accumulation(trainer.world_size)
@@ -99,17 +100,3 @@ def trainer_precision(precision: str, accelerator: str) -> str:
         return precision
     device = torch.device("cpu") if accelerator == "cpu" else pick_device("auto")
     return "bf16-mixed" if has_fast_bfloat16(device) else "32-true"
-
-
-def last_checkpoint(run_dir: Path) -> Path:
-    """The last checkpoint of a run.
-
-    Raises:
-        InputError: the folder holds none.
-    """
-    path = run_dir / "checkpoints" / "last.ckpt"
-    if not path.is_file():
-        raise InputError(
-            f"nothing to resume: {str(path)!r} does not exist; give the folder of a run that saved a checkpoint"
-        )
-    return path

@@ -17,11 +17,13 @@ from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask
 from vosmem.evaluation.run import evaluate_sequence
+from vosmem.files import write_text
 from vosmem.inference.propagation import Propagator
 from vosmem.inference.sequences import segment_sequence
 from vosmem.metrics.davis import summarize
 from vosmem.training.calibration import Calibration, calibrate
 from vosmem.training.modules import PretrainModule
+from vosmem.training.saving import CHECKPOINTS, LAST
 from vosmem.visualization.curves import collect_metrics, plot_curves
 from vosmem.visualization.overlay import overlay_strip
 
@@ -76,7 +78,7 @@ def run_training(
             _write_scores(output_dir, known)
     if fit:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    last = output_dir / "checkpoints" / "last.ckpt"
+    last = output_dir / CHECKPOINTS / LAST
     trainer.save_checkpoint(last)
     known[SCORES[2]] = _validate(trainer, module, data)
     report = TrainingReport(scores=known)
@@ -137,4 +139,4 @@ def _read_scores(output_dir: Path) -> dict[str, float]:
 
 
 def _write_scores(output_dir: Path, scores: Mapping[str, float]) -> None:
-    (output_dir / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    write_text(output_dir / "scores.json", json.dumps(scores, indent=2) + "\n")

@@ -1,0 +1,109 @@
+"""Faults for trainings, injected at a chosen moment, and what must be equal after a training went on."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+
+from tests.end_to_end.tiny import tiny_train
+
+STEPS, EPOCH, VALIDATE = 8, 5, 5  # an epoch ends, and a validation falls, at the same step
+RUN = [
+    f"trainer.max_steps={STEPS}",
+    f"validate_every_steps={VALIDATE}",
+    "callbacks.last.every_n_train_steps=1",
+    f"data.samples_per_epoch={2 * EPOCH}",
+    "scheduler=cosine",
+    "model.backbone=resnet10",
+    "data.source.repeats=50.0",  # the checks of types take no whole number for it
+    "callbacks.progress.refresh_rate=0",
+    "+callbacks.fault={_target_: tests.end_to_end.faults.SignalAt}",
+]
+EQUAL = ("state_dict", "optimizer_states", "lr_schedulers", "current_model_state", "averaging_state", "global_step")
+
+
+class SignalAt(pl.Callback):
+    """Sends this process a signal where the variable FAULT says, as `HOOK STEP SIGNAL [RANK]`; once."""
+
+    def __init__(self) -> None:
+        self.hook, step, number, *rank = os.environ.get("FAULT", "none 0 0").split()
+        self.step, self.number, self.rank = int(step), int(number), int(rank[0]) if rank else 0
+
+    def _meet(self, hook: str, trainer: pl.Trainer) -> None:
+        if hook == self.hook and trainer.global_step == self.step and trainer.global_rank == self.rank:
+            self.hook = "done"
+            os.kill(os.getpid(), self.number)
+
+    def on_train_batch_start(self, trainer, *_):
+        self._meet("batch", trainer)
+
+    def on_before_backward(self, trainer, *_):
+        self._meet("loss", trainer)
+
+    def on_before_optimizer_step(self, trainer, *_):
+        self._meet("update", trainer)
+
+    def on_validation_batch_start(self, trainer, *_):
+        self._meet("validation", trainer)
+
+
+def arguments(run: str, *extra: str, folder: Path = Path()) -> list[str]:
+    """A training of some seconds."""
+    return tiny_train(folder, *RUN, f"hydra.run.dir={run}", *extra)
+
+
+def train(*args: str, cwd: Path, monkeypatch, fault: str | None = None) -> int:
+    """Train in this process, as the console script would; the exit status."""
+    from vosmem.cli import __main__
+
+    monkeypatch.chdir(cwd)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("FAULT", fault or "none 0 0")
+    monkeypatch.setattr(sys, "argv", ["vosmem", *args])
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        __main__.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return 0
+
+
+def last(run: Path, name: str = "last.ckpt") -> dict:
+    return torch.load(run / "checkpoints" / name, weights_only=True)
+
+
+def differing(one, other, where="") -> list[str]:
+    """The places where two nested values are not equal, bit for bit."""
+    if isinstance(one, torch.Tensor):
+        return [] if torch.equal(one, other) else [where]
+    if isinstance(one, dict):
+        keys = [where] if one.keys() != other.keys() else []
+        return keys + [w for key in one.keys() & other.keys() for w in differing(one[key], other[key], f"{where}.{key}")]
+    if isinstance(one, (list, tuple)):
+        return [where] * (len(one) != len(other)) + [
+            w for n, pair in enumerate(zip(one, other, strict=False)) for w in differing(*pair, f"{where}.{n}")
+        ]
+    return [] if one == other else [where]
+
+
+def assert_same_training(run: Path, whole: Path) -> None:
+    """Weights, optimiser, schedule, average and position, bit for bit; scores; and the curves of loss and validation."""
+    states = [last(folder) for folder in (run, whole)]
+    positions = [{name: state.get(name) for name in ("PretrainData", "MainData", "FolderData")} for state in states]
+    kept = [{name: state[name] for name in EQUAL if name in state} for state in states]
+    assert differing(*kept) == [] and positions[0] == positions[1]
+    assert (run / "scores.json").read_text() == (whole / "scores.json").read_text()
+    best = [last(folder, "best.ckpt") for folder in (run, whole)]
+    assert best[0]["global_step"] == best[1]["global_step"]
+    assert differing(best[0]["state_dict"], best[1]["state_dict"]) == []
+    tables = [pd.read_csv(folder / "metrics.csv") for folder in (run, whole)]
+    for column in ("train/loss", "val/J&F"):
+        found, expected = (dict(table[["step", column]].dropna().itertuples(index=False)) for table in tables)
+        assert found == expected, column
