@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from tests.end_to_end.tiny import tiny_train
+from vosmem.training.losses import ClipCrossEntropy
 
 STEPS, EPOCH, VALIDATE = 8, 5, 5  # an epoch ends, and a validation falls, at the same step
 RUN = [
@@ -24,6 +25,20 @@ RUN = [
     "+callbacks.fault={_target_: tests.end_to_end.faults.SignalAt}",
 ]
 EQUAL = ("state_dict", "optimizer_states", "lr_schedulers", "current_model_state", "averaging_state", "global_step")
+
+
+class FailingLoss(ClipCrossEntropy):
+    """No number, or a number without gradients, at one step."""
+
+    def __init__(self, step: int, kind: str):
+        super().__init__()
+        self.step, self.kind = step, kind
+
+    def forward(self, logits, labels, step):
+        loss = super().forward(logits, labels, step)
+        if step != self.step:
+            return loss
+        return loss * torch.nan if self.kind == "loss" else loss + (0 * loss).sqrt()
 
 
 class SignalAt(pl.Callback):
@@ -85,7 +100,9 @@ def differing(one, other, where="") -> list[str]:
         return [] if torch.equal(one, other) else [where]
     if isinstance(one, dict):
         keys = [where] if one.keys() != other.keys() else []
-        return keys + [w for key in one.keys() & other.keys() for w in differing(one[key], other[key], f"{where}.{key}")]
+        return keys + [
+            w for key in one.keys() & other.keys() for w in differing(one[key], other[key], f"{where}.{key}")
+        ]
     if isinstance(one, (list, tuple)):
         return [where] * (len(one) != len(other)) + [
             w for n, pair in enumerate(zip(one, other, strict=False)) for w in differing(*pair, f"{where}.{n}")
@@ -94,7 +111,7 @@ def differing(one, other, where="") -> list[str]:
 
 
 def assert_same_training(run: Path, whole: Path) -> None:
-    """Weights, optimiser, schedule, average and position, bit for bit; scores; and the curves of loss and validation."""
+    """Weights, optimiser, schedule, average and position, bit for bit; scores; and both curves."""
     states = [last(folder) for folder in (run, whole)]
     positions = [{name: state.get(name) for name in ("PretrainData", "MainData", "FolderData")} for state in states]
     kept = [{name: state[name] for name in EQUAL if name in state} for state in states]

@@ -6,36 +6,42 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.loggers import WandbLogger
 
-from vosmem.build.common import make, pick_device, resolved
+from vosmem.build.common import advice_on_memory, make, pick_device, resolved
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.reading import load_weights
 from vosmem.data.datamodules import ClipData
+from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16
 from vosmem.training.calibration import Calibration
 from vosmem.training.callbacks import KeepConfig
+from vosmem.training.guards import ReplayedBatch, replay_step
 from vosmem.training.modules import PretrainModule
 from vosmem.training.run import TrainingReport, hush_lightning, run_training
 from vosmem.training.saving import CheckpointFiles, last_checkpoint
+
+
+MEMORY_ADVICE = (
+    "lower data.device_batch_size (a step stays the same), set stage.recompute=true, trainer.precision=bf16-mixed or a "
+    "smaller synthesis.size"
+)
+REPLAYED = ("track_samples", "ema")  # callbacks that a step's result depends on
 
 
 def train(config: DictConfig) -> TrainingReport:
     """Everything `vosmem train` does, as a list.
 
     Raises:
-        InputError: the data, the weights or the run to resume cannot be used.
+        InputError: the data, the weights or the run to resume cannot be used, the training cannot go on, or memory runs
+            out.
     """
     output_dir = Path(config.paths.output_dir)
     checkpoint = last_checkpoint(output_dir) if config.resume else None
     plain = resolved(config)
-
-    hush_lightning()
-    pl.seed_everything(config.seed, verbose=False)
-    data: ClipData = make(config.data)
-    module: PretrainModule = make(config.stage, **_network_to_fill(config))
+    data, module = _data_and_module(config)
     if config.initial_weights is not None:
         state = load_network(config.initial_weights).state_dict()
         load_weights(module.network, state, "initial_weights", module.network.additions)
@@ -45,15 +51,42 @@ def train(config: DictConfig) -> TrainingReport:
         (output_dir / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
     try:
         calibration = make_calibration(config)
-        return run_training(
-            trainer, module, data, output_dir, checkpoint=checkpoint, calibration=calibration, fit=config.fit
-        )
+        with advice_on_memory(MEMORY_ADVICE):
+            return run_training(
+                trainer, module, data, output_dir, checkpoint=checkpoint, calibration=calibration, fit=config.fit
+            )
     finally:  # the next job of a sweep makes its own
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero:
                 logger.experiment.finish()
+
+
+def replay(config: DictConfig) -> list[ReplayedBatch]:
+    """Do the step over that follows a run's last checkpoint; the run stays as it is.
+
+    Raises:
+        InputError: no run is named, or its data or checkpoint cannot be used.
+    """
+    if not config.resume:
+        raise InputError("replay=true does a step of a run over: name the run with resume=RUN_DIR")
+    checkpoint = last_checkpoint(Path(config.paths.output_dir))
+    data, module = _data_and_module(config)
+    with open_dict(config):
+        config.callbacks = {name: callback for name, callback in config.callbacks.items() if name in REPLAYED}
+        config.callbacks.replay = {"_target_": "vosmem.training.guards.Replay"}
+        config.logger = {}
+        config.trainer.update(enable_checkpointing=False, enable_progress_bar=False)
+    trainer = make_trainer(config, {}, data)
+    with advice_on_memory(MEMORY_ADVICE):
+        return replay_step(trainer, module, data, checkpoint)
+
+
+def _data_and_module(config: DictConfig) -> tuple[ClipData, PretrainModule]:
+    hush_lightning()
+    pl.seed_everything(config.seed, verbose=False)
+    return make(config.data), make(config.stage, **_network_to_fill(config))
 
 
 def _network_to_fill(config: DictConfig) -> dict[str, DictConfig]:

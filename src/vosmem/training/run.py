@@ -65,7 +65,7 @@ def run_training(
         fit: False leaves the network as it came, and the rest of the run as it is.
 
     Raises:
-        InputError: the data cannot be used.
+        InputError: the data cannot be used, a loader process died, or loss or gradients are not finite.
     """
     data.check()
     known = _read_scores(output_dir) if checkpoint else {}
@@ -73,11 +73,13 @@ def run_training(
         known[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which already learns from the data
         known[SCORES[1]] = _copied(data.sequences)
         if fit and calibration is not None and calibration.batches:
-            calibrate(module.network, islice(data.train_dataloader(), calibration.batches), calibration)
+            with data.naming():
+                calibrate(module.network, islice(data.train_dataloader(), calibration.batches), calibration)
         if trainer.is_global_zero:
             _write_scores(output_dir, known)
     if fit:
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        with data.naming():
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     last = output_dir / CHECKPOINTS / LAST
     trainer.save_checkpoint(last)
     known[SCORES[2]] = _validate(trainer, module, data)

@@ -38,9 +38,10 @@ class StopWhenAsked(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Clip, batch_idx: int
     ) -> None:
         """End between two steps, when every callback has seen the one before."""
-        if batch_idx % trainer.accumulate_grad_batches == 0:
-            if trainer.strategy.reduce_boolean_decision(self._asked is not None, all=False):
-                self._stop(trainer)
+        if batch_idx % trainer.accumulate_grad_batches:
+            return
+        if trainer.strategy.reduce_boolean_decision(self._asked is not None, all=False):
+            self._stop(trainer)
 
     def on_validation_batch_end(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:
         """End a validation, unless other processes would wait."""

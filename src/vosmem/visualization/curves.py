@@ -29,7 +29,7 @@ def collect_metrics(output_dir: Path) -> pd.DataFrame | None:
 
 
 def _until(table: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
-    """What of a log still holds: all before the later one's first step, and of that step what the later does not say."""
+    """What of a log still holds: all before the later one's first step, and there what that one does not say."""
     first = later["step"].min()
     again = later[later["step"] == first].drop(columns=["step", "epoch"], errors="ignore").notna().any()
     columns = [name for name in again.index[again] if name in table]
