@@ -2,14 +2,19 @@
 
 import os
 import signal
+import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import pytorch_lightning as pl
 import torch
 
-from tests.end_to_end.tiny import tiny_train
+from tests.conftest import ROOT
+from tests.end_to_end.tiny import tiny_train, vosmem
 from vosmem.training.losses import ClipCrossEntropy
 
 STEPS, EPOCH, VALIDATE = 8, 5, 5  # an epoch ends, and a validation falls, at the same step
@@ -71,8 +76,33 @@ def arguments(run: str, *extra: str, folder: Path = Path()) -> list[str]:
     return tiny_train(folder, *RUN, f"hydra.run.dir={run}", *extra)
 
 
+def console(*args: str, cwd: Path, fault: str = "none 0 0", **environment: str) -> subprocess.CompletedProcess[str]:
+    """The console script, which meets a fault; in a session of its own, so that nothing of it lives on."""
+    return vosmem(*args, cwd=cwd, check=False, FAULT=fault, PYTHONPATH=str(ROOT), **environment)
+
+
+def forked(*args: str, cwd: Path, kill_after: float | None = None) -> int:
+    """The command in a copy of this process, which saves its start; the exit status, negative where it was killed."""
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            os.setsid()
+            with pytest.MonkeyPatch.context() as patch, open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), 1)
+                os.dup2(nowhere.fileno(), 2)
+                status = train(*args, cwd=cwd, monkeypatch=patch)
+        finally:
+            os._exit(status)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        with suppress(ProcessLookupError):  # it has not come to a session of its own, or is done
+            os.killpg(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 def train(*args: str, cwd: Path, monkeypatch, fault: str | None = None) -> int:
-    """Train in this process, as the console script would; the exit status."""
+    """The command in this process, as the console script would run it; the exit status."""
     from vosmem.cli import __main__
 
     monkeypatch.chdir(cwd)

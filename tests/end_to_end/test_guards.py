@@ -2,14 +2,16 @@
 
 import os
 import resource
+import shutil
 import signal
+import subprocess
 import time
 
 import pytest
 import torch
 
 from tests.conftest import write_stills
-from tests.end_to_end.faults import RUN, STEPS, arguments, assert_same_training, last, train
+from tests.end_to_end.faults import RUN, STEPS, arguments, assert_same_training, console, last, train
 from tests.end_to_end.tiny import tiny_train
 from vosmem.data.stills import ImageMaskFolder
 from vosmem.files import locked
@@ -31,8 +33,8 @@ def folder(tmp_path_factory):
 
 def copied(folder, name: str) -> str:
     """The training of three steps again."""
-    assert not (folder / name).exists()
-    return os.system(f"cp -r '{folder / 'three'}' '{folder / name}'") or name
+    shutil.copytree(folder / "three", folder / name)
+    return name
 
 
 def on_stills(run: str, *extra: str) -> list[str]:
@@ -174,6 +176,37 @@ def test_a_folder_that_cannot_be_written_to(folder, monkeypatch, capfd):
     place = "/proc/nobody"  # where not even root can write
     assert train(*arguments(place), cwd=folder, monkeypatch=monkeypatch) == 2
     one_line(capfd, f"'{place}' cannot be written", "hydra.run.dir=DIR")
+
+
+@pytest.mark.slow
+def test_a_wandb_that_does_not_answer(folder):
+    """Training goes on, and its log is there to be sent."""
+    nowhere = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "a" * 40}
+    online = ("logger=wandb", "logger.wandb.offline=false", "logger.wandb.settings.init_timeout=3")
+    done = console(*arguments("online", *SHORT, *online), cwd=folder, **nowhere)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("vosmem: W&B does not answer") == 1 and "Traceback" not in done.stderr
+    assert last(folder / "online")["global_step"] == 3
+    assert len(list((folder / "online" / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full(folder, tmp_path, capfd, monkeypatch):
+    """A small file system, where one may be made."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    size = sum(path.stat().st_size for path in (folder / "three").rglob("*")) + 5 * 2**20
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        shutil.copytree(folder / "three", disk / "run")
+        before = (disk / "run" / "checkpoints" / "last.ckpt").read_bytes()
+        more = (f"resume={disk / 'run'}", f"trainer.max_steps={STEPS}")
+        assert train("train", *more, cwd=folder, monkeypatch=monkeypatch) == 2
+        one_line(capfd, "(No space left on device): free some space")
+        assert (disk / "run" / "checkpoints" / "last.ckpt").read_bytes() == before
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_a_clock_that_jumps_changes_nothing(folder, monkeypatch):

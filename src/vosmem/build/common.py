@@ -90,7 +90,7 @@ def advice_on_memory(advice: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        # Only CUDA has a type for it.
-        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "not enough memory" not in str(error):
+        cpu = "DefaultCPUAllocator" in str(error)  # only CUDA has a type for it
+        if not cpu and not isinstance(error, (MemoryError, torch.OutOfMemoryError)):
             raise
         raise InputError(f"out of memory: {advice}") from error

@@ -1,13 +1,15 @@
 """`vosmem train` from its configuration."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import wandb
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
 
 from vosmem.build.common import advice_on_memory, make, pick_device, resolved
 from vosmem.checkpoints.loading import load_network
@@ -111,7 +113,7 @@ def make_calibration(config: DictConfig) -> Calibration:
 def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> pl.Trainer:
     """A trainer whose accumulation keeps the batch of a step the same however many devices share it."""
     callbacks = [make(callback) for callback in config.callbacks.values()]
-    loggers = [make(logger) for logger in config.logger.values()]
+    loggers = [_reachable(make(logger), logger) for logger in config.logger.values()]
     trainer: pl.Trainer = make(
         config.trainer,
         precision=trainer_precision(config.trainer.precision, config.trainer.accelerator),
@@ -125,6 +127,19 @@ def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> p
         for logger in loggers:
             logger.log_hyperparams(plain)
     return trainer
+
+
+def _reachable(logger: Logger, config: DictConfig) -> Logger:
+    """The logger, or in place of a W&B that does not answer the same offline: a training does not wait for it."""
+    if not isinstance(logger, WandbLogger) or config.get("offline"):
+        return logger
+    try:
+        _ = logger.experiment
+    except wandb.errors.Error as error:
+        reason = str(error).splitlines()[0]
+        print(f"vosmem: W&B does not answer ({reason}); logging offline, for `wandb sync`", file=sys.stderr)
+        return make(config, offline=True)
+    return logger
 
 
 def trainer_precision(precision: str, accelerator: str) -> str:

@@ -88,7 +88,7 @@ class ClipData(pl.LightningDataModule, ABC):
         """Look at all training data before a run; InputError lists what cannot be used."""
 
     @abstractmethod
-    def name(self, item: int) -> str:
+    def sample_name(self, item: int) -> str:
         """What messages call an element of what the clips are made of."""
 
     def train_dataloader(self) -> ClipLoader:
@@ -99,7 +99,7 @@ class ClipData(pl.LightningDataModule, ABC):
             self.sampler.load_state_dict(self._position)
         self._loader = ClipLoader(
             self.clips,
-            self.name,
+            self.sample_name,
             self.num_workers,
             batch_size=self.device_batch_size,
             sampler=self.sampler,
@@ -156,7 +156,7 @@ class PretrainData(ClipData):
         """Look at all training stills."""
         check_stills(self.source)
 
-    def name(self, item: int) -> str:
+    def sample_name(self, item: int) -> str:
         """The still's."""
         return self.source.name(item)
 
@@ -193,7 +193,7 @@ class MainData(ClipData):
         """Look at all training videos."""
         check_videos(self.videos, self.num_frames)
 
-    def name(self, item: int) -> str:
+    def sample_name(self, item: int) -> str:
         """The video's."""
         return self.videos[item].name
 

@@ -46,7 +46,7 @@ class ClipLoader(DataLoader):
             **settings,
         )
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # an iterator is all that is asked of it
         """The batches.
 
         Raises:

@@ -60,7 +60,8 @@ class FinishValidation(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validate, as Lightning's loop would have."""
         loop = trainer.fit_loop.epoch_loop
-        due = trainer.global_step and (loop.total_batch_idx + 1) % trainer.val_check_batch == 0  # type: ignore[attr-defined]
+        batches = int(trainer.val_check_batch or 0)
+        due = batches and trainer.global_step and (loop.total_batch_idx + 1) % batches == 0
         if due and self._validated_at != trainer.global_step:
             trainer.validating = True
             loop.val_loop.run()

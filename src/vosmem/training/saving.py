@@ -57,7 +57,7 @@ class CheckpointFiles(TorchCheckpointIO):
         Raises:
             InputError: as of `read_checkpoint`.
         """
-        return read_checkpoint(path)
+        return read_checkpoint(Path(path))
 
 
 class LastCheckpoint(ModelCheckpoint):
