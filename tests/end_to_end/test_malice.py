@@ -9,7 +9,6 @@ import torch
 from tests.checkpoints.made import Malice
 from tests.conftest import ROOT
 from tests.end_to_end.faults import arguments, train
-from tests.end_to_end.tiny import tiny_train
 from tests.segmentation.made import write_frames
 
 EVALUATE = ("dataset=davis17", "dataset.root=davis", "device=cpu", "checkpoint=evil.ckpt", "hydra.run.dir=out")
@@ -17,8 +16,8 @@ GIVEN = ("--mask", "mask.png", "--device", "cpu", "--output", "out")
 PLACES = {
     "resume": ("train", "resume=run"),
     "replay": ("train", "resume=run", "replay=true"),
-    "initial weights": (*tiny_train(cwd=None), "trainer.max_steps=1", "initial_weights=evil.ckpt"),
-    "trunk": (*tiny_train(cwd=None), "trainer.max_steps=1", "model.weights=evil.ckpt"),
+    "initial weights": (*arguments("out"), "initial_weights=evil.ckpt"),
+    "trunk": (*arguments("out"), "model.weights=evil.ckpt"),
     "evaluate": ("evaluate", *EVALUATE),
     "calibrate": ("calibrate", *EVALUATE),
     "segment": ("segment", "frames", *GIVEN, "--weights", "evil.ckpt"),
