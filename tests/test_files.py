@@ -1,8 +1,13 @@
-"""Files are there whole or not at all."""
+"""Files are there whole or not at all; a folder is one run's at a time."""
+
+import multiprocessing
+import os
+import signal
 
 import pytest
 
-from vosmem.files import replacing, write_text
+from vosmem.errors import InputError
+from vosmem.files import locked, replacing, write_text
 
 
 def test_folders_are_made_and_what_was_there_is_replaced(tmp_path):
@@ -25,3 +30,40 @@ def test_a_failure_leaves_what_was_there(tmp_path, older):
     with pytest.raises(OSError, match="No space left"):
         fail_in_the_middle(path)
     assert [entry.read_text() for entry in tmp_path.iterdir()] == ([older] if older else [])
+
+
+def test_a_folder_is_one_runs_at_a_time(tmp_path):
+    with locked(tmp_path / "out"):
+        with pytest.raises(InputError, match=r"out' is in use by another run: wait for its end, or name another"):
+            locked(tmp_path / "out").__enter__()
+        with locked(tmp_path / "other"):
+            pass
+    with locked(tmp_path / "out"):
+        pass
+
+
+def hold(folder, held, child):
+    """Keep a folder in this process, and leave a further process behind that lives on."""
+    with locked(folder):
+        pid = os.fork()
+        if pid:
+            child.value = pid
+            held.set()
+        signal.pause()
+
+
+def test_the_lock_of_a_killed_process_is_gone_although_its_child_lives_on(tmp_path):
+    context = multiprocessing.get_context("fork")
+    held, child = context.Event(), context.Value("i", 0)
+    process = context.Process(target=hold, args=(tmp_path, held, child), daemon=True)
+    process.start()
+    assert held.wait(30)
+    try:
+        with pytest.raises(InputError, match="in use"), locked(tmp_path):
+            pass
+        process.kill()
+        process.join()
+        with locked(tmp_path):
+            pass
+    finally:
+        os.kill(child.value, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """Files of weights of tiny networks, whole and tampered with."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,13 @@ def tamper(path: Path, *, said: dict[str, Any] | None = None, tensors: dict[str,
     state = {name: value for name, value in {**state, **(tensors or {})}.items() if value is not None}
     path.write_bytes(save(state, {METADATA_KEY: json.dumps({**about, **(said or {})})}))
     return path
+
+
+class Malice:
+    """Unpickling this runs a command."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch '{self.path}'",)

@@ -1,13 +1,13 @@
 """Checkpoints: the published layout and its numeric parity, and files that must be refused."""
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.checkpoints.made import Malice
 from tests.golden_video import video
 from tests.reference_checkpoint import published_entries, reference_state_dict
 from vosmem.checkpoints.published import load_reference_stm
@@ -114,16 +114,6 @@ def test_nothing_missing_and_nothing_left_over(change, match):
     with pytest.raises(InputError, match=match) as caught:
         load_reference_stm(state)
     assert "\n" not in str(caught.value)
-
-
-class Malice:
-    """Unpickling this runs a command."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f"touch '{self.path}'",)
 
 
 def test_code_in_a_checkpoint_is_never_run(tmp_path):

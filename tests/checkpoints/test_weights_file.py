@@ -1,7 +1,6 @@
 """Weights files: what goes in comes out, and whatever was tampered with is refused in one line."""
 
 import json
-import os
 import pickle
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from tests.checkpoints.made import MODELS, made_network, tamper, write_tiny
+from tests.checkpoints.made import MODELS, Malice, made_network, tamper, write_tiny
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.weights_file import METADATA_KEY, Weights, is_weights_file, read_about, write_weights
 from vosmem.errors import InputError
@@ -150,16 +149,6 @@ def test_no_file_is_read_that_the_configuration_names(tmp_path):
     secret = tmp_path / "secret.pth"  # missing: reading it would be an error
     path = tamper(write_tiny(tmp_path / "a.safetensors"), said={"model": {**MODELS["stm"], "weights": str(secret)}})
     load_network(path)
-
-
-class Malice:
-    """Unpickling this runs a command."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.system, (f"touch '{self.path}'",)
 
 
 @pytest.mark.parametrize(

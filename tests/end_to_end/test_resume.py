@@ -1,91 +1,97 @@
 """A killed training goes on where it was: the same samples, and on the CPU the same weights bit for bit."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 
-from tests.end_to_end.tiny import tiny_train, vosmem
+from tests.end_to_end.faults import STEPS, VALIDATE, arguments, assert_same_training, console, forked, last
+from tests.end_to_end.test_main_training import write_videos
+from tests.end_to_end.test_remn import VIDEOS
+from tests.end_to_end.tiny import vosmem
 
-STEPS = 8
-
-
-def overrides(folder: Path, run: str, *extra: str) -> list[str]:
-    return tiny_train(
-        folder,
-        f"trainer.max_steps={STEPS}",
-        "validate_every_steps=5",
-        "callbacks.last.every_n_train_steps=1",
-        "data.samples_per_epoch=10",
-        "scheduler=cosine",
-        f"hydra.run.dir={run}",
-        *extra,
-    )
-
-
-def start_and_kill(folder: Path, run: str, at_step: int) -> int:
-    """SIGKILL as soon as a checkpoint of that step or a later one is there; returns its step."""
-    program = Path(sys.executable).with_name("vosmem")
-    process = subprocess.Popen(
-        [program, *overrides(folder, run)],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    last, deadline = folder / run / "checkpoints" / "last.ckpt", time.monotonic() + 120
-    step = 0
-    while step < at_step and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.01)
-        if last.is_file():
-            step = torch.load(last, weights_only=True)["global_step"]
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    return step
-
-
-def final(folder: Path, run: str) -> dict:
-    return torch.load(folder / run / "checkpoints" / "last.ckpt", weights_only=True)
+KILL, TERM = int(signal.SIGKILL), int(signal.SIGTERM)
+KILLS = 20
+STAGES = {
+    "pretrain": ["callbacks=ema", "optimizer=adam"],
+    "main": ["train", "experiment=remn_main", "callbacks=ema", "curriculum.epochs=[0,1]", "curriculum.skips=[0,2]"],
+    "gate": ["train", "experiment=remn_gate", "synthesis.num_frames=6", "stage.temperature.num_steps=6"],
+}
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory) -> tuple[Path, dict]:
+def folder(tmp_path_factory):
+    """A training that nothing disturbed."""
     folder = tmp_path_factory.mktemp("resume")
-    vosmem(*overrides(folder, "whole"), cwd=folder)
-    return folder, final(folder, "whole")
-
-
-# In the middle of the first epoch, and at its end.
-@pytest.mark.parametrize("at_step", [2, pytest.param(5, marks=pytest.mark.slow)])
-def test_sigkill_and_resume_equal_an_uninterrupted_run(uninterrupted, at_step):
-    folder, whole = uninterrupted
-    run = f"killed{at_step}"
-    killed_at = start_and_kill(folder, run, at_step)
-    assert at_step <= killed_at < STEPS
-    done = vosmem("train", f"resume={run}", cwd=folder)
-    resumed = final(folder, run)
-    assert resumed["global_step"] == whole["global_step"] == STEPS
-    differing = [
-        name for name, value in whole["state_dict"].items() if not torch.equal(value, resumed["state_dict"][name])
-    ]
-    assert differing == []
+    done = console(*arguments("whole"), cwd=folder)
+    assert done.returncode == 0, done.stderr
     assert "before training" in done.stdout and "after training" in done.stdout
+    return folder
 
 
-def test_the_config_in_a_checkpoint_is_plain(uninterrupted):
-    _, whole = uninterrupted
+def stage(name: str, run: str, processes: int) -> list[str]:
+    """A training of a stage, on embedded photographs or on two videos."""
+    several = ["trainer=ddp_cpu", f"trainer.devices={processes}"] if processes > 1 else []
+    if name == "pretrain":
+        return arguments(run, *STAGES[name], *several)
+    videos = [o for o in VIDEOS if not o.startswith(("trainer.max", "validate_every", "curriculum", "data.samples"))]
+    common = [o for o in arguments(run)[3:] if o.startswith(("trainer.max", "validate", "callbacks.last", "data.samp"))]
+    more = ["+callbacks.fault={_target_: tests.end_to_end.faults.SignalAt}", "initial_weights=null", "scheduler=cosine"]
+    schedule = ["curriculum.epochs=[0]", "curriculum.skips=[1]"] if name == "gate" else []
+    return [*STAGES[name], *videos, *schedule, *common, *more, *several, f"hydra.run.dir={run}"]
+
+
+@pytest.mark.parametrize("fault", [f"batch 3 {KILL}", pytest.param(f"batch {VALIDATE} {KILL}", marks=pytest.mark.slow)])
+def test_sigkill_and_resume_equal_an_uninterrupted_run(folder, fault):
+    run = fault.replace(" ", "_")
+    assert console(*arguments(run), cwd=folder, fault=fault).returncode == -KILL
+    assert last(folder / run)["global_step"] < STEPS
+    assert console("train", f"resume={run}", cwd=folder).returncode == 0
+    assert_same_training(folder / run, folder / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_goes_on(tmp_path, name, processes):
+    """Killed; and asked to stop in the process that Lightning did not start first, with half of a step done."""
+    write_videos(tmp_path / "videos")
+    assert console(*stage(name, "whole", processes), cwd=tmp_path).returncode == 0
+    for run, fault, status in (("killed", f"batch 3 {KILL}", -KILL), ("asked", f"loss 3 {TERM} {processes - 1}", 143)):
+        done = console(*stage(name, run, processes), cwd=tmp_path, fault=fault)
+        assert done.returncode == status, done.stderr[-3000:]
+        assert last(tmp_path / run)["global_step"] == (3 if run == "killed" else 4)
+        done = console("train", f"resume={run}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert_same_training(tmp_path / run, tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment(folder):
+    start = time.monotonic()
+    assert forked(*arguments("timed"), cwd=folder) == 0
+    assert_same_training(folder / "timed", folder / "whole")
+    moments = (time.monotonic() - start) * np.random.default_rng(0).random(KILLS)
+    killed = 0
+    for number, moment in enumerate(moments):
+        run = f"moment{number}"
+        killed += forked(*arguments(run), cwd=folder, kill_after=moment) == -KILL
+        checkpoints = folder / run / "checkpoints"
+        begun = any((checkpoints / name).is_file() for name in ("last.ckpt", "previous.ckpt"))
+        again = ["train", f"resume={run}"] if begun else arguments(run)
+        assert forked(*again, cwd=folder) == 0
+        assert_same_training(folder / run, folder / "whole")
+    assert killed > KILLS / 2
+
+
+def test_the_config_in_a_checkpoint_is_plain(folder):
+    whole = last(folder / "whole")
     assert type(whole["config"]) is dict and type(whole["config"]["model"]) is dict
     assert whole["config"]["trainer"]["max_steps"] == STEPS
 
 
-def test_file_names_can_be_overrides(uninterrupted):
-    folder, _ = uninterrupted
+def test_file_names_can_be_overrides(folder):
     names = [path.relative_to(folder).as_posix() for path in (folder / "whole").rglob("*")]
     assert not [name for name in names if "=" in name or "&" in name]
 

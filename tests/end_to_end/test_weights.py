@@ -1,13 +1,12 @@
 """Weights files from outside: converted, then taken by every command in the place of a checkpoint."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.checkpoints.made import made_network, tamper, write_run, write_tiny
+from tests.checkpoints.made import Malice, made_network, tamper, write_run, write_tiny
 from tests.conftest import write_davis
 from tests.end_to_end.tiny import tiny_train, vosmem
 from tests.segmentation.made import write_frames
@@ -53,17 +52,13 @@ def test_training_starts_from_a_weights_file(folder):
         torch.testing.assert_close(state[f"network.{name}"], value, rtol=0, atol=0)
 
 
-class Malice:
-    """Unpickling this runs a command."""
-
-    def __reduce__(self):
-        return os.system, ("touch executed",)
-
-
 @pytest.mark.parametrize(
     ("write", "match"),
     [
-        (lambda path: torch.save({"state_dict": Malice()}, path), "damaged or holds more than tensors"),
+        (
+            lambda path: torch.save({"state_dict": Malice(path.with_name("executed"))}, path),
+            "damaged or holds more than tensors",
+        ),
         (lambda path: tamper(write_tiny(path), said={"model": {"_target_": "os.system"}}), "which is no network"),
     ],
 )

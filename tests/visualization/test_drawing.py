@@ -41,5 +41,17 @@ def test_steps_done_twice_count_once(tmp_path):
         assert image.size[0] > 500
 
 
+def test_what_a_later_log_does_not_say_of_its_first_step_stays(tmp_path):
+    """A training that goes on with the validation of a step whose loss is logged already."""
+    write_log(tmp_path / "csv" / "version_0", [1, 2], 9.0)
+    later = pd.DataFrame({"step": [2, 3], "train/loss": [None, 1.0], "val/J&F": [0.7, None]})
+    (tmp_path / "csv" / "version_1").mkdir()
+    later.to_csv(tmp_path / "csv" / "version_1" / "metrics.csv", index=False)
+    (tmp_path / "csv" / "version_0" / "metrics.csv").write_text("step,train/loss,val/J&F\n1,9,\n2,9,\n")
+    metrics = collect_metrics(tmp_path)
+    assert metrics[["step", "train/loss"]].dropna().values.tolist() == [[1, 9], [2, 9], [3, 1]]
+    assert metrics[["step", "val/J&F"]].dropna().values.tolist() == [[2, 0.7]]
+
+
 def test_a_run_without_logs_has_no_curves(tmp_path):
     assert collect_metrics(tmp_path) is None

@@ -1,5 +1,7 @@
 """What every command needs: instantiation, devices."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -73,3 +75,22 @@ def make_engine(config: DictConfig) -> Engine:
     chosen = config.get("local_attention")  # of the group, where one is chosen
     local_attention = None if chosen is None else make(chosen)
     return Engine(pick_device(config.device), config.precision, config.compile, make(config.reading), local_attention)
+
+
+@contextmanager
+def advice_on_memory(advice: str) -> Iterator[None]:
+    """Where memory runs out, of the device or the machine, say what to do.
+
+    Args:
+        advice: which settings to turn, and to what.
+
+    Raises:
+        InputError: it ran out.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        cpu = "DefaultCPUAllocator" in str(error)  # only CUDA has a type for it
+        if not cpu and not isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            raise
+        raise InputError(f"out of memory: {advice}") from error

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from vosmem.build.common import make, make_engine, pick_device
+from vosmem.build.common import advice_on_memory, make, make_engine, pick_device
 from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
 from vosmem.data.videos import VideoSequence
@@ -27,6 +27,7 @@ from vosmem.inference.pipeline import Behind
 from vosmem.inference.writer import write_labels, write_probabilities
 from vosmem.ops.masks import slots_to_ids
 
+MEMORY_ADVICE = "set memory.max_frames or memory.budget_mb, a smaller short_side, precision=bf16, or fewer num_workers"
 OnSequence = Callable[[str, SequenceRun], None]
 
 
@@ -137,7 +138,7 @@ def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
             write_probabilities(path, segmented.probs.float().cpu().numpy(), sequence.object_ids)
 
     def evaluate_one(sequence: VideoSequence) -> SequenceRun:
-        with engine.context(), Behind() as behind:
+        with advice_on_memory(MEMORY_ADVICE), engine.context(), Behind() as behind:
             return evaluate_sequence(sequence, make_method(), engine.device, partial(behind.submit, write), score)
 
     return evaluate_one

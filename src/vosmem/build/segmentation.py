@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from vosmem.build.common import compose, make, pick_device
+from vosmem.build.common import advice_on_memory, compose, make, pick_device
 from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
 from vosmem.data.mask_files import read_mask
 from vosmem.errors import InputError
+from vosmem.files import locked, unwritable
 from vosmem.inference.engine import Engine
 from vosmem.inference.streaming import Segmenter
 from vosmem.inference.writer import write_labels
@@ -26,6 +27,7 @@ from vosmem.ops.attention import Reading
 from vosmem.segmentation.options import SegmentOptions
 from vosmem.segmentation.video import Progress, VideoResult, segment_video
 
+MEMORY_ADVICE = "set a smaller --size, --max-frames or --memory-budget, or --precision bf16"
 CUT_MASK = "mask_from_{}.png"
 OnProgress = Callable[[str, Progress], None]
 
@@ -66,16 +68,14 @@ def segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, 
         the name of each video, and what came of it; of several videos one that fails does not stop the others.
 
     Raises:
-        InputError: the only video cannot be segmented, nothing can be done with the options, or a result cannot be
-            written.
+        InputError: the only video cannot be segmented, nothing can be done with the options, a result cannot be
+            written, or memory runs out.
     """
     try:
-        yield from _segment(options, on_progress)
+        with advice_on_memory(MEMORY_ADVICE):
+            yield from _segment(options, on_progress)
     except OSError as error:
-        where = error.filename or options.output
-        raise InputError(
-            f"{str(where)!r} cannot be written ({error.strerror or error}): free some space, or name another --output"
-        ) from error
+        raise unwritable(error, options.output, "name another --output") from error
 
 
 def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, VideoResult | InputError]]:
@@ -92,7 +92,7 @@ def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str,
     def run(video: VideoInput) -> VideoResult:
         folder = options.output if len(found) == 1 else options.output / video.name
         tell = partial(on_progress, video.name)
-        with segmenter.context():
+        with locked(folder), segmenter.context():
             return segment_video(
                 video.open(), make_method, segmenter.engine.device, folder, written, about, noted, tell
             )

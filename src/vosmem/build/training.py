@@ -1,15 +1,17 @@
 """`vosmem train` from its configuration."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import wandb
 import yaml
-from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.loggers import WandbLogger
+from omegaconf import DictConfig, OmegaConf, open_dict
+from pytorch_lightning.loggers import Logger, WandbLogger
 
-from vosmem.build.common import make, pick_device, resolved
+from vosmem.build.common import advice_on_memory, make, pick_device, resolved
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.reading import load_weights
@@ -18,24 +20,30 @@ from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16
 from vosmem.training.calibration import Calibration
 from vosmem.training.callbacks import KeepConfig
+from vosmem.training.guards import ReplayedBatch, replay_step
 from vosmem.training.modules import PretrainModule
 from vosmem.training.run import TrainingReport, hush_lightning, run_training
+from vosmem.training.saving import CheckpointFiles, last_checkpoint
+
+
+MEMORY_ADVICE = (
+    "lower data.device_batch_size (a step stays the same), set stage.recompute=true, trainer.precision=bf16-mixed or a "
+    "smaller synthesis.size"
+)
+REPLAYED = ("track_samples", "ema")  # callbacks that a step's result depends on
 
 
 def train(config: DictConfig) -> TrainingReport:
     """Everything `vosmem train` does, as a list.
 
     Raises:
-        InputError: the data, the weights or the run to resume cannot be used.
+        InputError: the data, the weights or the run to resume cannot be used, the training cannot go on, or memory runs
+            out.
     """
     output_dir = Path(config.paths.output_dir)
     checkpoint = last_checkpoint(output_dir) if config.resume else None
     plain = resolved(config)
-
-    hush_lightning()
-    pl.seed_everything(config.seed, verbose=False)
-    data: ClipData = make(config.data)
-    module: PretrainModule = make(config.stage, **_network_to_fill(config))
+    data, module = _data_and_module(config)
     if config.initial_weights is not None:
         state = load_network(config.initial_weights).state_dict()
         load_weights(module.network, state, "initial_weights", module.network.additions)
@@ -45,15 +53,42 @@ def train(config: DictConfig) -> TrainingReport:
         (output_dir / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
     try:
         calibration = make_calibration(config)
-        return run_training(
-            trainer, module, data, output_dir, checkpoint=checkpoint, calibration=calibration, fit=config.fit
-        )
+        with advice_on_memory(MEMORY_ADVICE):
+            return run_training(
+                trainer, module, data, output_dir, checkpoint=checkpoint, calibration=calibration, fit=config.fit
+            )
     finally:  # the next job of a sweep makes its own
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero:
                 logger.experiment.finish()
+
+
+def replay(config: DictConfig) -> list[ReplayedBatch]:
+    """Do the step over that follows a run's last checkpoint; the run stays as it is.
+
+    Raises:
+        InputError: no run is named, or its data or checkpoint cannot be used.
+    """
+    if not config.resume:
+        raise InputError("replay=true does a step of a run over: name the run with resume=RUN_DIR")
+    checkpoint = last_checkpoint(Path(config.paths.output_dir))
+    data, module = _data_and_module(config)
+    with open_dict(config):
+        config.callbacks = {name: callback for name, callback in config.callbacks.items() if name in REPLAYED}
+        config.callbacks.replay = {"_target_": "vosmem.training.guards.Replay"}
+        config.logger = {}
+        config.trainer.update(enable_checkpointing=False, enable_progress_bar=False)
+    trainer = make_trainer(config, {}, data)
+    with advice_on_memory(MEMORY_ADVICE):
+        return replay_step(trainer, module, data, checkpoint)
+
+
+def _data_and_module(config: DictConfig) -> tuple[ClipData, PretrainModule]:
+    hush_lightning()
+    pl.seed_everything(config.seed, verbose=False)
+    return make(config.data), make(config.stage, **_network_to_fill(config))
 
 
 def _network_to_fill(config: DictConfig) -> dict[str, DictConfig]:
@@ -78,11 +113,12 @@ def make_calibration(config: DictConfig) -> Calibration:
 def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> pl.Trainer:
     """A trainer whose accumulation keeps the batch of a step the same however many devices share it."""
     callbacks = [make(callback) for callback in config.callbacks.values()]
-    loggers = [make(logger) for logger in config.logger.values()]
+    loggers = [_reachable(make(logger), logger) for logger in config.logger.values()]
     trainer: pl.Trainer = make(
         config.trainer,
         precision=trainer_precision(config.trainer.precision, config.trainer.accelerator),
         callbacks=[*callbacks, KeepConfig(plain)],
+        plugins=[CheckpointFiles()],
         logger=loggers,
     )
     trainer.accumulate_grad_batches = data.accumulation(trainer.world_size)
@@ -93,23 +129,22 @@ def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> p
     return trainer
 
 
+def _reachable(logger: Logger, config: DictConfig) -> Logger:
+    """The logger, or in place of a W&B that does not answer the same offline: a training does not wait for it."""
+    if not isinstance(logger, WandbLogger) or config.get("offline"):
+        return logger
+    try:
+        _ = logger.experiment
+    except wandb.errors.Error as error:
+        reason = str(error).splitlines()[0]
+        print(f"vosmem: W&B does not answer ({reason}); logging offline, for `wandb sync`", file=sys.stderr)
+        return make(config, offline=True)
+    return logger
+
+
 def trainer_precision(precision: str, accelerator: str) -> str:
     """Lightning's name for a precision; `auto` is bfloat16 (mixed) where the device computes in it natively."""
     if precision != "auto":
         return precision
     device = torch.device("cpu") if accelerator == "cpu" else pick_device("auto")
     return "bf16-mixed" if has_fast_bfloat16(device) else "32-true"
-
-
-def last_checkpoint(run_dir: Path) -> Path:
-    """The last checkpoint of a run.
-
-    Raises:
-        InputError: the folder holds none.
-    """
-    path = run_dir / "checkpoints" / "last.ckpt"
-    if not path.is_file():
-        raise InputError(
-            f"nothing to resume: {str(path)!r} does not exist; give the folder of a run that saved a checkpoint"
-        )
-    return path

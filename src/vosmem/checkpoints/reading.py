@@ -1,6 +1,7 @@
 """Checkpoint files: what they hold, and a network filled with it."""
 
 import hashlib
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,22 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     _check_there(path)
     try:
+        _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for damaged files; all mean the same to the user
         raise InputError(f"checkpoint {str(path)!r} is damaged or holds more than tensors and plain values") from error
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise InputError(f"checkpoint {str(path)!r} holds a {type(content).__name__}, not a checkpoint")
     return content
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the checksums that torch writes and does not look at."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            harmed = archive.testzip()
+        if harmed is not None:
+            raise zipfile.BadZipFile(harmed)
 
 
 def check_fit(network: torch.nn.Module, state: Mapping[str, Tensor], what: str, additions: Sequence[str] = ()) -> None:

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -10,10 +11,11 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, read_write
+from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from vosmem.errors import InputError
+from vosmem.files import locked, unwritable, write_text
 
 
 def run_hydra(
@@ -31,7 +33,8 @@ def run_hydra(
         after_sweep: takes the folder of a multirun once its jobs are done, also where some of them failed.
 
     Raises:
-        InputError: the command line names an unknown group, choice or key, or a value is missing.
+        InputError: the command line names an unknown group, choice or key, a value is missing, the folder is another
+            run's, or it cannot be written to.
     """
     flags = get_args_parser().parse_args(arguments)
 
@@ -44,7 +47,8 @@ def run_hydra(
         _pin_command_line(command, flags.config_dir)
         environment = dict(os.environ)
         try:
-            task(config)
+            with _own_folder(config):
+                task(config)
         except (InputError, HydraException, OmegaConfBaseException) as error:
             failures.append(error)  # Hydra would print it itself; the other jobs of a sweep go on
         finally:
@@ -53,7 +57,7 @@ def run_hydra(
             os.environ.update(environment)
 
     original = sys.argv
-    sys.argv = [f"{original[0]} {command}", *arguments]
+    sys.argv = [f"{original[0]} {command}", *arguments, "hydra.output_subdir=null"]  # `_own_folder` writes there
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed by Hydra
     try:
         hydra.main(version_base="1.3", config_path="pkg://vosmem.conf", config_name=command.split()[-1])(job)()
@@ -66,8 +70,27 @@ def run_hydra(
         raise InputError(
             f"{_one_line(error)}; see `vosmem {command} --cfg job` and `vosmem {command} --help`"
         ) from error
+    except OSError as error:
+        raise unwritable(error, Path(), "name another folder with hydra.run.dir=DIR") from error
     finally:
         sys.argv = original
+
+
+@contextmanager
+def _own_folder(config: DictConfig) -> Iterator[None]:
+    """Lock the folder of a job, and note there what it was started with; the further processes of a job leave it."""
+    hydra_config = HydraConfig.get()
+    rank = next((os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ), "0")
+    if rank != "0":
+        yield
+        return
+    folder = Path(hydra_config.runtime.output_dir)
+    with locked(folder):
+        # Hydra itself would write this before a job could find out that the folder is another run's.
+        notes = {"config": config, "hydra": {"hydra": hydra_config}, "overrides": hydra_config.overrides.task}
+        for name, content in notes.items():
+            write_text(folder / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(content))
+        yield
 
 
 def _pin_command_line(command: str, config_dir: str | None) -> None:

@@ -23,6 +23,8 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     saved = run_dir / ".hydra" / "overrides.yaml"
     if not saved.is_file():
         raise InputError(f"cannot resume {str(run_dir)!r}: it is not the folder of a run (no .hydra/overrides.yaml)")
-    before = [override for override in yaml.safe_load(saved.read_text()) or [] if not override.startswith(key)]
+    before = [
+        override for override in yaml.safe_load(saved.read_text()) or [] if not override.startswith((key, "replay="))
+    ]
     now = [argument for argument in arguments if argument not in given]
     return [*before, *now, f"resume='{run_dir}'", f"hydra.run.dir='{run_dir}'"]

@@ -26,7 +26,7 @@ MEMORIES = files("vosmem.conf") / "memory"
 
 def run(arguments: list[str]) -> None:
     """Segment a user's videos; exits with 1 if one of several could not be done."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     console = Console(soft_wrap=True, highlight=False)
 
     from vosmem.build.segmentation import segment
@@ -43,7 +43,8 @@ def run(arguments: list[str]) -> None:
         sys.exit(1)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """All options of the command line."""
     parser = argparse.ArgumentParser(
         prog="vosmem segment",
         description="Follow the objects of a mask through a video; writes masks, an overlay video, tables and a page.",

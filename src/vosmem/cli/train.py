@@ -11,13 +11,21 @@ from vosmem.cli.sweeps import after_sweep
 
 
 def run(arguments: list[str]) -> None:
-    """Train as the overrides say; `resume=RUN_DIR` goes on with that run, in its folder."""
+    """Train as the overrides say; `resume=RUN_DIR` goes on with that run, in its folder; `replay=true` only looks."""
     run_hydra("train", _train, resumed_arguments(arguments), after_sweep)
 
 
 def _train(config: DictConfig) -> None:
-    from vosmem.build.training import train
+    from vosmem.build.training import replay, train
 
+    if config.replay:
+        for batch in replay(config):
+            print(f"loss {batch.loss:.6g} of {', '.join(batch.names)}")
+            if batch.first_output:
+                print(f"  the first output that is not finite is that of {batch.first_output}")
+            if batch.first_gradient:
+                print(f"  the first gradient that is not finite is that of {batch.first_gradient}")
+        return
     report = train(config)
     if not report.files:
         return  # a further process of a distributed run

@@ -1,7 +1,8 @@
 """LightningDataModules: which samples, in which order, for training and validation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from vosmem.data.checks import check_stills, check_videos
 from vosmem.data.clips import ClipSynthesis, SyntheticClips
 from vosmem.data.curriculum import SkipSchedule
+from vosmem.data.loading import ClipLoader
 from vosmem.data.sampling import ClipSampler
 from vosmem.data.sets import repeats as repeats_of
 from vosmem.data.stills import StillSource
@@ -65,6 +67,7 @@ class ClipData(pl.LightningDataModule, ABC):
         self.samples_per_epoch, self.seed = total - total % batch_size, seed
         self.sampler: ClipSampler | None = None
         self._position: dict[str, Any] | None = None
+        self._loader: ClipLoader | None = None
 
     def accumulation(self, num_devices: int) -> int:
         """Batches of a device that make one step.
@@ -84,21 +87,40 @@ class ClipData(pl.LightningDataModule, ABC):
     def check(self) -> None:
         """Look at all training data before a run; InputError lists what cannot be used."""
 
-    def train_dataloader(self) -> DataLoader:
+    @abstractmethod
+    def sample_name(self, item: int) -> str:
+        """What messages call an element of what the clips are made of."""
+
+    def train_dataloader(self) -> ClipLoader:
         """Batches of this process; the order goes on from a restored position."""
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         self.sampler = ClipSampler(self.repeats, self.samples_per_epoch, self.seed, replicas, rank, self.curriculum)
         if self._position is not None:
             self.sampler.load_state_dict(self._position)
-        return DataLoader(
+        self._loader = ClipLoader(
             self.clips,
+            self.sample_name,
+            self.num_workers,
             batch_size=self.device_batch_size,
             sampler=self.sampler,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             drop_last=True,
         )
+        return self._loader
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Where a loader process dies while this is open, say at which sample.
+
+        Raises:
+            InputError: a loader process died.
+        """
+        try:
+            yield
+        except RuntimeError as error:  # wherever it was noticed
+            if self._loader is None:
+                raise
+            raise self._loader.explained(error) from error
 
     def val_dataloader(self) -> DataLoader:
         """This process's share of the sequences, one at a time."""
@@ -134,6 +156,10 @@ class PretrainData(ClipData):
         """Look at all training stills."""
         check_stills(self.source)
 
+    def sample_name(self, item: int) -> str:
+        """The still's."""
+        return self.source.name(item)
+
 
 class MainData(ClipData):
     """Clips of videos for training.
@@ -166,6 +192,10 @@ class MainData(ClipData):
     def check(self) -> None:
         """Look at all training videos."""
         check_videos(self.videos, self.num_frames)
+
+    def sample_name(self, item: int) -> str:
+        """The video's."""
+        return self.videos[item].name
 
 
 class FolderData(MainData):

@@ -69,10 +69,7 @@ class ClipSampler(Sampler[SampleKey]):
         return self.samples_per_epoch // self.num_replicas
 
     def __iter__(self) -> Iterator[SampleKey]:
-        order = self._order()
-        usable = len(self) * self.num_replicas
-        places = range(self._done + self.rank, usable, self.num_replicas)
-        return iter([SampleKey(self.epoch, place, int(order[place]), self.max_skip) for place in places])
+        return iter(self.ahead(self.samples_per_epoch)[self.rank :: self.num_replicas])
 
     @property
     def max_skip(self) -> int:
@@ -93,6 +90,12 @@ class ClipSampler(Sampler[SampleKey]):
         self._done += samples * self.num_replicas
         if self._done >= len(self) * self.num_replicas:
             self.epoch, self._done = self.epoch + 1, 0
+
+    def ahead(self, count: int) -> list[SampleKey]:
+        """The next samples after those that are counted, of all processes and of this epoch; at most `count`."""
+        order = self._order()
+        places = range(self._done, min(self._done + count, len(self) * self.num_replicas))
+        return [SampleKey(self.epoch, place, int(order[place]), self.max_skip) for place in places]
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and samples done, over all processes: also right for another number of them."""

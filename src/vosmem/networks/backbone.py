@@ -158,7 +158,7 @@ def _download(name: str) -> dict[str, Tensor]:
         raise InputError("torchvision has no ImageNet weights of resnet10: pass model.weights=none or the path of some")
     weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
     try:
-        return weights.get_state_dict(progress=False, check_hash=True)
+        return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as error:  # urllib, ssl and OS errors differ by platform; all mean the same to the user
         raise InputError(
             f"the ImageNet weights of {name} could not be downloaded ({type(error).__name__}): pass "

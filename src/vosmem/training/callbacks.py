@@ -17,13 +17,63 @@ except ImportError:  # Windows
 
 
 class TrackSamples(pl.Callback):
-    """Tells the sampler how far training has come, before the checkpoint callbacks save its position."""
+    """Keeps a checkpoint's position at a whole step, whenever it is made.
+
+    Gradients that were gathered for a step that is not done are in no checkpoint, so its batches are to be taken again.
+    """
+
+    def __init__(self) -> None:
+        self._pending = 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Clip, batch_idx: int
     ) -> None:
-        """Count the batch."""
-        trainer.datamodule.sampler.advance(len(batch.frames))  # type: ignore[attr-defined]
+        """Tell the sampler how far training has come, before the checkpoint callbacks save its position."""
+        self._pending += len(batch.frames)
+        if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
+            trainer.datamodule.sampler.advance(self._pending)  # type: ignore[attr-defined]
+            self._pending = 0
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take Lightning's own count back to the last whole step, where a batch or a step is under way."""
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        current, total = progress["current"], progress["total"]
+        beyond = current["processed"] % trainer.accumulate_grad_batches
+        if beyond or current["ready"] > current["processed"]:
+            whole = {"current": current["processed"] - beyond, "total": total["processed"] - beyond}
+            for counts, done in ((current, whole["current"]), (total, whole["total"])):
+                counts.update(dict.fromkeys(("ready", "started", "processed", "completed"), done))
+
+
+class FinishValidation(pl.Callback):
+    """Validates when a training goes on from a step whose validation was not finished."""
+
+    def __init__(self) -> None:
+        self._validated_at = 0
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note the step."""
+        self._validated_at = trainer.global_step
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validate, as Lightning's loop would have."""
+        loop = trainer.fit_loop.epoch_loop
+        batches = int(trainer.val_check_batch or 0)
+        due = batches and trainer.global_step and (loop.total_batch_idx + 1) % batches == 0
+        if due and self._validated_at != trainer.global_step:
+            trainer.validating = True
+            loop.val_loop.run()
+            trainer.training = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """The step of the last validation."""
+        return {"validated_at": self._validated_at}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The same from a checkpoint."""
+        self._validated_at = state_dict["validated_at"]
 
 
 class LogMaxSkip(pl.Callback):

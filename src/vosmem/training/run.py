@@ -17,11 +17,13 @@ from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask
 from vosmem.evaluation.run import evaluate_sequence
+from vosmem.files import write_text
 from vosmem.inference.propagation import Propagator
 from vosmem.inference.sequences import segment_sequence
 from vosmem.metrics.davis import summarize
 from vosmem.training.calibration import Calibration, calibrate
 from vosmem.training.modules import PretrainModule
+from vosmem.training.saving import CHECKPOINTS, LAST
 from vosmem.visualization.curves import collect_metrics, plot_curves
 from vosmem.visualization.overlay import overlay_strip
 
@@ -63,7 +65,7 @@ def run_training(
         fit: False leaves the network as it came, and the rest of the run as it is.
 
     Raises:
-        InputError: the data cannot be used.
+        InputError: the data cannot be used, a loader process died, or loss or gradients are not finite.
     """
     data.check()
     known = _read_scores(output_dir) if checkpoint else {}
@@ -71,12 +73,14 @@ def run_training(
         known[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which already learns from the data
         known[SCORES[1]] = _copied(data.sequences)
         if fit and calibration is not None and calibration.batches:
-            calibrate(module.network, islice(data.train_dataloader(), calibration.batches), calibration)
+            with data.naming():
+                calibrate(module.network, islice(data.train_dataloader(), calibration.batches), calibration)
         if trainer.is_global_zero:
             _write_scores(output_dir, known)
     if fit:
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    last = output_dir / "checkpoints" / "last.ckpt"
+        with data.naming():
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    last = output_dir / CHECKPOINTS / LAST
     trainer.save_checkpoint(last)
     known[SCORES[2]] = _validate(trainer, module, data)
     report = TrainingReport(scores=known)
@@ -137,4 +141,4 @@ def _read_scores(output_dir: Path) -> dict[str, float]:
 
 
 def _write_scores(output_dir: Path, scores: Mapping[str, float]) -> None:
-    (output_dir / "scores.json").write_text(json.dumps(scores, indent=2) + "\n")
+    write_text(output_dir / "scores.json", json.dumps(scores, indent=2) + "\n")

@@ -24,8 +24,16 @@ def collect_metrics(output_dir: Path) -> pd.DataFrame | None:
     if not logs:
         return None
     tables = [pd.read_csv(path) for path in logs]
-    kept = [table[table["step"] < later["step"].min()] for table, later in pairwise(tables)]
+    kept = [_until(table, later) for table, later in pairwise(tables)]
     return pd.concat([*kept, tables[-1]], ignore_index=True).sort_values("step", kind="stable")
+
+
+def _until(table: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """What of a log still holds: all before the later one's first step, and there what that one does not say."""
+    first = later["step"].min()
+    again = later[later["step"] == first].drop(columns=["step", "epoch"], errors="ignore").notna().any()
+    columns = [name for name in again.index[again] if name in table]
+    return table[(table["step"] < first) | ((table["step"] == first) & table[columns].isna().all(axis=1))]
 
 
 def plot_curves(metrics: pd.DataFrame, path: Path) -> Path:

@@ -1,0 +1,198 @@
+"""Thousands of frames on end: does a process grow, or slow down?
+
+    OMP_NUM_THREADS=1 python -m benchmarks.soak OUT [--frames 10000] [--size 192 320] [--objects 2] [--period 100]
+        [--model stm_small] [--ways propagator segment] [KEY=VALUE ...]
+
+Two ways, each in a process of its own: frame by frame through `Propagator`, and all of `vosmem segment` from a folder
+of pictures to masks, overlay video and tables. Keys are those of `vosmem evaluate`, and of the first way alone. A way
+whose table is whole is not run again; one that broke off starts anew. OUT gets `WAY.csv` (every frame), `soak.png` and
+`soak.md`: slopes over all frames but the first tenth, with twice their standard error. That comes from means of blocks,
+since frames beside each other are alike.
+"""
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import torch
+from benchmarks.long_video import COLUMNS, WINDOW, measured, video
+from matplotlib.figure import Figure
+from PIL import Image
+
+from vosmem.benchmark.machine import describe, resident_mb
+from vosmem.build.common import compose, make
+from vosmem.files import replacing, write_text
+
+matplotlib.use("agg")
+WAYS = ("propagator", "segment")
+BLOCKS = 30
+FIGURES = {"ms": "time of a frame, ms", "resident_mb": "resident size, MB"}
+
+
+class Slope(NamedTuple):
+    """A fitted line.
+
+    Attributes:
+        level: its value in the middle.
+        per_thousand: how much it rises in a thousand frames.
+        error: twice the standard error of that.
+    """
+
+    level: float
+    per_thousand: float
+    error: float
+
+
+def main() -> None:
+    """Run what is not there yet, and write it up."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("keys", nargs="*", metavar="KEY=VALUE")
+    parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--size", type=int, nargs=2, default=(192, 320), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--objects", type=int, default=2)
+    parser.add_argument("--period", type=int, default=100)
+    parser.add_argument("--model", default="stm_small")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        segment(options)
+        return
+    tables = {}
+    for way in options.ways:
+        path = options.out / f"{way}.csv"
+        if not path.is_file() or len(pd.read_csv(path)) != options.frames:
+            keys = [f"model={options.model}", "memory.max_frames=20", *options.keys]
+            table = measured(options, keys) if way == "propagator" else measured_segment(options)
+            with replacing(path) as partial:
+                table.to_csv(partial, index=False)
+        tables[way] = pd.read_csv(path)
+    draw(tables, options.out / "soak.png")
+    print(write_text(options.out / "soak.md", page(tables, options)).read_text())
+
+
+def measured_segment(options: argparse.Namespace) -> pd.DataFrame:
+    """`vosmem segment` in a process of its own, on frames that are links to those of one period."""
+    folder = options.out / "work"
+    write_input(options, folder)
+    flags = ["--frames", options.frames, "--size", *options.size, "--objects", options.objects, "--worker"]
+    command = [sys.executable, "-m", "benchmarks.soak", str(options.out), *map(str, flags), "--model", options.model]
+    subprocess.run(command, check=True)
+    return pd.read_csv(folder / "frames.csv")
+
+
+def write_input(options: argparse.Namespace, folder: Path) -> None:
+    """A rendered video that is played forth and back, its first mask, and a network of random weights."""
+    sequence = video(options)
+    for name in ("frames", "period"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for t in range(options.period):
+        Image.fromarray(sequence.frame(t).permute(1, 2, 0).numpy()).save(folder / "period" / f"{t}.jpg", quality=95)
+    for t in range(options.frames):
+        place = t % (2 * options.period)
+        place = place if place < options.period else 2 * options.period - 1 - place
+        link = folder / "frames" / f"{t:06d}.jpg"
+        link.unlink(missing_ok=True)
+        os.link(folder / "period" / f"{place}.jpg", link)
+    Image.fromarray(sequence.labels(0).numpy()).save(folder / "mask.png")
+    torch.manual_seed(0)
+    model = compose("train", f"model={options.model}", "model.weights=none").model
+    network = make(model)
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    plain = {"model": dict(model)}
+    torch.save({"config": plain, "state_dict": state}, folder / "network.ckpt")
+
+
+def segment(options: argparse.Namespace) -> None:
+    """All of the command, and a line for every frame that it tells of."""
+    from vosmem.build.segmentation import segment as segment_all
+    from vosmem.cli.segment import make_parser
+
+    folder = options.out / "work"
+    given = ["--mask", folder / "mask.png", "--weights", folder / "network.ckpt", "--device", "cpu"]
+    said = [folder / "frames", *given, "--max-frames", 20, "--output", folder / "results"]
+    chosen = make_parser().parse_args(list(map(str, said)))
+    with replacing(folder / "frames.csv") as partial, partial.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        last = time.perf_counter()
+
+        def note(name: str, progress: object) -> None:
+            nonlocal last
+            now = time.perf_counter()
+            done, memory = progress.done, progress.memory_bytes / 2**20  # type: ignore[attr-defined]
+            writer.writerow((done - 1, f"{1000 * (now - last):.2f}", f"{resident_mb():.1f}", f"{memory:.2f}", ""))
+            last = now
+
+        for _ in segment_all(chosen, note):
+            pass
+
+
+def slope(values: np.ndarray) -> Slope:
+    """A line through the means of blocks of equal length, the first tenth of the frames left out.
+
+    Example:
+        >>> slope(np.arange(1000.0)).per_thousand
+        1000.0
+    """
+    kept = values[len(values) // 10 :]
+    length = max(1, len(kept) // BLOCKS)
+    means = kept[: len(kept) // length * length].reshape(-1, length).mean(axis=1)
+    x = np.arange(len(means)) * length
+    (rise, start), covariance = np.polyfit(x, means, 1, cov="unscaled")
+    rest = means - rise * x - start
+    error = 2 * np.sqrt(covariance[0, 0] * (rest**2).sum() / max(1, len(means) - 2))
+    return Slope(float(means.mean()), round(1000 * float(rise), 9), 1000 * float(error))
+
+
+def page(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> str:
+    """What was run and found, as Markdown."""
+    (height, width), about = options.size, describe(torch.device("cpu"))
+    lines = [
+        "# Soak",
+        "",
+        f"{options.frames} frames of {width}x{height} with {options.objects} objects, {options.model} with random "
+        f"weights, 20 frames in memory; {about['device']}, {about['threads']} thread, torch {about['torch']}.",
+        "",
+        "| way | figure | mean | rise in 1000 frames | twice its standard error | grows |",
+        "|---|---|---|---|---|---|",
+    ]
+    for way, table in tables.items():
+        for column, label in FIGURES.items():
+            found = slope(table[column].to_numpy(float))
+            grows = "yes" if found.per_thousand > found.error else "no"
+            lines.append(
+                f"| {way} | {label} | {found.level:.2f} | {found.per_thousand:+.3f} | {found.error:.3f} | {grows} |"
+            )
+    return "\n".join([*lines, "", "![time and resident size](soak.png)", ""])
+
+
+def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
+    """Time and resident size over the frames."""
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    for panel, (column, label) in zip(figure.subplots(1, len(FIGURES)), FIGURES.items(), strict=True):
+        for place, (way, table) in enumerate(tables.items()):
+            window = min(WINDOW, len(table))
+            shown = table[column].rolling(window, min_periods=1).median()
+            panel.plot(table["t"], table[column], f"C{place}", alpha=0.2, linewidth=0.5)
+            panel.plot(table["t"], shown, f"C{place}", label=way)
+        panel.set(xlabel="frame", ylabel=label)
+        panel.set_ylim(0, 1.25 * max(table[column].quantile(0.995) for table in tables.values()))
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(alpha=0.3)
+    figure.axes[0].legend(frameon=False, fontsize=8)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Memory that runs out says what to turn; other errors stay what they are."""
+
+import pytest
+import torch
+
+from vosmem.build.common import advice_on_memory
+from vosmem.build.evaluation import MEMORY_ADVICE
+from vosmem.errors import InputError
+
+
+def too_much():
+    torch.empty(2**46)  # more than any machine has
+
+
+def too_large_a_list():
+    raise MemoryError
+
+
+@pytest.mark.parametrize("run", [too_much, too_large_a_list])
+def test_it_is_one_line(run):
+    with pytest.raises(InputError, match=r"\Aout of memory: .*memory\.max_frames.*\Z"), advice_on_memory(MEMORY_ADVICE):
+        run()
+
+
+def test_other_errors_come_out_as_they_are():
+    with pytest.raises(RuntimeError, match="another"), advice_on_memory(MEMORY_ADVICE):
+        raise RuntimeError("another")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_that_is_full():
+    with pytest.raises(InputError, match="out of memory"), advice_on_memory(MEMORY_ADVICE):
+        torch.empty(2**42, device="cuda")

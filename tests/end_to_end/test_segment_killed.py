@@ -1,0 +1,63 @@
+"""A killed `vosmem segment`: what is there is whole, and the same command again equals a run that was not killed."""
+
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.end_to_end.faults import forked, train
+from tests.segmentation.made import write_checkpoint, write_frames
+from vosmem.networks import STM
+
+FRAMES, KILLS = 40, 20
+CHANGING = ("run.json", "report.html")  # which hold times
+GIVEN = ("segment", "frames", "--mask", "mask.png", "--soft-masks", "--weights", "tiny.ckpt", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A video, and a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("killed")
+    write_checkpoint(folder / "tiny.ckpt")
+    write_frames(folder / "frames", folder / "mask.png", FRAMES)
+    assert forked(*GIVEN, "--output", "whole", cwd=folder) == 0
+    return folder
+
+
+def files(out: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(out)): b"" if path.name in CHANGING else path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(KILLS, marks=pytest.mark.slow)])
+def test_killed_at_any_moment(folder, kills):
+    start = time.monotonic()
+    assert forked(*GIVEN, "--output", f"timed{kills}", cwd=folder) == 0
+    moments = (time.monotonic() - start) * np.random.default_rng(kills).uniform(0.2, 0.9, kills)
+    whole, killed = files(folder / "whole"), 0
+    for number, moment in enumerate(moments):
+        out = f"out{kills}_{number}"
+        killed += forked(*GIVEN, "--output", out, cwd=folder, kill_after=moment) == -signal.SIGKILL
+        for name, content in files(folder / out).items():
+            assert name.endswith((".partial", "run.json")) or content == whole[name]
+        assert forked(*GIVEN, "--output", out, cwd=folder) == 0
+        assert files(folder / out) == whole
+    assert killed > kills / 2
+
+
+def test_out_of_memory_says_what_to_turn(folder, monkeypatch, capfd):
+    def full(self, *arguments, **keywords):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(STM, "encode_query", full)
+    assert train(*GIVEN, "--output", "memory", cwd=folder, monkeypatch=monkeypatch) == 2
+    told = capfd.readouterr().err
+    assert told == (
+        "vosmem: out of memory: set a smaller --size, --max-frames or --memory-budget, or --precision bf16\n"
+    )
