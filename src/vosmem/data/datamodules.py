@@ -100,6 +100,11 @@ class ClipData(pl.LightningDataModule, ABC):
             drop_last=True,
         )
 
+    def calibration_dataloader(self) -> DataLoader:
+        """Batches of a whole step from the start of the order: the same in each of any number of processes."""
+        sampler = ClipSampler(self.repeats, self.samples_per_epoch, self.seed, curriculum=self.curriculum)
+        return DataLoader(self.clips, batch_size=self.batch_size, sampler=sampler, num_workers=self.num_workers)
+
     def val_dataloader(self) -> DataLoader:
         """This process's share of the sequences, one at a time."""
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
