@@ -49,7 +49,7 @@ def test_two_processes_of_two_clips_are_one_of_four(tmp_path, alone):
     assert_the_same_run(alone, tmp_path / "run")
 
 
-@pytest.mark.slow
+@pytest.mark.engines
 def test_two_machines_under_torchrun_are_one_run_in_one_folder(tmp_path, alone):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -58,11 +58,7 @@ def test_two_machines_under_torchrun_are_one_run_in_one_folder(tmp_path, alone):
     command = [sys.executable, "-m", *torchrun, f"--master-port={port}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     machines = [
-        subprocess.Popen(
-            [*command, f"--node-rank={rank}", program, *tiny_train(tmp_path, *TWO_BY_TWO)],
-            cwd=tmp_path,
-            env=environment,
-        )
+        subprocess.Popen([*command, f"--node-rank={rank}", program, *training], cwd=tmp_path, env=environment)
         for rank in (0, 1)
     ]
     assert [machine.wait(timeout=200) for machine in machines] == [0, 0]
