@@ -15,11 +15,11 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 -
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain sweep test test-all lint types notebooks format wheel check clean
+.PHONY: help setup pretrain sweep test test-all test-engines lint types notebooks format wheel check clean
 
 help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(INSTALLED) ## make .venv with the tested versions and the development tools
 	@echo "$(VENV) is ready"
@@ -31,10 +31,14 @@ sweep: $(INSTALLED) ## train on clips of 2, 3 and 4 frames, a minute each; ends 
 	@$(BIN)/vosmem train experiment=pretrain_embedded sweep=clip_length synthesis.num_frames=2,3,4 trainer.max_steps=100 $(ARGS)
 
 test: $(INSTALLED) ## run the fast tests and the doctests
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow and not engines" $(ARGS)
 
-test-all: $(INSTALLED) ## run every test, the slow ones too
-	@$(PYTEST) $(ARGS)
+test-all: $(INSTALLED) ## run every test, the slow ones too, but for those of test-engines
+	@$(PYTEST) -m "not engines" $(ARGS)
+
+test-engines: $(INSTALLED) ## torchrun, SLURM (where Debian's packages are) and a Ray cluster on this machine; installs Ray
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -m engines -rs --durations=0 tests/engines tests/end_to_end/test_distributed.py $(ARGS)
 
 lint: $(INSTALLED) ## check style, formatting and the import floors
 	@$(BIN)/ruff check .
@@ -66,7 +70,7 @@ $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 	@echo "$(if $(wildcard $@),bringing $(VENV) up to date,$(announcement))"
 	@{ $(BIN)/pip --version >/dev/null 2>&1 && [ ! -e $(UNFINISHED) ]; } || $(PYTHON) -m venv --clear $(VENV)
 	@rm -f $@ && touch $(UNFINISHED)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,hub,export,app]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,hub,export,joblib,slurm,app]'
 	@mv $(UNFINISHED) $@ && touch $@
 
 announcement = installing about 6 GB of packages into $(VENV), once; this takes some minutes

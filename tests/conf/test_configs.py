@@ -17,7 +17,7 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and not pa
 CHOICES = [
     (group, path.name.removesuffix(".yaml"))
     for group in GROUPS
-    if group not in ("ablation", "experiment", "forgetting", "stages", "sweep", "paths")
+    if group not in ("ablation", "experiment", "forgetting", "launcher", "stages", "sweep", "paths")
     for path in sorted((CONF / group).iterdir(), key=lambda path: path.name)
     if path.name.endswith(".yaml")
 ]
@@ -193,6 +193,31 @@ def test_history_and_last_checkpoints_may_be_kept_at_the_same_steps():
         instantiate(callback).state_key for name, callback in config.callbacks.items() if "every_n" in str(callback)
     ]
     assert len(keys) == 2 and len(set(keys)) == 2
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+@pytest.mark.parametrize("name", ["joblib", "submitit_local", "submitit_slurm"])
+def test_every_launcher_composes(name, command):
+    """Its schema, which comes with the launcher, knows every key; that of Ray is not installed beside the others."""
+    config = compose(command, overrides=[f"launcher={name}"], return_hydra_config=True)
+    assert config.hydra.runtime.choices["hydra/launcher"] == name
+
+
+@pytest.mark.parametrize(
+    ("environment", "devices", "nodes"),
+    [
+        ({}, "auto", 1),
+        ({"LOCAL_WORLD_SIZE": "8", "GROUP_WORLD_SIZE": "2"}, 8, 2),
+        ({"SLURM_NTASKS_PER_NODE": "4", "SLURM_NNODES": "3"}, 4, 3),
+    ],
+)
+def test_ddp_takes_what_started_it(monkeypatch, environment, devices, nodes):
+    for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE", "SLURM_NTASKS_PER_NODE", "SLURM_NNODES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    config = composed("trainer=ddp", *FILL)
+    assert (config.trainer.devices, config.trainer.num_nodes) == (devices, nodes)
 
 
 def test_an_unknown_key_is_refused():

@@ -100,6 +100,13 @@ def test_samples_depend_on_seed_and_epoch_and_never_on_workers(make, num_workers
     assert same(epoch_of(data, epoch=1), expected)
 
 
+def test_every_process_calibrates_on_the_same_clips(make):
+    """Whoever shares a step, and in parts of whatever size."""
+    alone = list(make(device_batch_size=4).calibration_dataloader())
+    shared = list(make(world_size=2, rank=1).calibration_dataloader())
+    assert [len(batch.frames) for batch in shared] == [4, 4, 4] and same(alone, shared)
+
+
 def test_no_sample_of_an_epoch_comes_twice(make):
     frames = {frames.numpy().tobytes() for frames, _, _ in samples(epoch_of(make()))}
     assert len(frames) == 12

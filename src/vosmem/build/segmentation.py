@@ -2,7 +2,7 @@
 
 import os
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vosmem.build.common import advice_on_memory, compose, make, pick_device
+from vosmem.build.workers import check_workers, make_slots
 from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
 from vosmem.data.mask_files import read_mask
@@ -20,12 +21,16 @@ from vosmem.inference.engine import Engine
 from vosmem.inference.streaming import Segmenter
 from vosmem.inference.writer import write_labels
 from vosmem.inputs.cut import mask_from_box, mask_from_strokes
+from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.inputs.scan import frame_place
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.ops.attention import Reading
+from vosmem.segmentation.journal import Journal
 from vosmem.segmentation.options import SegmentOptions
+from vosmem.segmentation.spread import spread
 from vosmem.segmentation.video import Progress, VideoResult, segment_video
+from vosmem.segmentation.worker import Outcome
 
 MEMORY_ADVICE = "set a smaller --size, --max-frames or --memory-budget, or --precision bf16"
 CUT_MASK = "mask_from_{}.png"
@@ -79,33 +84,113 @@ def segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, 
 
 
 def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, VideoResult | InputError]]:
+    check_workers(options)
+    options = _with_whole_paths(options)
     policy = _policy(options)
-    mask, start = _mask_and_start(options)
-    found = open_videos(options.input, mask, start=start, max_objects=options.max_objects, clean=options.clean_masks)
-    weights = find_weights(options.weights, options.model)
-    segmenter = load_segmenter(weights, None, options.device, options.precision, options.top_k)
-    make_method = partial(segmenter.propagator, policy, options.size, options.flip, options.zoom)
-    make_method()  # says so at once if it cannot be made
-    about, noted = _about(options, policy, weights, segmenter), {"source": str(options.input), "weights": str(weights)}
-    written = _written(options)
+    found, problems = _videos(options)
+    alone = len(found) == 1 and not is_manifest(options.input)
+    find_weights(options.weights, options.model)  # says so at once if there are none
+    start = partial(VideoSegmenter, options, policy, alone)
+    if alone and options.engine == "here":
+        yield found[0].name, start()(found[0], partial(on_progress, found[0].name))
+        return
+    in_turn = _in_turn(found, start, options, on_progress)
+    with Journal(options.output) as journal:
+        for row, error in problems.items():
+            journal.add(row, Outcome(error=error))
+            yield row, error
+        for video, outcome in in_turn(journal.note):
+            journal.add(video.name, outcome)
+            yield video.name, outcome.told()
 
-    def run(video: VideoInput) -> VideoResult:
-        folder = options.output if len(found) == 1 else options.output / video.name
-        tell = partial(on_progress, video.name)
-        with locked(folder), segmenter.context():
+
+class VideoSegmenter:
+    """Segments videos as the command line says; the network is loaded once.
+
+    Args:
+        options: of the command line.
+        policy: which frames are remembered.
+        alone: whether there is one video alone, whose results lie in the output folder itself.
+
+    Raises:
+        InputError: the network cannot be loaded, or not be run so.
+    """
+
+    def __init__(self, options: Namespace, policy: MemoryPolicy, alone: bool):
+        self._options, self._alone = options, alone
+        weights = find_weights(options.weights, options.model)
+        self._segmenter = load_segmenter(weights, None, options.device, options.precision, options.top_k)
+        self._make_method = partial(self._segmenter.propagator, policy, options.size, options.flip, options.zoom)
+        self._make_method()  # says so at once if it cannot be made
+        self._about = _about(options, policy, weights, self._segmenter)
+        self._noted = {"source": str(options.input), "weights": str(weights)}
+
+    def __call__(self, video: VideoInput, on_progress: Callable[[Progress], None] = lambda progress: None) -> VideoResult:
+        """Segment a video.
+
+        Raises:
+            InputError: the video cannot be segmented.
+            OSError: a result cannot be written.
+        """
+        folder = self._options.output if self._alone else self._options.output / video.name
+        device = self._segmenter.engine.device
+        with locked(folder), self._segmenter.context():
             return segment_video(
-                video.open(), make_method, segmenter.engine.device, folder, written, about, noted, tell
+                video.open(),
+                self._make_method,
+                device,
+                folder,
+                _written(self._options),
+                self._about,
+                self._noted,
+                on_progress,
             )
 
-    if len(found) == 1:
-        yield found[0].name, run(found[0])
-        return
+
+def _videos(options: Namespace) -> tuple[list[VideoInput], dict[str, InputError]]:
+    """The videos that are there, and what is wrong with the rows of a list that are not."""
+    read = {"max_objects": options.max_objects, "clean": options.clean_masks}
+    if is_manifest(options.input):
+        given = [name for name in ("mask", "box", "scribble") if getattr(options, name) is not None]
+        if given:
+            raise InputError(f"--{given[0]} is given for a list, which names masks itself: leave it out")
+        return read_manifest(options.input, start=options.start, **read)
+    mask, start = _mask_and_start(options)
+    return open_videos(options.input, mask, start=start, **read), {}
+
+
+def _in_turn(
+    found: Sequence[VideoInput], start: Callable[[], VideoSegmenter], options: Namespace, on_progress: OnProgress
+) -> Callable[[Callable[[str], None]], Iterator[tuple[VideoInput, Outcome]]]:
+    """Make ready what segments videos, here or in workers; what comes back does it, and tells what happens."""
+    if not found:
+        return lambda on_event: iter(())
+    if options.engine != "here":
+        return partial(spread, found, make_slots(start, options, len(found)))
+    segment_one = start()
+    return lambda on_event: _one_by_one(found, segment_one, on_progress)
+
+
+def _one_by_one(
+    found: Sequence[VideoInput], segment_one: VideoSegmenter, on_progress: OnProgress
+) -> Iterator[tuple[VideoInput, Outcome]]:
     for video in found:
         try:
-            outcome: VideoResult | InputError = run(video)
+            outcome = Outcome(result=segment_one(video, partial(on_progress, video.name)))
         except InputError as error:
-            outcome = error
-        yield video.name, outcome
+            outcome = Outcome(error=error)
+        yield video, outcome
+
+
+def _with_whole_paths(options: Namespace) -> Namespace:
+    """The options with paths that workers in other folders can follow."""
+    if options.engine == "here":
+        return options
+    paths = {name: getattr(options, name) for name in ("input", "output", "mask")}
+    if options.weights is not None and Path(options.weights).is_file():
+        paths["weights"] = Path(options.weights)
+    whole = {name: None if path is None else path.absolute() for name, path in paths.items()}
+    return Namespace(**{**vars(options), **whole})
 
 
 def _policy(options: Namespace) -> MemoryPolicy:

@@ -1,16 +1,19 @@
 """Running a task under Hydra as a subcommand, safe for Lightning's re-execution of the command line."""
 
+import multiprocessing
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, ClassVar
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
+from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
@@ -37,19 +40,19 @@ def run_hydra(
             run's, or it cannot be written to.
     """
     flags = get_args_parser().parse_args(arguments)
-
+    program, home = sys.argv[0], _this_process()
     failures: list[Exception] = []
-    sweeps: set[Path] = set()
 
     def job(config: DictConfig) -> None:
-        if HydraConfig.get().mode is RunMode.MULTIRUN:
-            sweeps.add(Path(HydraConfig.get().sweep.dir).absolute())
-        _pin_command_line(command, flags.config_dir)
+        away = _this_process() != home  # a launcher's, on this machine or another
+        _pin_command_line(program, command, flags.config_dir, away)
         environment = dict(os.environ)
         try:
             with _own_folder(config):
                 task(config)
         except (InputError, HydraException, OmegaConfBaseException) as error:
+            if away:
+                raise  # the launcher carries it back
             failures.append(error)  # Hydra would print it itself; the other jobs of a sweep go on
         finally:
             # A distributed job leaves its rank and port behind; the next job of a sweep would take itself for a child.
@@ -57,13 +60,11 @@ def run_hydra(
             os.environ.update(environment)
 
     original = sys.argv
-    sys.argv = [f"{original[0]} {command}", *arguments, "hydra.output_subdir=null"]  # `_own_folder` writes there
+    sys.argv = [f"{program} {command}", *arguments, "hydra.output_subdir=null"]  # `_own_folder` writes there
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed by Hydra
+    NoteSweep.folders.clear()
     try:
         hydra.main(version_base="1.3", config_path="pkg://vosmem.conf", config_name=command.split()[-1])(job)()
-        if after_sweep is not None:
-            for sweep in sweeps:
-                after_sweep(sweep)
         if failures:
             raise failures[0]
     except (HydraException, OmegaConfBaseException) as error:
@@ -72,8 +73,18 @@ def run_hydra(
         ) from error
     except OSError as error:
         raise unwritable(error, Path(), "name another folder with hydra.run.dir=DIR") from error
+    except Exception as error:
+        if not _is_a_launchers(error):
+            raise
+        raise InputError(
+            f"a job of the sweep died ({_first_line(error)}): its log lies in the sweep's folder"
+        ) from error
     finally:
         sys.argv = original
+        for sweep in NoteSweep.folders:
+            # Where no job has begun, the error is all there is to say.
+            if after_sweep is not None and any(sweep.rglob(".hydra")):
+                after_sweep(sweep)
 
 
 @contextmanager
@@ -93,7 +104,34 @@ def _own_folder(config: DictConfig) -> Iterator[None]:
         yield
 
 
-def _pin_command_line(command: str, config_dir: str | None) -> None:
+class NoteSweep(Callback):
+    """Notes where a multirun works; its jobs, which would know too, may run in other processes.
+
+    Attributes:
+        folders: of the multiruns of this process.
+    """
+
+    folders: ClassVar[set[Path]] = set()
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note the folder."""
+        self.folders.add(Path(config.hydra.sweep.dir).absolute())
+
+
+def _this_process() -> tuple[str, int]:
+    return socket.gethostname(), os.getpid()
+
+
+def _is_a_launchers(error: Exception) -> bool:
+    """Whether it tells of a job that died, as launchers do; they are extras, so by name."""
+    return type(error).__module__.split(".")[0] in ("submitit", "joblib", "ray")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _pin_command_line(program: str, command: str, config_dir: str | None, away: bool) -> None:
     """Make the command line say this job alone.
 
     Lightning starts its further processes by running `sys.argv` again with `hydra.run.dir` appended. Left as typed,
@@ -101,7 +139,9 @@ def _pin_command_line(command: str, config_dir: str | None) -> None:
     """
     hydra_config = HydraConfig.get()
     flags = ["--config-dir", config_dir] if config_dir else []
-    program = sys.argv[0].removesuffix(f" {command}")
+    if away:
+        sys.modules["__main__"].__spec__ = None  # or Lightning runs the launcher's module again
+        multiprocessing.set_start_method(None, force=True)  # joblib's own way starts no loader's processes
     # A sweep that a config asks for would start again as well.
     sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task, "hydra.mode=RUN"]
     with read_write(hydra_config):  # type: ignore[arg-type]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   vosmem segment video.mp4 --mask first.png --weights last.ckpt --output out
   vosmem segment frames/ --box 120,80,300,260 --weights last.ckpt --output out
-  vosmem segment DAVIS/ --weights last.ckpt --output out --direction both"""
+  vosmem segment DAVIS/ --weights last.ckpt --output out --direction both
+  vosmem segment videos.csv --weights last.ckpt --output out --engine processes --workers 4"""
 SECONDS_BETWEEN_LINES = 10.0
 MEMORIES = files("vosmem.conf") / "memory"
 
@@ -52,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("input", type=Path, metavar="INPUT", help="a video file, a folder of frames, or a folder or data set of videos")
+    add("input", type=Path, metavar="INPUT", help="a video, its frames, or a folder, data set or list (CSV) of videos")
     add("--output", type=Path, required=True, metavar="DIR", help="where to; of several videos each has a folder there")
     what = parser.add_argument_group("what to follow")
     what.add_argument("--mask", type=Path, metavar="PATH", help="a picture, a JSON file, or a folder of them")
@@ -68,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_network(parser.add_argument_group("network"))
     _add_memory(parser.add_argument_group("memory"))
     _add_written(parser.add_argument_group("what is written"))
+    _add_workers(parser.add_argument_group("several videos at a time"))
     return parser
 
 
@@ -108,6 +110,18 @@ def _add_written(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--rle", action="store_true", help="annotations.json, all masks as COCO run lengths")
     group.add_argument("--no-overlay", action="store_true", help="no overlay.mp4")
     group.add_argument("--no-report", action="store_true", help="no report.html")
+
+
+def _add_workers(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--engine",
+        default="here",
+        choices=("here", "processes", "ray"),
+        help="one after the other in this process, in several of this machine, or on a Ray cluster (default: here)",
+    )
+    group.add_argument("--workers", type=int, metavar="N", help="(default: one a GPU; else 2, or as Ray has room)")
+    group.add_argument("--threads", type=int, metavar="N", help="of a worker (default: its share; on Ray 1)")
+    group.add_argument("--address", metavar="HOST:PORT", help="of the Ray cluster (default: this machine's)")
 
 
 def _box(text: str) -> tuple[int, int, int, int]:

@@ -6,13 +6,14 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from vosmem.cli.hydra_app import run_hydra
+from vosmem.cli.process_group import shared_folder
 from vosmem.cli.resume import resumed_arguments
 from vosmem.cli.sweeps import after_sweep
 
 
 def run(arguments: list[str]) -> None:
     """Train as the overrides say; `resume=RUN_DIR` goes on with that run, in its folder; `replay=true` only looks."""
-    run_hydra("train", _train, resumed_arguments(arguments), after_sweep)
+    run_hydra("train", _train, shared_folder(resumed_arguments(arguments)), after_sweep)
 
 
 def _train(config: DictConfig) -> None:

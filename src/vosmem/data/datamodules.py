@@ -97,16 +97,8 @@ class ClipData(pl.LightningDataModule, ABC):
         self.sampler = ClipSampler(self.repeats, self.samples_per_epoch, self.seed, replicas, rank, self.curriculum)
         if self._position is not None:
             self.sampler.load_state_dict(self._position)
-        self._loader = ClipLoader(
-            self.clips,
-            self.sample_name,
-            self.num_workers,
-            batch_size=self.device_batch_size,
-            sampler=self.sampler,
-            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
-            drop_last=True,
-        )
-        return self._loader
+        pinned = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        return self._clips_of(self.sampler, self.device_batch_size, pin_memory=pinned)
 
     @contextmanager
     def naming(self) -> Iterator[None]:
@@ -122,10 +114,27 @@ class ClipData(pl.LightningDataModule, ABC):
                 raise
             raise self._loader.explained(error) from error
 
+    def calibration_dataloader(self) -> ClipLoader:
+        """Batches of a whole step from the start of the order: the same in each of any number of processes."""
+        sampler = ClipSampler(self.repeats, self.samples_per_epoch, self.seed, curriculum=self.curriculum)
+        return self._clips_of(sampler, self.batch_size, pin_memory=False)
+
     def val_dataloader(self) -> DataLoader:
         """This process's share of the sequences, one at a time."""
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         return DataLoader(_Items(list(self.sequences[rank::replicas])), batch_size=None)
+
+    def _clips_of(self, sampler: ClipSampler, batch_size: int, pin_memory: bool) -> ClipLoader:
+        self._loader = ClipLoader(
+            self.clips,
+            self.sample_name,
+            self.num_workers,
+            batch_size=batch_size,
+            sampler=sampler,
+            pin_memory=pin_memory,
+            drop_last=True,
+        )
+        return self._loader
 
     def state_dict(self) -> dict[str, Any]:
         """The sampler's position."""

@@ -91,7 +91,7 @@ class ResNetTrunk(nn.Module):
         for of, *own in rows:
             x = stem[of]
             for conv, mask in zip(self.mask_convs, own, strict=True):
-                x = x + conv(mask)
+                x = x + conv(mask.to(self.mean.dtype))  # in float64, where the whole network is
             parts.append(self._after_stem(x)[0])
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 

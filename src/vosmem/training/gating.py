@@ -170,8 +170,8 @@ class GateModule(PretrainModule):
         found = self.loss(gated.logits, clip.labels[:, -self.num_queries :], self.global_step)
         apart, kept = divergence(gated.full, gated.logits), gated.kept.mean()
         loss: Tensor = found + self.consistency * apart + self.economy * kept
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames))
-        self.log("train/kept_share", kept, prog_bar=True, batch_size=len(clip.frames))
-        self.log("train/divergence", apart, batch_size=len(clip.frames))
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
+        self.log("train/kept_share", kept, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
+        self.log("train/divergence", apart, batch_size=len(clip.frames), sync_dist=True)
         self.log("train/temperature", temperature, batch_size=len(clip.frames))
         return loss

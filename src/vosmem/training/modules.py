@@ -72,11 +72,12 @@ class PretrainModule(pl.LightningModule):
         """Loss of a batch of clips."""
         logits, carried, expected = unroll(self.network, clip, self.detach_masks, self.recompute, self.perturb)
         loss = self.loss(logits, clip.labels[:, 1:], self.global_step)
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames))
+        # The mean over processes, so that the curve does not depend on their number.
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
         if not self.matching_weight:
             return loss
         matching = matching_loss(carried, expected, len(clip.frames))
-        self.log("train/matching_loss", matching, batch_size=len(clip.frames))
+        self.log("train/matching_loss", matching, batch_size=len(clip.frames), sync_dist=True)
         return loss + self.matching_weight * matching
 
     def validation_step(self, sequence: VideoSequence, batch_index: int) -> dict[str, SequenceRun]:

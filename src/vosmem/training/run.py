@@ -74,7 +74,7 @@ def run_training(
         known[SCORES[1]] = _copied(data.sequences)
         if fit and calibration is not None and calibration.batches:
             with data.naming():
-                calibrate(module.network, islice(data.train_dataloader(), calibration.batches), calibration)
+                calibrate(module.network, islice(data.calibration_dataloader(), calibration.batches), calibration)
         if trainer.is_global_zero:
             _write_scores(output_dir, known)
     if fit:

@@ -71,7 +71,8 @@ def unroll(
         earlier = cells(masks.detach())
         query = run(network.encode_query, frames[:, t], prior)
         logits.append(run(network.segment, query, memory, valid))
-        carried.append(network.read(query, Memory(memory.key, carried_from[:, None, :t]), valid).squeeze(1))
+        values = carried_from[:, None, :t].to(torch.promote_types(carried_from.dtype, memory.key.dtype))
+        carried.append(network.read(query, Memory(memory.key, values), valid).squeeze(1))
         masks = logits[-1].softmax(dim=1)[:, 1:]
         if detach_masks:
             masks = masks.detach()
