@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
+from vosmem.inference.looking import Asked
 from vosmem.memory.policy import Candidate, MemoryPolicy
 from vosmem.networks.network import MemoryNetwork, frame_shares
 from vosmem.ops.locality import cells, union
@@ -43,6 +44,7 @@ class Propagator:
 
     Attributes:
         num_kept: frames that were kept so far, those that went again among them.
+        asked: how the current frame asked the memory; None where it asked nothing.
 
     Raises:
         InputError: `short_side` is below 16, `resize` unknown, or `scale` not above 0, or the policy asks for a
@@ -86,6 +88,7 @@ class Propagator:
         self.bank = policy.make_bank()
         self._frame_index = -1
         self._last: _Frame | None = None
+        self.asked: Asked | None = None
         self._kept: Candidate | None = None  # the frame that was kept last
         self.num_kept = 0
         self._earlier: Float[Tensor, "1 K h w"] | None = None  # masks of the frame before the last
@@ -139,6 +142,7 @@ class Propagator:
         padded = pad(small, padding)[None]
         self._remember_last()
         query = self._encode(padded)
+        self.asked = Asked.of(query, small, padding) if query is not None and len(self.bank) else None
         probs = self._estimate(query, padding) if query is not None and len(self.bank) else _nothing(small)
         full = _resize(probs, (frame.shape[-2], frame.shape[-1]))
         if mask is not None:
