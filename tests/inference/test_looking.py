@@ -67,7 +67,7 @@ def test_a_frame_that_is_remembered_as_it_is_is_found_at_the_same_place(small_re
 
 @pytest.mark.parametrize("short_side", [None, 24])
 def test_frames_come_in_order_whatever_the_memory_let_go(small_network, short_side):
-    propagator = propagated(small_network, short_side=short_side, steps=7)
+    propagator = propagated(small_network, short_side=short_side, steps=6)
     found = look(propagator, [(0, 0), (39, 69)], 1, (40, 70))
     assert found.frames == propagator.memory_frames == sorted(found.frames) and 0 in found.frames
     assert float(found.shares.sum()) == pytest.approx(1, abs=1e-5)

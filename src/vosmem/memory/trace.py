@@ -68,8 +68,9 @@ class WatchedPolicy(MemoryPolicy):
     def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
         """As the other policy."""
         kept = self.policy.keeps(frame, last)
-        measures = isinstance(self.policy, Adaptive) and last is not None
-        variation = self.policy.variation(frame, last) if measures else None
+        variation = None
+        if isinstance(self.policy, Adaptive) and last is not None:
+            variation = self.policy.variation(frame, last)
         self.decisions[frame.t] = Decision(frame.mask_given, kept, variation)
         return kept
 

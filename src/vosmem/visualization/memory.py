@@ -50,28 +50,30 @@ def _draw_frames(panel: Axes, moments: Sequence[Moment]) -> None:
     stays = {moment.t for moment in moments if moment.kept}
     pairs = [(moment.t, held) for moment in moments for held in moment.held]
     for kept, colour, label in ((True, "C0", "kept"), (False, "C1", "the one before alone")):
-        own = [(t, held) for t, held in pairs if (held in stays) == kept]
-        if own:
-            panel.scatter(*zip(*own, strict=True), s=9, marker="s", color=colour, linewidths=0, label=label)
-    given = [moment.t for moment in moments if moment.mask_given]
-    panel.scatter(given, given, s=30, marker="D", color="C3", label="mask given", zorder=3)
+        _points(panel, [pair for pair in pairs if (pair[1] in stays) == kept], colour, label, marker="s")
+    _points(panel, [(m.t, m.t) for m in moments if m.mask_given], "C3", "mask given", marker="D", size=30)
     panel.set(ylabel="frame in memory")
     panel.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_count(panel: Axes, moments: Sequence[Moment]) -> None:
-    panel.step(*zip(*((m.t, len(m.held)) for m in moments), strict=True), where="mid", color="C0", label="in memory")
-    panel.scatter(
-        *zip(*((m.t, m.stay) for m in moments if m.stay is not None), strict=True), s=12, color="C4", label="gate"
-    )
+    times, counts = [moment.t for moment in moments], [len(moment.held) for moment in moments]
+    panel.step(times, counts, where="mid", color="C0", label="in memory")
+    _points(panel, [(m.t, m.stay) for m in moments if m.stay is not None], "C4", "gate: may stay")
     panel.set(ylabel="frames")
     panel.set_ylim(bottom=0)
 
 
 def _draw_variation(panel: Axes, moments: Sequence[Moment]) -> None:
-    own = [(moment.t, moment.variation) for moment in moments if moment.variation is not None]
-    kept = [(moment.t, moment.variation) for moment in moments if moment.variation is not None and moment.kept]
-    panel.plot(*zip(*own, strict=True), color="C2", linewidth=1, label="variation")
-    if kept:
-        panel.scatter(*zip(*kept, strict=True), s=14, color="C0", label="kept", zorder=3)
+    varied = [(moment.t, moment.variation, moment.kept) for moment in moments if moment.variation is not None]
+    panel.plot([t for t, _, _ in varied], [value for _, value, _ in varied], "C2", linewidth=1, label="variation")
+    _points(panel, [(t, value) for t, value, kept in varied if kept], "C0", "kept")
     panel.set(ylabel="variation", ylim=(0, 1))
+
+
+def _points(
+    panel: Axes, points: Sequence[tuple[int, int | float]], colour: str, label: str, marker: str = "o", size: int = 12
+) -> None:
+    if points:
+        x, y = zip(*points, strict=True)
+        panel.scatter(x, y, s=size, marker=marker, color=colour, linewidths=0, label=label, zorder=3)
