@@ -1,5 +1,6 @@
 """`vosmem train` from its configuration."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from vosmem.checkpoints.reading import load_weights
 from vosmem.data.datamodules import ClipData
 from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16
-from vosmem.training.calibration import Calibration
+from vosmem.networks.network import MemoryNetwork
+from vosmem.training.calibration import Calibration, calibrate
 from vosmem.training.callbacks import KeepConfig
 from vosmem.training.modules import PretrainModule
 from vosmem.training.run import TrainingReport, hush_lightning, run_training
@@ -61,6 +63,22 @@ def _network_to_fill(config: DictConfig) -> dict[str, DictConfig]:
     if config.initial_weights is None and not config.resume:
         return {}
     return {"network": OmegaConf.create(without_weights(config.model))}
+
+
+def calibrated_network(config: DictConfig) -> MemoryNetwork:
+    """The network that a training would start with: calibrated on its data, and not trained. A look at no cost.
+
+    Args:
+        config: of `vosmem train`.
+
+    Raises:
+        InputError: the data cannot be used.
+    """
+    torch.manual_seed(config.seed)
+    network: MemoryNetwork = make(config.model)
+    calibration, data = make_calibration(config), make(config.data)
+    calibrate(network, islice(data.train_dataloader(), calibration.batches), calibration)
+    return network.eval()
 
 
 def make_calibration(config: DictConfig) -> Calibration:

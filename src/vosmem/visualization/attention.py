@@ -54,8 +54,8 @@ def heat_over(frame: UInt8[np.ndarray, "H W 3"], heat: Float[np.ndarray, "h w"])
     spread = max(0.1, SOFTNESS * STRIDE * height / heat.shape[0])
     soft = np.clip(cv2.GaussianBlur(wide, (0, 0), spread), 0, 1)
     grey = DIMMED * frame.mean(axis=2, keepdims=True).repeat(3, axis=2)
-    strength = np.sqrt(soft)[..., None]
-    return ((1 - strength) * grey + strength * 255 * HEAT(soft)[..., :3]).astype(np.uint8)
+    strength = np.sqrt(soft)[..., None]  # small shares shall show
+    return ((1 - strength) * grey + strength * 255 * HEAT(strength[..., 0])[..., :3]).astype(np.uint8)
 
 
 def _marked(frame: UInt8[np.ndarray, "H W 3"], pixels: Sequence[tuple[int, int]]) -> UInt8[np.ndarray, "H W 3"]:
