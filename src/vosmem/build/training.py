@@ -76,8 +76,9 @@ def calibrated_network(config: DictConfig) -> MemoryNetwork:
     """
     torch.manual_seed(config.seed)
     network: MemoryNetwork = make(config.model)
-    calibration, data = make_calibration(config), make(config.data)
-    calibrate(network, islice(data.train_dataloader(), calibration.batches), calibration)
+    calibration = make_calibration(config)
+    if calibration.batches:
+        calibrate(network, islice(make(config.data).train_dataloader(), calibration.batches), calibration)
     return network.eval()
 
 
