@@ -40,7 +40,7 @@ def test_conda_and_setup_cfg_agree():
     assert described(from_pip) == described(RUNTIME + EXTRAS["davis"])
 
 
-@pytest.mark.parametrize("line", RUNTIME + EXTRAS["dev"] + EXTRAS["hub"] + EXTRAS["export"])
+@pytest.mark.parametrize("line", RUNTIME + EXTRAS["dev"] + EXTRAS["hub"] + EXTRAS["export"] + EXTRAS["docs"])
 def test_a_requirement_is_pinned_within_its_range(line):
     requirement = Requirement(line)
     version = pinned().get(canonicalize_name(requirement.name))
