@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hydra import compose, initialize_config_module
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from vosmem.cli.__main__ import COMMANDS
@@ -20,6 +21,9 @@ FENCE = re.compile(r"(?:<!-- not run: (?P<why>[^>]+) -->\n)?^```(?:sh|bash)\n(?P
 INLINE = re.compile(r"(?<!`)`(?P<text>vosmem (?:train|evaluate|calibrate|benchmark|data) [^`]+)`(?!`)")
 # What is no command but a form of several, or a part of one.
 FORM = re.compile(r"\||CHOICE|=MODEL|\.\.\.|OVERRIDES|\[[a-z]+=")
+
+
+SUBSTITUTED = re.compile(r"\$\((?P<text>vosmem [^)]*)\)")
 
 
 class Block(NamedTuple):
@@ -51,7 +55,8 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     """Every vosmem command, of blocks and between back-ticks, with its place and its words."""
     for block in blocks():
         for line in block.text.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
+            within = SUBSTITUTED.search(line)
+            words = shlex.split(within["text"] if within else line, comments=True)
             if words and words[0].endswith("vosmem"):
                 yield block.where, words[1:]
     for page in PAGES:
@@ -76,9 +81,10 @@ def check_parses(words: list[str], monkeypatch) -> None:
     assert words[0] in COMMANDS, f"there is no command {words[0]!r}"
     command = words[1] if words[0] == "data" else words[0]
     if command in HYDRA:
-        arguments = [word for word in words[words.index(command) + 1 :] if word not in ("-m", "--help")]
-        with initialize_config_module("vosmem.conf", version_base="1.3"):
-            compose(command, overrides=[_first_of_sweep(argument) for argument in arguments])
+        typed = get_args_parser().parse_args(words[words.index(command) + 1 :])
+        if typed.config_dir is None:  # else the files are the user's
+            with initialize_config_module("vosmem.conf", version_base="1.3"):
+                compose(command, overrides=[_first_of_sweep(argument) for argument in typed.overrides])
         return
     parse = argparse.ArgumentParser.parse_args
 
