@@ -15,7 +15,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 -
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain sweep test test-all test-engines lint types notebooks format wheel check clean
+.PHONY: help setup pretrain sweep test test-all test-engines lint types notebooks docs format wheel check clean
 
 help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12]"
@@ -51,6 +51,10 @@ types: $(INSTALLED) ## check the types
 notebooks: $(INSTALLED) ## make notebooks/*.ipynb anew from their scripts
 	@cd notebooks && ../$(BIN)/jupytext --quiet --update --to ipynb [0-9]*.py
 
+docs: $(INSTALLED) ## build the pages of docs/ and the reference into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
+	@echo "site/index.html is ready"
+
 format: $(INSTALLED) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -61,7 +65,7 @@ wheel: $(INSTALLED) ## build dist/*.whl and try it in a fresh environment
 check: lint types test wheel ## everything that must hold before a change goes in
 
 clean: ## remove builds and caches; keeps .venv and the outputs of runs
-	@rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf build dist site src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find conf src tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An environment whose install broke off is made anew; one that is merely outdated is brought up to date.
@@ -70,7 +74,7 @@ $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 	@echo "$(if $(wildcard $@),bringing $(VENV) up to date,$(announcement))"
 	@{ $(BIN)/pip --version >/dev/null 2>&1 && [ ! -e $(UNFINISHED) ]; } || $(PYTHON) -m venv --clear $(VENV)
 	@rm -f $@ && touch $(UNFINISHED)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,hub,export,joblib,slurm,app]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,hub,export,joblib,slurm,app,docs]'
 	@mv $(UNFINISHED) $@ && touch $@
 
 announcement = installing about 6 GB of packages into $(VENV), once; this takes some minutes

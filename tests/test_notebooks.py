@@ -9,6 +9,8 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 SCRIPTS = sorted(FOLDER.glob("[0-9]*.py"))
+QUICK = {"01_what_a_clip_looks_like"}  # the others calibrate a network
+TO_RUN = [pytest.param(path, marks=[] if path.stem in QUICK else pytest.mark.slow, id=path.stem) for path in SCRIPTS]
 
 
 def cells(notebook) -> list[tuple[str, str]]:
@@ -26,7 +28,7 @@ def test_the_pair_is_in_step_and_has_no_outputs(script):
     assert not any(cell.get("outputs") for cell in paired.cells)
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", TO_RUN)
 def test_it_runs(script, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = jupytext.read(script)

@@ -1,6 +1,7 @@
 """`vosmem train` from its configuration."""
 
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from vosmem.checkpoints.reading import load_weights
 from vosmem.data.datamodules import ClipData
 from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16
-from vosmem.training.calibration import Calibration
+from vosmem.networks.network import MemoryNetwork
+from vosmem.training.calibration import Calibration, calibrate
 from vosmem.training.callbacks import KeepConfig
 from vosmem.training.guards import ReplayedBatch, replay_step
 from vosmem.training.modules import PretrainModule
@@ -96,6 +98,23 @@ def _network_to_fill(config: DictConfig) -> dict[str, DictConfig]:
     if config.initial_weights is None and not config.resume:
         return {}
     return {"network": OmegaConf.create(without_weights(config.model))}
+
+
+def calibrated_network(config: DictConfig) -> MemoryNetwork:
+    """The network that a training would start with: calibrated on its data, and not trained. A look at no cost.
+
+    Args:
+        config: of `vosmem train`.
+
+    Raises:
+        InputError: the data cannot be used.
+    """
+    torch.manual_seed(config.seed)
+    network: MemoryNetwork = make(config.model)
+    calibration = make_calibration(config)
+    if calibration.batches:
+        calibrate(network, islice(make(config.data).calibration_dataloader(), calibration.batches), calibration)
+    return network.eval()
 
 
 def make_calibration(config: DictConfig) -> Calibration:

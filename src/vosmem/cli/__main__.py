@@ -19,6 +19,7 @@ COMMANDS = {
     "report": "tables and figures from finished runs (vosmem report sweep DIR)",
     "benchmark": "what a frame costs on this machine (vosmem benchmark model=stm_small)",
     "score": "score a folder of masks against ground truth (vosmem score GT_DIR PRED_DIR --output FILE)",
+    "completion": "let bash complete commands, groups, choices and keys (vosmem completion bash)",
 }
 
 

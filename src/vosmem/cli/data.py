@@ -12,9 +12,11 @@ from vosmem.errors import InputError
 USAGE = """usage: vosmem data COMMAND [key=value ...]
 
   gallery  a contact sheet of stills, clips or rendered videos
-           (vosmem data gallery show=clips stills=embedded synthesis=rich)
   render   videos rendered from stills, written in DAVIS layout
-           (vosmem data render output=DIR stills=embedded count=10)
+
+examples:
+  vosmem data gallery show=clips stills=embedded synthesis=rich
+  vosmem data render output=DIR stills=embedded count=10
 
 vosmem data COMMAND --cfg job prints all keys."""
 

@@ -25,7 +25,9 @@ def run(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="vosmem doctor",
         description="Say what a video and its masks are, what is wrong with them, and what a run would write.",
-        epilog="exit status: 0 if a run would go through, 1 if it would fail. No network is loaded.",
+        epilog="exit status: 0 if a run would go through, 1 if it would fail. No network is loaded.\n\n"
+        "example: vosmem doctor video.mp4 --mask first.png",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set")
     add_mask_options(parser)

@@ -11,7 +11,9 @@ def run(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="vosmem export",
         description="Write a network as ONNX graphs for any frame size and any number of objects and memory frames.",
-        epilog="examples/onnx_segment.py runs them with ONNX Runtime, NumPy and Pillow alone.",
+        epilog="example: vosmem export mine.safetensors graphs\n\n"
+        "examples/onnx_segment.py runs them with ONNX Runtime, NumPy and Pillow alone.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("weights", metavar="WEIGHTS", help="checkpoint, weights file, or name of `vosmem weights`")
     parser.add_argument("output", type=Path, metavar="OUT_DIR", help="where to")

@@ -8,11 +8,21 @@ from rich.console import Console
 from vosmem.cli.sweeps import write_sweep
 
 CONSOLE = Console(soft_wrap=True, highlight=False)
+EXAMPLES = """examples:
+  vosmem report sweep outputs/sweeps/evaluate/RUN
+  vosmem report percentiles first=RUN_DIR "every 5"=RUN_DIR
+  vosmem report strip first=RUN_DIR "every 5"=RUN_DIR --sequence camel
+  vosmem report paper --scores OURS.yaml"""
 
 
 def run(arguments: list[str]) -> None:
     """Run the subcommand."""
-    parser = argparse.ArgumentParser(prog="vosmem report", description="Tables and figures from finished runs.")
+    parser = argparse.ArgumentParser(
+        prog="vosmem report",
+        description="Tables and figures from finished runs.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     sweep = commands.add_parser("sweep", help="one table and one plot from a multirun, or from any folder of runs")

@@ -13,7 +13,9 @@ def run(arguments: list[str]) -> None:
     argparse.ArgumentParser(
         prog="vosmem weights",
         description="List the weights that come with the package; each is loaded, and its hash and shapes verified.",
-        epilog="Their names are taken wherever a checkpoint is, and as vosmem segment --model NAME.",
+        epilog="Their names are taken wherever a checkpoint is, and as vosmem segment --model NAME.\n\n"
+        "example: vosmem weights",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args(arguments)
 
     from vosmem.checkpoints.bundled import DEFAULT, bundled_weights

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
+from vosmem.inference.looking import Asked
 from vosmem.inference.view import View
 from vosmem.inference.window import Sight, Window, Zoom, sight
 from vosmem.memory.policy import Candidate, MemoryPolicy
@@ -46,6 +47,7 @@ class Propagator:
 
     Attributes:
         num_kept: frames that were kept so far, those that went again among them.
+        asked: how the current frame asked the memory; None where it asked nothing.
 
     Raises:
         InputError: `short_side` is below 16, `resize` unknown, or `scale` not above 0, or the policy asks for a
@@ -93,6 +95,7 @@ class Propagator:
         self._frame_index = -1
         self._last: _Frame | None = None
         self._sight: Sight | None = None  # where the objects were in the last frame
+        self.asked: Asked | None = None
         self._kept: Candidate | None = None  # the frame that was kept last
         self.num_kept = 0
         self._earlier: Float[Tensor, "1 K h w"] | None = None  # masks of the frame before the last
@@ -145,6 +148,7 @@ class Propagator:
         view = self._look(frame, mask)
         picture = view.picture(frame)
         query = self._encode(picture)
+        self.asked = Asked.of(query, view) if query is not None and len(self.bank) else None
         probs = self._estimate(query, view) if query is not None and len(self.bank) else view.nothing(picture)
         full = view.back(probs)
         if mask is not None:

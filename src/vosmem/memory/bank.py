@@ -155,6 +155,18 @@ class MemoryBank:
         """What each group of objects remembers, in the order of the objects; T differs between groups."""
         return (group.memory() for group in self._groups)
 
+    def of_object(self, row: int) -> tuple[list[int], Memory]:
+        """What one object remembers: the frames, and its row of their memory in the same order.
+
+        Args:
+            row: its place among the objects, from 0.
+        """
+        for group in self._groups:
+            if row < group.num_objects:
+                return list(group.frames), Memory(*(part[row : row + 1] for part in group.memory()))
+            row -= group.num_objects
+        raise IndexError("the bank knows fewer objects")
+
     def _drop_temporary(self) -> None:
         for group in self._groups:
             if self._temporary in group.frames:

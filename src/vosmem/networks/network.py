@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor, nn
 
 from vosmem.errors import InputError
@@ -175,6 +175,33 @@ def frame_shares(
     values = which[None, :, :, None, None].expand(rows, -1, -1, *memory.value.shape[-2:])
     shares = network.read(query, Memory(memory.key[:rows], values), valid).mean(dim=(2, 3))
     return shares.expand(num_objects, -1)
+
+
+def cell_shares(
+    network: MemoryNetwork, query: Query, memory: Memory, cells: Integer[Tensor, "P 2"]
+) -> Float[Tensor, "O P T h w"]:
+    """The share of the attention that each remembered cell gets from some cells of a frame; in [0, 1].
+
+    Args:
+        network: the network.
+        query: the encoded frame; its key and `far` alone are looked at.
+        memory: what each object remembers.
+        cells: row and column of the cells that ask.
+
+    Returns:
+        for each object and cell that asks, shares that sum to 1 over the memory.
+    """
+    num_frames, height, width = memory.key.shape[2:]
+    at = cells[:, 0] * width + cells[:, 1]
+    far = None if query.far is None else query.far.flatten(1)[:, None, at]
+    asked = query._replace(key=query.key.flatten(2)[:, :, None, at], far=far)
+    each = torch.eye(height * width, dtype=memory.value.dtype, device=memory.value.device)
+    shares = []
+    for t in range(num_frames):  # one frame's cells at a time: all at once would be the square of the memory
+        values = each.new_zeros(1, height * width, num_frames, height, width)
+        values[0, :, t] = each.unflatten(1, (height, width))
+        shares.append(network.read(asked, Memory(memory.key, values.expand(memory.key.shape[0], *values.shape[1:]))))
+    return torch.stack(shares, dim=1).squeeze(3).permute(0, 3, 1, 2).unflatten(3, (height, width))
 
 
 def owners_of(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"] | None) -> Int[Tensor, "O"]:

@@ -1,0 +1,75 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What came out of a sweep?
+#
+# Give the folder of any multirun of `vosmem train` or `vosmem evaluate`, or one that holds run folders. Without one, a
+# small sweep is run here: how often a frame is kept, on two rendered videos, with a network that was never trained. Its
+# scores say nothing; they show what the tables and plots are.
+
+# %%
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from IPython.display import Image, Markdown
+
+from vosmem.build import compose
+from vosmem.build.common import resolved
+from vosmem.build.sweeps import collect_sweep
+from vosmem.build.training import calibrated_network
+from vosmem.checkpoints.weights_file import Weights, write_weights
+from vosmem.evaluation.finished import finished_scores
+from vosmem.evaluation.tables import as_markdown
+from vosmem.visualization.percentiles import plot_percentiles
+from vosmem.visualization.sweep import plot_sweep
+
+SWEEP = None  # "outputs/sweeps/evaluate/2026-01-31_12-00-00"
+
+# %%
+if SWEEP is None:
+    config = compose("train", "experiment=pretrain_embedded", "data.num_workers=0", "calibration.batches=4")
+    weights = Weights(resolved(config.model), calibrated_network(config).state_dict())
+    path = write_weights(Path("untrained.safetensors"), weights)
+    small = ["dataset=rendered", "dataset.count=2", "dataset.scene.num_frames=8"]
+    small += ["dataset.scene.height=96", "dataset.scene.width=160", "dataset.scene.num_objects=[1,1]"]
+    command = ["evaluate", "-m", "memory.interval=1,2,4", f"checkpoint={path}", *small, "hydra.sweep.dir=sweep"]
+    subprocess.run([sys.executable, "-m", "vosmem.cli", *command], check=True, capture_output=True)
+    SWEEP = "sweep"
+
+# %% [markdown]
+# ## The table
+#
+# A line for each job, by what it changed. Scores are percent.
+
+# %%
+table, varied = collect_sweep(Path(SWEEP))
+Markdown(as_markdown(table))
+
+# %% [markdown]
+# ## The plot
+#
+# Lines over a number that was swept, bars over anything else.
+
+# %%
+Image(str(plot_sweep(table, varied, Path("plot.png"))), width=900)
+
+# %% [markdown]
+# ## How the scores are spread
+#
+# J of every object and frame, sorted from worst to best: Figure 7 of the STM paper. Two curves with the same mean may
+# still differ: one loses objects, the other draws them badly. Runs of `vosmem evaluate` alone have it.
+
+# %%
+runs = sorted(path.parent for path in Path(SWEEP).glob("*/sequences"))
+spread = {run.name: np.concatenate([score.j for score in finished_scores(run)]) for run in runs}
+Image(str(plot_percentiles(spread, Path("percentiles.png"))), width=600) if spread else "no run of vosmem evaluate"

@@ -1,0 +1,84 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How do I segment a video of mine?
+#
+# Give a video, a mask of its first frame and a checkpoint. Without, a small video is rendered, with a network that was
+# never trained; then what follows shows how it is done, not how well.
+
+# %%
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vosmem.build import compose, load_network, make
+from vosmem.build.training import calibrated_network
+from vosmem.inference.engine import Engine
+from vosmem.inference.streaming import Segmenter
+from vosmem.inference.writer import write_labels
+from vosmem.inputs.open import open_videos
+from vosmem.memory.policy import EveryN
+from vosmem.visualization.contact_sheet import SheetRow, draw_sheet
+from vosmem.visualization.overlay import overlay
+from vosmem.visualization.video import write_video
+
+VIDEO, MASK = None, None  # "holiday.mp4", "first.png"
+CHECKPOINT = None  # "outputs/.../checkpoints/last.ckpt"
+
+# %%
+if VIDEO is None:
+    scene = ["dataset.scene.num_frames=16", "dataset.scene.height=144", "dataset.scene.width=256"]
+    rendered = make(compose("evaluate", "dataset=rendered", "dataset.count=1", *scene).dataset)[0]
+    frames = [np.ascontiguousarray(rendered.frame(t).permute(1, 2, 0).numpy()) for t in range(len(rendered))]
+    VIDEO, MASK = write_video(frames, Path("video.mp4"), 8), Path("first.png")
+    write_labels(MASK, rendered.labels(0).numpy())
+
+# %% [markdown]
+# ## What is in it
+#
+# Frames are decoded when they are asked for; the mask belongs to the first frame unless its name says another.
+
+# %%
+(found,) = open_videos(Path(VIDEO), Path(MASK))
+sequence = found.open()
+first = np.ascontiguousarray(sequence.frame(0).permute(1, 2, 0).numpy())
+draw_sheet(
+    [SheetRow("the first frame, and the mask", [first, overlay(first, sequence.given_mask(0).numpy())])], height=160
+)
+
+# %% [markdown]
+# ## Segment it
+#
+# Frame by frame, with every fifth frame in memory and at most 200 MB of it.
+
+# %%
+untrained = ["experiment=pretrain_embedded", "data.num_workers=0", "calibration.batches=16"]
+network = load_network(CHECKPOINT) if CHECKPOINT else calibrated_network(compose("train", *untrained))
+segmenter = Segmenter(network, Engine(torch.device("cpu")))
+stream = segmenter.stream(EveryN(interval=5, budget_mb=200))
+segmented = [stream.step(sequence.frame(t), sequence.given_mask(t)) for t in range(len(sequence))]
+
+# %%
+shown = np.linspace(0, len(sequence) - 1, 6).astype(int)
+pictures = [
+    overlay(sequence.frame(t).permute(1, 2, 0).numpy(), segmented[t].ids.numpy().astype(np.uint8)) for t in shown
+]
+draw_sheet([SheetRow(f"frames {', '.join(map(str, shown))}", pictures)], height=110)
+
+# %% [markdown]
+# ## The same as a command
+#
+# `vosmem segment` does this and writes the masks, an overlay video, tables of where to look twice, and a page:
+#
+# ```sh
+# vosmem segment video.mp4 --mask first.png --weights last.ckpt --output out
+# ```

@@ -1,0 +1,79 @@
+"""What the memory holds over a video."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from vosmem.memory.trace import Moment
+
+matplotlib.use("agg")  # runs have no screen
+
+
+def draw_memory(moments: Sequence[Moment], threshold: float | None = None) -> Figure:
+    """Which frames are in memory at each frame; below it the gate's word, the objects' variation, where there is any.
+
+    Args:
+        moments: of a video, in order; at least one.
+        threshold: of an adaptive memory, in [0, 1].
+    """
+    varied = [moment for moment in moments if moment.variation is not None]
+    gated = [moment for moment in moments if moment.stay is not None]
+    rows = [_draw_frames, *([_draw_count] if gated else []), *([_draw_variation] if varied else [])]
+    heights = [2.2, *[1.0] * (len(rows) - 1)]
+    figure = Figure(figsize=(8, 1.3 + 1.3 * sum(heights)), layout="constrained")
+    panels = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for panel, draw in zip(panels, rows, strict=True):
+        draw(panel, moments)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(alpha=0.3)
+        panel.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    if varied and threshold is not None:
+        panels[-1].axhline(threshold, color="0.4", linestyle=":", linewidth=1)
+    panels[-1].set_xlabel("frame")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def plot_memory(moments: Sequence[Moment], path: Path, threshold: float | None = None) -> Path:
+    """As `draw_memory`, written as a PNG; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw_memory(moments, threshold).savefig(path, dpi=120)
+    return path
+
+
+def _draw_frames(panel: Axes, moments: Sequence[Moment]) -> None:
+    """A point for each frame in memory (upwards) at each frame of the video."""
+    stays = {moment.t for moment in moments if moment.kept}
+    pairs = [(moment.t, held) for moment in moments for held in moment.held]
+    for kept, colour, label in ((True, "C0", "kept"), (False, "C1", "the one before alone")):
+        _points(panel, [pair for pair in pairs if (pair[1] in stays) == kept], colour, label, marker="s")
+    _points(panel, [(m.t, m.t) for m in moments if m.mask_given], "C3", "mask given", marker="D", size=30)
+    panel.set(ylabel="frame in memory")
+    panel.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _draw_count(panel: Axes, moments: Sequence[Moment]) -> None:
+    times, counts = [moment.t for moment in moments], [len(moment.held) for moment in moments]
+    panel.step(times, counts, where="mid", color="C0", label="in memory")
+    _points(panel, [(m.t, m.stay) for m in moments if m.stay is not None], "C4", "gate: may stay")
+    panel.set(ylabel="frames")
+    panel.set_ylim(bottom=0)
+
+
+def _draw_variation(panel: Axes, moments: Sequence[Moment]) -> None:
+    varied = [(moment.t, moment.variation, moment.kept) for moment in moments if moment.variation is not None]
+    panel.plot([t for t, _, _ in varied], [value for _, value, _ in varied], "C2", linewidth=1, label="variation")
+    _points(panel, [(t, value) for t, value, kept in varied if kept], "C0", "kept")
+    panel.set(ylabel="variation", ylim=(0, 1))
+
+
+def _points(
+    panel: Axes, points: Sequence[tuple[int, int | float]], colour: str, label: str, marker: str = "o", size: int = 12
+) -> None:
+    if points:
+        x, y = zip(*points, strict=True)
+        panel.scatter(x, y, s=size, marker=marker, color=colour, linewidths=0, label=label, zorder=3)

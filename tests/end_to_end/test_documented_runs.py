@@ -1,0 +1,111 @@
+"""Blocks of commands in README and docs are typed as they stand; what takes long is made small behind their back."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import write_davis, write_stills
+from tests.documented import PAGES, ROOT, blocks
+from tests.end_to_end.test_main_training import write_videos
+from tests.end_to_end.tiny import TINY
+from tests.golden_video import video
+from tests.segmentation.made import write_checkpoint
+from vosmem.visualization.video import write_video
+
+pytestmark = pytest.mark.slow
+
+RUN = [block for block in blocks() if block.why_not_run is None]
+PYTHON_PAGES = ["README.md", "segment.md"]
+COMMON = ["trainer.max_steps=2", "validate_every_steps=2", "trainer.max_time=null"]
+STILLS = [*TINY, *COMMON]
+VIDEOS = [
+    *[override for override in TINY if not override.startswith(("synthesis", "data.sequences"))], *COMMON,
+    "synthesis.size=32", "synthesis.min_object_pixels=16", "data.samples_per_epoch=6", "curriculum.epochs=[0]",
+    "curriculum.skips=[1]",
+]  # fmt: skip
+# The program that the blocks find: the same with fewer steps of a smaller network on smaller pictures.
+SHORTENED = """#!/bin/sh
+case "$1 $*" in
+    *--help*|*--cfg*|*--info*|*-sc*) exec {program} "$@" ;;
+    "train "*experiment=main*) exec {program} "$@" {videos} ;;
+    "train "*) exec {program} "$@" {stills} ;;
+    "data "*gallery*) exec {program} "$@" synthesis.size=32 count=2 scene.height=32 scene.width=48 ;;
+    *) exec {program} "$@" ;;
+esac
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Path:
+    """A folder with all that the blocks name."""
+    folder = tmp_path_factory.mktemp("documented")
+    write_davis(folder / "DIR", {"one": 1, "two": 2})
+    shutil.copytree(folder / "DIR", folder / "DAVIS")
+    for name in ("GT_DIR", "PRED_DIR"):
+        shutil.copytree(folder / "DIR" / "Annotations" / "480p", folder / name)
+    write_stills(folder / "MY" / "STILLS")
+    write_videos(folder / "MY" / "VIDEOS")
+    frames, labels = video(6, 48, 80, 1, seed=0)
+    (folder / "frames").mkdir()
+    for t, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / "frames" / f"{t:05d}.png")
+    write_checkpoint(folder / "last.ckpt")
+    for name in ("FILE", "PRETRAINED.ckpt", "RUN.ckpt"):
+        shutil.copy(folder / "last.ckpt", folder / name)
+    (folder / "RUN_DIR" / "checkpoints").mkdir(parents=True)
+    shutil.copy(folder / "last.ckpt", folder / "RUN_DIR" / "checkpoints")
+    for name in ("MY.mp4", "video.mp4"):
+        write_video(frames, folder / name, 12)
+    for name in ("MASK.png", "first.png", "MASK"):
+        Image.fromarray(labels[0]).save(folder / name, format="PNG")
+    (folder / "mine" / "sweep").mkdir(parents=True)
+    (folder / "mine" / "sweep" / "objects.yaml").write_text(yaml_block("configuration.md"))
+    return folder
+
+
+def yaml_block(page: str) -> str:
+    """The first YAML of a page."""
+    return (ROOT / "docs" / page).read_text().split("```yaml\n")[1].split("```")[0]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> dict[str, str]:
+    """In which `vosmem` is the shortened one."""
+    folder, own = tmp_path_factory.mktemp("bin"), Path(sys.executable)
+    script = folder / "vosmem"
+    program = f"{own.with_name('vosmem')}"
+    script.write_text(SHORTENED.format(program=program, stills=shlex.join(STILLS), videos=shlex.join(VIDEOS)))
+    script.chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{own.parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("block", RUN, ids=lambda block: block.where)
+def test_a_block_runs(block, world, environment):
+    shutil.rmtree(world / "out", ignore_errors=True)
+    for line in block.text.splitlines():  # each by itself: several write to the same folder
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=world, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        shutil.rmtree(world / "out", ignore_errors=True)
+
+
+def test_most_blocks_are_run():
+    assert {block.where.split(":")[0] for block in RUN} >= {"README.md", "segment.md", "weights.md", "configuration.md"}
+
+
+@pytest.mark.parametrize("page", PYTHON_PAGES)
+def test_python_runs(page, world, monkeypatch, capsys):
+    monkeypatch.chdir(world)
+    (path,) = [path for path in PAGES if path.name == page]
+    code = [part.split("```")[0] for part in path.read_text().split("```python\n")[1:]]
+    frames, labels = video(6, 48, 80, 1, seed=0)
+    mask = (7 * (labels[0] > 0)).astype(np.uint8)
+    exec("\n".join(code), {"frames": frames, "frame": frames[0], "mask": mask})
