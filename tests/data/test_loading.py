@@ -5,6 +5,7 @@ import signal
 
 import pytest
 import torch
+from torch.utils.data import Dataset
 
 from vosmem.data.loading import ClipLoader
 from vosmem.data.sampling import ClipSampler
@@ -13,7 +14,7 @@ from vosmem.errors import InputError
 BAD = 5
 
 
-class Numbers:
+class Numbers(Dataset):
     """Samples that are their number; one of them is met by a fault."""
 
     def __init__(self, fault):

@@ -58,11 +58,10 @@ def _told(trainer: pl.Trainer, losses: Tensor) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     loss = float(losses.sum())  # they are shares of the step's already
     what = f"the loss is {loss}" if not torch.isfinite(losses).all() else f"gradients are not finite (loss {loss:.4g})"
-    return (
-        f"{what} in step {trainer.global_step + 1}, of {', '.join(names[:SHOWN])}{more}: the state before it is saved; "
-        f"look at it with: vosmem train resume={trainer.default_root_dir} replay=true; then lower optimizer.lr or set "
-        f"trainer.gradient_clip_val"
-    )
+    replay = f"look at it with: vosmem train resume={trainer.default_root_dir} replay=true; then "
+    saved = f"the state before it is saved; {replay}" if trainer.global_step else ""  # nothing is before the first
+    advice = "lower optimizer.lr or set trainer.gradient_clip_val"
+    return f"{what} in step {trainer.global_step + 1}, of {', '.join(names[:SHOWN])}{more}: {saved}{advice}"
 
 
 def _step_names(trainer: pl.Trainer) -> Sequence[str]:
