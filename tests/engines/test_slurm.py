@@ -72,7 +72,7 @@ def test_a_job_that_is_killed_ends_the_sweep_and_the_others_stay(slurm, tmp_path
     (endless,) = [job["JobId"] for job in running if job["JobState"] == "RUNNING" and job["ArrayTaskId"] == "0"]
     subprocess.run(["scancel", "--signal=KILL", "--full", endless], env={**os.environ, **slurm}, check=True)
     assert process.wait(timeout=180) == 2  # and does not hang
-    assert "\nvosmem: a job of the sweep died" in process.stderr.read()
+    assert "vosmem: a job of the sweep died (" in process.stderr.read()
     table = pd.read_csv(tmp_path / "sweep" / "table.csv")
     assert table["after training"].notna().tolist() in ([True], [False, True])
 
