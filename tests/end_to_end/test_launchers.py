@@ -58,4 +58,4 @@ def test_a_job_that_is_killed_ends_the_sweep_in_one_line(tmp_path, launcher):
     for worker in workers:
         worker.kill()
     assert process.wait(timeout=120) == 2
-    assert "\nvosmem: a job of the sweep died" in process.stderr.read()
+    assert "vosmem: a job of the sweep died (" in process.stderr.read()
