@@ -28,7 +28,7 @@ STILLS = [*TINY, *COMMON]
 VIDEOS = [
     *[override for override in TINY if not override.startswith(("synthesis", "data.sequences"))], *COMMON,
     "synthesis.size=32", "synthesis.min_object_pixels=16", "data.samples_per_epoch=6", "curriculum.epochs=[0]",
-    "curriculum.skips=[1]",
+    "curriculum.skips=[1]", "model.backbone=resnet10",  # of the checkpoint in PRETRAINED.ckpt
 ]  # fmt: skip
 # The program that the blocks find: the same with fewer steps of a smaller network on smaller pictures.
 SHORTENED = """#!/bin/sh
