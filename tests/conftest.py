@@ -70,7 +70,7 @@ def write_davis(root: Path, names: dict[str, int], size: tuple[int, int] = (48, 
         for t in range(frames):
             Image.fromarray(images[t]).save(root / "JPEGImages" / "480p" / name / f"{t:05d}.jpg", quality=95)
             mask = Image.fromarray(labels[t])
-            mask.putpalette(np.arange(768) % 256)
+            mask.putpalette(bytes(range(256)) * 3)
             mask.save(root / "Annotations" / "480p" / name / f"{t:05d}.png")
     for year in ("2016", "2017"):
         (root / "ImageSets" / year).mkdir(parents=True)

@@ -134,9 +134,10 @@ class VideoSegmenter:
         """
         folder = self._options.output if self._alone else self._options.output / video.name
         device = self._segmenter.engine.device
+        opened = video.open()  # nothing is made for one that cannot be used
         with locked(folder), self._segmenter.context():
             return segment_video(
-                video.open(),
+                opened,
                 self._make_method,
                 device,
                 folder,

@@ -91,10 +91,11 @@ def run_training(
 
 
 def hush_lightning() -> None:
-    """Keep Lightning from telling what is meant to be so: held batch norms, few loader workers, absent accelerators."""
+    """Keep Lightning from telling what is meant to be so: held batch norms, few loader workers, an unused `srun`."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in (r".*in eval mode at the start of training.*", r".*does not have many workers.*", r".*LeafSpec.*"):
-        warnings.filterwarnings("ignore", message=message)
+    meant = ("in eval mode at the start of training", "does not have many workers", "LeafSpec", "The `srun` command")
+    for message in meant:
+        warnings.filterwarnings("ignore", message=f".*{message}.*")
 
 
 def _validate(trainer: pl.Trainer, module: PretrainModule, data: ClipData) -> float:
