@@ -14,7 +14,6 @@ FLOORS = (
 )
 jaxtyping.install_import_hook([f"vosmem.{floor}" for floor in FLOORS], "beartype.beartype")
 
-import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
