@@ -17,6 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 from vosmem.errors import InputError
 from vosmem.files import locked, unwritable, write_text
 
+PINNED = "hydra.mode=RUN"  # stands in the command line of a further process of a job
+
 
 def run_hydra(
     command: str,
@@ -103,7 +105,7 @@ def _pin_command_line(command: str, config_dir: str | None) -> None:
     flags = ["--config-dir", config_dir] if config_dir else []
     program = sys.argv[0].removesuffix(f" {command}")
     # A sweep that a config asks for would start again as well.
-    sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task, "hydra.mode=RUN"]
+    sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task, PINNED]
     with read_write(hydra_config):  # type: ignore[arg-type]
         hydra_config.run.dir = hydra_config.runtime.output_dir
 
