@@ -20,6 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 from vosmem.errors import InputError
 from vosmem.files import locked, unwritable, write_text
 
+PINNED = "hydra.mode=RUN"  # stands in the command line of a further process of a job
+
 
 def run_hydra(
     command: str,
@@ -143,7 +145,7 @@ def _pin_command_line(program: str, command: str, config_dir: str | None, away: 
         sys.modules["__main__"].__spec__ = None  # or Lightning runs the launcher's module again
         multiprocessing.set_start_method(None, force=True)  # joblib's own way starts no loader's processes
     # A sweep that a config asks for would start again as well.
-    sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task, "hydra.mode=RUN"]
+    sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task, PINNED]
     with read_write(hydra_config):  # type: ignore[arg-type]
         hydra_config.run.dir = hydra_config.runtime.output_dir
 

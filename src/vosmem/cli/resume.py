@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from vosmem.cli.hydra_app import PINNED
 from vosmem.errors import InputError
 
 
@@ -17,7 +18,7 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     """
     key = "resume="
     given = [argument for argument in arguments if argument.startswith(key) and argument not in (key, "resume=null")]
-    if not given:
+    if not given or PINNED in arguments:  # a further process is told everything
         return arguments
     run_dir = Path(given[-1].removeprefix(key)).absolute()
     saved = run_dir / ".hydra" / "overrides.yaml"
