@@ -52,10 +52,12 @@ def world(tmp_path_factory) -> Path:
         shutil.copytree(folder / "DIR" / "Annotations" / "480p", folder / name)
     write_stills(folder / "MY" / "STILLS")
     write_videos(folder / "MY" / "VIDEOS")
-    frames, labels = video(6, 48, 80, 1, seed=0)
-    (folder / "frames").mkdir()
-    for t, frame in enumerate(frames):
-        Image.fromarray(frame).save(folder / "frames" / f"{t:05d}.png")
+    frames, labels = video(4, 272, 320, 1, seed=0)
+    for name in ("frames", "FRAMES"):
+        (folder / name).mkdir()
+        for t, frame in enumerate(frames):
+            Image.fromarray(frame).save(folder / name / f"{t:05d}.png")
+    (folder / "examples").symlink_to(ROOT / "examples")
     write_checkpoint(folder / "last.ckpt")
     for name in ("FILE", "PRETRAINED.ckpt", "RUN.ckpt"):
         shutil.copy(folder / "last.ckpt", folder / name)
@@ -91,7 +93,7 @@ def test_a_block_runs(block, world, environment):
     shutil.rmtree(world / "out", ignore_errors=True)
     for line in block.text.splitlines():  # each by itself: several write to the same folder
         done = subprocess.run(
-            ["bash", "-c", line], cwd=world, env=environment, capture_output=True, text=True, timeout=300
+            ["bash", "-c", line], cwd=world, env=environment, capture_output=True, text=True, timeout=600
         )
         assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         shutil.rmtree(world / "out", ignore_errors=True)
