@@ -11,7 +11,7 @@ COMMANDS = {
     "calibrate": "find when an adaptive memory keeps a frame (vosmem calibrate checkpoint=FILE dataset=CHOICE)",
     "doctor": "say what is wrong with a video and its masks before anything is run (vosmem doctor INPUT --mask MASK)",
     "segment": "follow objects through your own video (vosmem segment VIDEO --mask MASK --output DIR)",
-    "app": "the same in a browser: mark, follow, correct, take away (vosmem app --weights FILE)",
+    "app": "the same in a browser: mark, follow, correct, take away (vosmem app)",
     "convert": "write a checkpoint's weights as a file to pass on (vosmem convert last.ckpt NAME.safetensors)",
     "export": "write a network as ONNX graphs (vosmem export WEIGHTS DIR)",
     "weights": "list and verify the weights that come with the package (vosmem weights)",

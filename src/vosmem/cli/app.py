@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 
 EXAMPLES = """examples:
-  vosmem app --weights last.ckpt
+  vosmem app
   vosmem app --weights last.ckpt --port 8000 --folder /data/visits"""
 
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from vosmem.segmentation.video import Progress, VideoResult
 
 EXAMPLES = """examples:
-  vosmem segment video.mp4 --mask first.png --weights last.ckpt --output out
-  vosmem segment frames/ --box 120,80,300,260 --weights last.ckpt --output out
-  vosmem segment DAVIS/ --weights last.ckpt --output out --direction both
-  vosmem segment videos.csv --weights last.ckpt --output out --engine processes --workers 4"""
+  vosmem segment video.mp4 --mask first.png --output out
+  vosmem segment frames/ --box 120,80,300,260 --output out
+  vosmem segment DAVIS/ --output out --direction both --weights last.ckpt
+  vosmem segment videos.csv --output out --engine processes --workers 4"""
 SECONDS_BETWEEN_LINES = 10.0
 MEMORIES = files("vosmem.conf") / "memory"
 
