@@ -65,6 +65,11 @@ OVERRIDDEN = {
     "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 300},
     "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
     "pretrain_long": {"synthesis.size": 256, "validate_every_steps": 300},
+    "finetune_embedded": {
+        "initial_weights": "remn_small",
+        "model.local_attention.strength": 0.5,
+        "validate_every_steps": 50,
+    },
 }
 
 
