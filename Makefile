@@ -15,7 +15,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 -
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain sweep test test-all test-engines lint types notebooks docs format wheel check clean
+.PHONY: help setup pretrain sweep test test-all test-notebooks test-engines lint types notebooks docs format wheel check clean
 
 help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12]"
@@ -35,6 +35,9 @@ test: $(INSTALLED) ## run the fast tests and the doctests
 
 test-all: $(INSTALLED) ## run every test, the slow ones too, but for those of test-engines
 	@$(PYTEST) -m "not engines" $(ARGS)
+
+test-notebooks: $(INSTALLED) ## run the notebooks that the fast tests leave out
+	@$(PYTEST) --dist load -m slow tests/test_notebooks.py $(ARGS)
 
 test-engines: $(INSTALLED) ## torchrun, SLURM (where Debian's packages are) and a Ray cluster on this machine; installs Ray
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
