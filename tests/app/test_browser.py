@@ -103,6 +103,8 @@ def video(tmp_path_factory) -> list[Path]:
 
 
 def upload(page, paths):
+    """When what was uploaded before is gone from the page: a person cannot drop anything earlier either."""
+    playwright.expect(page.locator("#upload")).to_contain_text("Drop File Here", timeout=WAIT)
     page.locator("#upload input[type=file]").set_input_files(paths)
 
 

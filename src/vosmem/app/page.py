@@ -100,13 +100,11 @@ def _connect(page: gr.Blocks, events: Events, parts: Parts, examples: dict[str, 
     key, frame, outputs = parts.key, parts.frame, parts.changing
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     page.load(events.enter, key, outputs, **quiet)
-    parts.upload.upload(
-        events.upload, [key, parts.upload], outputs, api_visibility="private", show_progress_on=parts.stage
-    )
+    loading: dict[str, Any] = {"api_visibility": "private", "show_progress_on": parts.stage}
+    # Not dropped where the one before is still being answered.
+    parts.upload.upload(events.upload, [key, parts.upload], outputs, trigger_mode="multiple", **loading)
     for name, button in examples.items():
-        button.click(
-            partial(events.example, name=name), key, outputs, api_visibility="private", show_progress_on=parts.stage
-        )
+        button.click(partial(events.example, name=name), key, outputs, **loading)
     frame.input(events.scrub, [key, frame], outputs, trigger_mode="always_last", **quiet)
     parts.charts.go(events.go, key, outputs, trigger_mode="always_last", **quiet)
     # One after the other, in the order of drawing.
