@@ -47,7 +47,7 @@ class Shown(NamedTuple):
 def main() -> None:
     """Measure, write and print."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", help="a file, or the name of weights that come with the package")
     parser.add_argument("--stills", default="embedded")
     parser.add_argument("--count", type=int, default=40, help="videos for each distance")
     parser.add_argument("--num-frames", type=int, default=8)

@@ -1,0 +1,124 @@
+"""What int8 convolutions cost and save, in ONNX Runtime: an experiment, not a setting of vosmem.
+
+    python -m benchmarks.int8 CHECKPOINT [--count 3] [--output DIR] [KEY=VALUE ...]    (of `vosmem evaluate`)
+
+The graphs of `vosmem export` are quantised by ONNX Runtime's own tool: weights for each channel, activations for each
+tensor, by the ranges that they take on `--count` rendered videos of embedded photographs; the memory read stays
+float32. Then float32 and int8 segment the same sequences, two threads each, by turns. Printed are J&F, milliseconds a
+frame and the size of the graphs.
+"""
+
+import argparse
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import torch
+from examples.onnx_segment import Segmenter
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from vosmem.build import compose, make
+from vosmem.build.export import export
+from vosmem.data.videos import VideoSequence
+from vosmem.evaluation.run import evaluate_sequence
+
+QUANTISED = ("encode_query", "encode_memory", "decode")
+CALIBRATED_FRAMES = 6  # of each video: the range of an activation is soon known
+
+
+class OnnxMethod:
+    """Graphs in a folder, as the evaluation runs a method.
+
+    Args:
+        folder: as of the example's `Segmenter`.
+        seen: where given, the inputs of every graph are gathered in it.
+    """
+
+    def __init__(self, folder: Path, seen: dict[str, list[dict[str, np.ndarray]]] | None = None):
+        self.segmenter = Segmenter(folder)
+        run = self.segmenter._run
+
+        def gather(name: str, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            asked = [wanted.name for wanted in self.segmenter.sessions[name].get_inputs()]
+            seen.setdefault(name, []).append({key: values[key] for key in asked})
+            return run(name, values)
+
+        if seen is not None:
+            self.segmenter._run = gather
+
+    def step(self, frame: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """The next frame, through NumPy."""
+        pixels = (frame * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        return torch.from_numpy(self.segmenter.step(pixels, None if mask is None else mask.cpu().numpy()))
+
+
+class Reader(CalibrationDataReader):
+    """Hands a list of inputs to the tool that looks for ranges."""
+
+    def __init__(self, inputs: list[dict[str, np.ndarray]]):
+        self._inputs: Iterator[dict[str, np.ndarray]] = iter(inputs)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """The next, or nothing."""
+        return next(self._inputs, None)
+
+
+def main() -> None:
+    """Export, quantise, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint")
+    parser.add_argument("--count", type=int, default=3, help="videos that give the ranges (default: 3)")
+    parser.add_argument("--output", type=Path, default=Path("outputs/int8"))
+    options, overrides = parser.parse_known_args()
+    onnxruntime.set_default_logger_severity(3)
+    plain, small = options.output / "fp32", options.output / "int8"
+    export(options.checkpoint, plain)
+    made = ["dataset=rendered", "dataset.seed=2", f"dataset.count={options.count}"]
+    quantise(plain, small, make(compose("evaluate", "checkpoint=none", *made).dataset))
+    rows = []
+    for sequence in make(compose("evaluate", "checkpoint=none", *overrides).dataset):
+        for name, folder in (("fp32", plain), ("int8", small)):
+            run = evaluate_sequence(sequence, OnnxMethod(folder), torch.device("cpu"))
+            j = 100 * np.mean([np.mean(score.j) for score in run.scores])
+            f = 100 * np.mean([np.mean(score.f) for score in run.scores])
+            rows.append((sequence.name, name, (j + f) / 2, j, f, 1000 * float(np.median(run.seconds))))
+            print(*rows[-1][:2], *(f"{value:.1f}" for value in rows[-1][2:]), flush=True)
+    table = pd.DataFrame(rows, columns=["sequence", "graphs", "J&F", "J", "F", "median ms a frame"])
+    table.to_csv(options.output / "table.csv", index=False)
+    means = table.drop(columns="sequence").groupby("graphs", sort=False).mean()
+    means["MB"] = [sum(path.stat().st_size for path in folder.glob("*.onnx*")) / 1e6 for folder in (plain, small)]
+    print(means.to_string(float_format=lambda value: f"{value:.1f}"))
+
+
+def quantise(plain: Path, small: Path, videos: list[VideoSequence]) -> None:
+    """Write the graphs of a folder with int8 convolutions to another."""
+    shutil.rmtree(small, ignore_errors=True)
+    shutil.copytree(plain, small)
+    seen: dict[str, list[dict[str, np.ndarray]]] = {}
+    for video in videos:
+        method = OnnxMethod(plain, seen)
+        for t in range(min(CALIBRATED_FRAMES, len(video))):
+            method.step(video.frame(t).float() / 255, video.given_mask(t))
+    for name in QUANTISED:
+        prepared = small / f"{name}.prepared.onnx"
+        quant_pre_process(plain / f"{name}.onnx", prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            small / f"{name}.onnx",
+            Reader(seen[name]),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            per_channel=True,
+            reduce_range=True,  # without it sums of products overflow on processors that lack VNNI
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        prepared.unlink()
+
+
+if __name__ == "__main__":
+    main()
