@@ -71,6 +71,12 @@ def test_the_least_sure_frames_are_listed_apart_from_each_other():
     assert all(later.t - check.t >= 8 for check, later in pairwise(checks))
 
 
+def test_a_given_mask_is_not_the_least_sure():
+    """Even where the object is lost in all the other frames."""
+    rows = [row(0, entropy=0.0), *(row(t, lost=True) for t in range(1, 5))]
+    assert [(check.t, check.reason) for check in frames_to_check(rows)] == [(1, "lost")]
+
+
 def test_of_too_many_the_events_stay():
     rows = [row(t, slot=slot, jump=t < 60, entropy=t / 100) for t in range(99) for slot in (1, 2)]
     checks = frames_to_check(rows)

@@ -105,8 +105,8 @@ def _measure(probs: Float[Tensor, "H W"], inside: Tensor) -> tuple[int, float | 
 def frames_to_check(rows: Iterable[ObjectConfidence]) -> list[Check]:
     """The frames where an object gets lost, where its area jumps, and where the network is least sure.
 
-    No two frames of one object that stand close together are listed for their entropy. Where more than `NUM_CHECKS`
-    would be listed, those of the highest entropy are.
+    No two frames of one object that stand close together are listed for their entropy, nor any with a given mask, which
+    has none. Where more than `NUM_CHECKS` would be listed, those of the highest entropy are.
 
     Args:
         rows: of a whole video, in any order.
@@ -119,7 +119,7 @@ def frames_to_check(rows: Iterable[ObjectConfidence]) -> list[Check]:
     for _, group in groupby(ordered, key=lambda row: row.slot):
         checks += _events(list(group))
     listed = {(check.t, check.slot) for check in checks}
-    calm = [row for row in ordered if (row.t, row.slot) not in listed and not row.lost]
+    calm = [row for row in ordered if row.entropy > 0 and not row.lost and (row.t, row.slot) not in listed]
     checks += [Check(row.t, row.slot, "uncertain", row.entropy) for row in _worst(calm)]
     kept = sorted(checks, key=lambda check: (check.reason == "uncertain", -check.entropy))[:NUM_CHECKS]
     return sorted(kept)
