@@ -41,7 +41,7 @@ def run_hydra(
         InputError: the command line names an unknown group, choice or key, a value is missing, the folder is another
             run's, or it cannot be written to.
     """
-    flags = get_args_parser().parse_args(arguments)
+    flags = get_args_parser().parse_intermixed_args(arguments)
     program, home = sys.argv[0], _this_process()
     failures: list[Exception] = []
 
@@ -62,7 +62,8 @@ def run_hydra(
             os.environ.update(environment)
 
     original = sys.argv
-    sys.argv = [f"{program} {command}", *arguments, "hydra.output_subdir=null"]  # `_own_folder` writes there
+    overrides = [*flags.overrides, "hydra.output_subdir=null"]  # `_own_folder` writes there
+    sys.argv = [f"{program} {command}", *overrides, *_without(arguments, flags.overrides)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed by Hydra
     NoteSweep.folders.clear()
     try:
@@ -87,6 +88,19 @@ def run_hydra(
             # Where no job has begun, the error is all there is to say.
             if after_sweep is not None and any(sweep.rglob(".hydra")):
                 after_sweep(sweep)
+
+
+def _without(arguments: list[str], overrides: list[str]) -> list[str]:
+    """The flags alone: Hydra takes overrides only where all of them stand together."""
+    left = iter([*overrides, None])
+    awaited = next(left)
+    flags = []
+    for argument in arguments:
+        if argument == awaited:
+            awaited = next(left)
+        else:
+            flags.append(argument)
+    return flags
 
 
 @contextmanager
