@@ -37,6 +37,23 @@ def test_a_data_set_with_one_broken_video(davis):
     assert "OUT/one/masks/00000.png" in done.stdout
 
 
+def test_a_list_of_videos(tmp_path):
+    for name in ("one", "two"):
+        write_frames(tmp_path / "clips" / name, ["0", "1"])
+    write_mask(tmp_path / "m.png", [3])
+    rows = ["video,mask", "clips/one,m.png", "clips/two,m.png"]
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    done = vosmem("doctor", "list.csv", cwd=tmp_path)
+    assert "OUT/one/masks/0.png" in done.stdout and "go through (2 videos)" in done.stdout
+    (tmp_path / "list.csv").write_text("\n".join([*rows, "clips/three,m.png"]))
+    done = vosmem("doctor", "list.csv", cwd=tmp_path, check=False)
+    assert done.returncode == 1 and "OUT/two/masks" in done.stdout
+    assert "list.csv:4: video 'clips/three' is missing" in done.stdout
+    assert "a run would fail for 1 of 3 videos" in done.stdout
+    done = vosmem("doctor", "list.csv", "--mask", "m.png", cwd=tmp_path, check=False)
+    assert done.returncode == 1 and "names masks itself" in done.stdout
+
+
 @pytest.mark.parametrize("arguments", [["nowhere"], ["clip"], ["clip", "--mask", "none.png"]])
 def test_what_would_fail_exits_with_1_in_plain_words(tmp_path, arguments):
     write_frames(tmp_path / "clip", ["0", "1"])

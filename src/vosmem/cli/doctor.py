@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> None:
         "example: vosmem doctor video.mp4 --mask first.png",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set")
+    parser.add_argument("input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set, a list (CSV)")
     add_mask_options(parser)
     parser.add_argument("--thorough", action="store_true", help="decode every frame, not its header alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON, too")
@@ -146,4 +146,6 @@ def _print_end(console: Console, diagnosis: Diagnosis) -> None:
     if diagnosis.works:
         console.print(f"[green]a run would go through[/green] ({counted(len(diagnosis.videos), 'video')})")
     elif diagnosis.videos:
-        console.print(f"[red]a run would fail[/red] for {broken} of {counted(len(diagnosis.videos), 'video')}")
+        broken += len(diagnosis.problems)  # rows of a list that name no video
+        total = counted(len(diagnosis.videos) + len(diagnosis.problems), "video")
+        console.print(f"[red]a run would fail[/red] for {broken} of {total}")

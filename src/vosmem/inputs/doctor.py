@@ -7,6 +7,7 @@ from typing import Any
 
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
+from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.inputs.scan import MaskRecord
 from vosmem.inputs.wording import counted
@@ -85,18 +86,25 @@ def inspect(
     """Look at headers of all frames and at all masks. Nothing is raised for bad input: it is collected.
 
     Args:
-        source: as in `open_videos`.
+        source: as in `open_videos`, or a list of videos, as in `read_manifest`.
         mask: as in `open_videos`.
         start: as in `open_videos`.
         max_objects: as in `open_videos`.
         clean: as in `open_videos`.
         thorough: whether every frame is decoded too.
     """
+    problems: dict[str, InputError] = {}
     try:
-        found = open_videos(source, mask, start=start, max_objects=max_objects, clean=clean)
+        if is_manifest(source):
+            if mask is not None:
+                raise InputError("--mask is given for a list, which names masks itself: leave it out")
+            found, problems = read_manifest(source, start=start, max_objects=max_objects, clean=clean)
+        else:
+            found = open_videos(source, mask, start=start, max_objects=max_objects, clean=clean)
     except InputError as error:
         return Diagnosis(problems=[str(error)])
-    return Diagnosis([_inspect_video(video, thorough) for video in found])
+    rows = [f"{row}: {error}" for row, error in problems.items()]
+    return Diagnosis([_inspect_video(video, thorough) for video in found], rows)
 
 
 def _inspect_video(video: VideoInput, thorough: bool) -> VideoDiagnosis:
