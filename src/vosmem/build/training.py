@@ -157,6 +157,7 @@ def _reachable(logger: Logger, config: DictConfig) -> Logger:
     except wandb.errors.Error as error:
         reason = str(error).splitlines()[0]
         print(f"vosmem: W&B does not answer ({reason}); logging offline, for `wandb sync`", file=sys.stderr)
+        wandb.teardown()  # a session that has begun would not hear of the change
         return make(config, offline=True)
     return logger
 
