@@ -15,8 +15,8 @@
 # answers, after a softmax, are weights that sum to one. Here they are drawn as heat over the remembered frames for one
 # pixel of the current frame, as in Figure 5 of the STM paper. The weights come from the network's own read.
 #
-# Give the checkpoints of an STM and of a REMN to see trained ones. Without, networks are taken that were never trained:
-# their keys are fitted to a few training clips, which takes seconds and finds what is roughly alike.
+# The REMN is the one that comes with the package. Give the checkpoint of an STM to see a trained one; without, it was
+# never trained: its keys are fitted to a few training clips, which takes seconds and finds what is roughly alike.
 
 # %%
 import numpy as np
@@ -30,7 +30,7 @@ from vosmem.visualization.attention import attention_row
 from vosmem.visualization.contact_sheet import draw_sheet
 
 STM_CHECKPOINT = None  # "outputs/.../checkpoints/last.ckpt"
-REMN_CHECKPOINT = None
+REMN_CHECKPOINT = "remn_small"  # or a file; None for one that was never trained
 
 # %%
 embedded = ["experiment=pretrain_embedded", "data.num_workers=0", "calibration.batches=8"]
