@@ -70,6 +70,9 @@ class SignalAt(pl.Callback):
     def on_validation_batch_start(self, trainer, *_):
         self._meet("validation", trainer)
 
+    def on_train_end(self, trainer, *_):
+        self._meet("end", trainer)
+
 
 def arguments(run: str, *extra: str, folder: Path = Path()) -> list[str]:
     """A training of some seconds."""

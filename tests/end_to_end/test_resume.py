@@ -42,11 +42,14 @@ def stage(name: str, run: str, processes: int) -> list[str]:
     return [*STAGES[name], *videos, *schedule, *common, *more, *several, f"hydra.run.dir={run}"]
 
 
-@pytest.mark.parametrize("fault", [f"batch 3 {KILL}", pytest.param(f"batch {VALIDATE} {KILL}", marks=pytest.mark.slow)])
-def test_sigkill_and_resume_equal_an_uninterrupted_run(folder, fault):
-    run = fault.replace(" ", "_")
-    assert console(*arguments(run), cwd=folder, fault=fault).returncode == -KILL
-    assert last(folder / run)["global_step"] < STEPS
+@pytest.mark.parametrize(
+    ("hook", "step"),
+    [("batch", 3), *(pytest.param(*at, marks=pytest.mark.slow) for at in (("batch", VALIDATE), ("end", STEPS)))],
+)
+def test_sigkill_and_resume_equal_an_uninterrupted_run(folder, hook, step):
+    run = f"{hook}_{step}"
+    assert console(*arguments(run), cwd=folder, fault=f"{hook} {step} {KILL}").returncode == -KILL
+    assert last(folder / run)["global_step"] == step
     assert console("train", f"resume={run}", cwd=folder).returncode == 0
     assert_same_training(folder / run, folder / "whole")
 

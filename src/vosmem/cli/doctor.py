@@ -29,7 +29,9 @@ def run(arguments: list[str]) -> None:
         "example: vosmem doctor video.mp4 --mask first.png",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set, a list (CSV)")
+    parser.add_argument(
+        "input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set, a list (CSV)"
+    )
     add_mask_options(parser)
     parser.add_argument("--thorough", action="store_true", help="decode every frame, not its header alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON, too")

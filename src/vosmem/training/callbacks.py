@@ -67,6 +67,11 @@ class FinishValidation(pl.Callback):
             loop.val_loop.run()
             trainer.training = True
 
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Let the validation after training be logged at the last step, also where no step was left to be done."""
+        # Lightning saves this count before it counts the step, and makes up for that in the next step alone.
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
     def state_dict(self) -> dict[str, Any]:
         """The step of the last validation."""
         return {"validated_at": self._validated_at}
