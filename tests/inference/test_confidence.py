@@ -9,6 +9,7 @@ import torch
 from vosmem.inference.confidence import (
     NUM_CHECKS,
     NUM_UNCERTAIN,
+    ConfidenceRows,
     ConfidenceTracker,
     ObjectConfidence,
     frames_to_check,
@@ -69,6 +70,19 @@ def test_the_least_sure_frames_are_listed_apart_from_each_other():
     checks = frames_to_check(rows)
     assert len(checks) == NUM_UNCERTAIN and {check.t for check in checks} >= {30, 70}
     assert all(later.t - check.t >= 8 for check, later in pairwise(checks))
+
+
+def test_rows_come_back_as_they_were():
+    given = [row(t, entropy=1 / 3, slot=t % 3 + 1, lost=t == 2, jump=t == 3) for t in range(5)]
+    given.append(given[0]._replace(t=2**40, area=5000 * 3000, mean_probability=None))
+    kept = ConfidenceRows()
+    for part in (given[:2], [], given[2:]):
+        kept.extend(part)
+    assert list(kept) == list(kept) == given and len(kept) == 6
+    assert given[1] in kept and given[1]._replace(area=-1) not in kept
+    assert all(
+        type(value) is type(was) for pair in zip(kept, given, strict=True) for value, was in zip(*pair, strict=True)
+    )
 
 
 def test_a_given_mask_is_not_the_least_sure():

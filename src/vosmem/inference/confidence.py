@@ -1,7 +1,8 @@
 """How sure a network is of each object, and which frames of a video a person should look at."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -39,6 +40,31 @@ class ObjectConfidence(NamedTuple):
     entropy: float
     lost: bool
     jump: bool
+
+
+class ConfidenceRows(Collection[ObjectConfidence]):
+    """The rows of a video in 56 bytes each, since videos may be long."""
+
+    def __init__(self) -> None:
+        self._numbers = array("d")  # whole ones up to 2**53 are exact
+
+    def extend(self, rows: Iterable[ObjectConfidence]) -> None:
+        """Append rows."""
+        for row in rows:
+            self._numbers.extend(math.nan if value is None else value for value in row)
+
+    def __len__(self) -> int:
+        return len(self._numbers) // len(ObjectConfidence._fields)
+
+    def __contains__(self, row: object) -> bool:
+        return any(own == row for own in self)
+
+    def __iter__(self) -> Iterator[ObjectConfidence]:
+        width = len(ObjectConfidence._fields)
+        for start in range(0, len(self._numbers), width):
+            t, slot, area, mean, entropy, lost, jump = self._numbers[start : start + width]
+            known = None if math.isnan(mean) else mean
+            yield ObjectConfidence(int(t), int(slot), int(area), known, entropy, bool(lost), bool(jump))
 
 
 class Check(NamedTuple):

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from importlib import resources
 from itertools import groupby
@@ -33,7 +33,7 @@ REASONS = {"lost": "lost", "jump": "sudden change of size", "uncertain": "least 
 def write_report(
     path: Path,
     video: UserVideo,
-    rows: Sequence[ObjectConfidence],
+    rows: Collection[ObjectConfidence],
     checks: Sequence[Check],
     about: Mapping[str, Any],
 ) -> None:
@@ -65,7 +65,7 @@ def write_report(
     write_text(path, page)
 
 
-def _verdict(rows: Sequence[ObjectConfidence], video: UserVideo) -> str:
+def _verdict(rows: Collection[ObjectConfidence], video: UserVideo) -> str:
     """One line that says whether there is anything to worry about."""
     lost = [slot for slot, own in _by_object(rows) if any(row.lost for row in own)]
     if not lost:
@@ -121,7 +121,7 @@ def _jpeg(picture: UInt8[np.ndarray, "H W 3"]) -> bytes:
     return buffer.getvalue()
 
 
-def _object(slot: int, rows: Sequence[ObjectConfidence], video: UserVideo) -> str:
+def _object(slot: int, rows: Collection[ObjectConfidence], video: UserVideo) -> str:
     """A card with an object's curves."""
     found = [row.mean_probability for row in rows if row.mean_probability is not None]
     lost = sum(row.lost for row in rows)
@@ -157,7 +157,7 @@ def _plain(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _by_object(rows: Sequence[ObjectConfidence]) -> "groupby[int, ObjectConfidence]":
+def _by_object(rows: Collection[ObjectConfidence]) -> "groupby[int, ObjectConfidence]":
     return groupby(sorted(rows, key=lambda row: (row.slot, row.t)), key=lambda row: row.slot)
 
 

@@ -1,6 +1,6 @@
 """How sure the network was, as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ DIGITS = "%.4f"
 def write_tables(
     folder: Path,
     video: UserVideo,
-    rows: Sequence[ObjectConfidence],
+    rows: Collection[ObjectConfidence],
     checks: Sequence[Check],
     memory_frames: Sequence[int],
 ) -> None:
