@@ -4,8 +4,8 @@
 
 The graphs of `vosmem export` are quantised by ONNX Runtime's own tool: weights for each channel, activations for each
 tensor, by the ranges that they take on `--count` rendered videos of embedded photographs; the memory read stays
-float32. Then float32 and int8 segment the same sequences, two threads each, by turns. Printed are J&F, milliseconds a
-frame and the size of the graphs.
+float32. Then float32 and int8 segment the same sequences by turns, with as many threads as ONNX Runtime chooses.
+Printed are J&F, milliseconds a frame and the size of the graphs.
 """
 
 import argparse
@@ -30,25 +30,28 @@ QUANTISED = ("encode_query", "encode_memory", "decode")
 CALIBRATED_FRAMES = 6  # of each video: the range of an activation is soon known
 
 
+class Gathering(Segmenter):
+    """Keeps the inputs of every graph in `seen`."""
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        self.seen: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in self.sessions}
+
+    def _run(self, name: str, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        asked = [wanted.name for wanted in self.sessions[name].get_inputs()]
+        self.seen[name].append({key: values[key] for key in asked})
+        return super()._run(name, values)
+
+
 class OnnxMethod:
-    """Graphs in a folder, as the evaluation runs a method.
+    """Graphs, as the evaluation runs a method.
 
     Args:
-        folder: as of the example's `Segmenter`.
-        seen: where given, the inputs of every graph are gathered in it.
+        segmenter: fresh, for one sequence.
     """
 
-    def __init__(self, folder: Path, seen: dict[str, list[dict[str, np.ndarray]]] | None = None):
-        self.segmenter = Segmenter(folder)
-        run = self.segmenter._run
-
-        def gather(name: str, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-            asked = [wanted.name for wanted in self.segmenter.sessions[name].get_inputs()]
-            seen.setdefault(name, []).append({key: values[key] for key in asked})
-            return run(name, values)
-
-        if seen is not None:
-            self.segmenter._run = gather
+    def __init__(self, segmenter: Segmenter):
+        self.segmenter = segmenter
 
     def step(self, frame: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """The next frame, through NumPy."""
@@ -82,7 +85,7 @@ def main() -> None:
     rows = []
     for sequence in make(compose("evaluate", "checkpoint=none", *overrides).dataset):
         for name, folder in (("fp32", plain), ("int8", small)):
-            run = evaluate_sequence(sequence, OnnxMethod(folder), torch.device("cpu"))
+            run = evaluate_sequence(sequence, OnnxMethod(Segmenter(folder)), torch.device("cpu"))
             j = 100 * np.mean([np.mean(score.j) for score in run.scores])
             f = 100 * np.mean([np.mean(score.f) for score in run.scores])
             rows.append((sequence.name, name, (j + f) / 2, j, f, 1000 * float(np.median(run.seconds))))
@@ -98,11 +101,14 @@ def quantise(plain: Path, small: Path, videos: list[VideoSequence]) -> None:
     """Write the graphs of a folder with int8 convolutions to another."""
     shutil.rmtree(small, ignore_errors=True)
     shutil.copytree(plain, small)
-    seen: dict[str, list[dict[str, np.ndarray]]] = {}
+    seen: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in QUANTISED}
     for video in videos:
-        method = OnnxMethod(plain, seen)
+        segmenter = Gathering(plain)
+        method = OnnxMethod(segmenter)
         for t in range(min(CALIBRATED_FRAMES, len(video))):
             method.step(video.frame(t).float() / 255, video.given_mask(t))
+        for name, inputs in seen.items():
+            inputs += segmenter.seen[name]
     for name in QUANTISED:
         prepared = small / f"{name}.prepared.onnx"
         quant_pre_process(plain / f"{name}.onnx", prepared, skip_symbolic_shape=True)
