@@ -68,6 +68,7 @@ def world(tmp_path_factory) -> Path:
         write_video(frames, folder / name, 12)
     for name in ("MASK.png", "first.png", "MASK"):
         Image.fromarray(labels[0]).save(folder / name, format="PNG")
+    (folder / "videos.csv").write_text("video,mask\nvideo.mp4,first.png\nframes,first.png\n")
     (folder / "mine" / "sweep").mkdir(parents=True)
     (folder / "mine" / "sweep" / "objects.yaml").write_text(yaml_block("configuration.md"))
     return folder
