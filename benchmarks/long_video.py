@@ -4,9 +4,9 @@
         "NAME: KEY=VALUE ..." ...
 
 Each variant is a name and keys of `vosmem evaluate` (`memory=every_n memory.max_frames=20 precision=bf16
-checkpoint=FILE`), or `model=NAME` for random weights. Variants run one after the other, each in its own process. The
-video is rendered from embedded photographs and played forth and back, `--period` frames each way. OUT gets
-`long_video.csv` (every frame) and `long_video.png`. Rendering a frame is not timed.
+checkpoint=FILE`), or `model=NAME model.KEY=VALUE` for random weights. Variants run one after the other, each in its
+own process. The video is rendered from embedded photographs and played forth and back, `--period` frames each way.
+OUT gets `long_video.csv` (every frame) and `long_video.png`. Rendering a frame is not timed.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def measured(options: argparse.Namespace, overrides: list[str]) -> pd.DataFrame:
 @torch.inference_mode()
 def run(options: argparse.Namespace, overrides: list[str]) -> None:
     """A line of numbers for every frame."""
-    models = [override for override in overrides if override.startswith("model=")]
+    models = [override for override in overrides if override.startswith(("model=", "model."))]
     rest = [override for override in overrides if override not in models]
     config = compose("evaluate", "paths.output_dir=unused", *rest)
     engine = make_engine(config)

@@ -29,12 +29,13 @@ def test_growth_is_told_from_flatness(tmp_path):
 def test_every_frame_of_every_variant_is_measured(tmp_path):
     options = ["--frames", "21", "--size", "32", "48", "--objects", "1", "--period", "6"]
     variants = ["two: model=stm_tiny memory.max_frames=2", "all: model=stm_tiny memory.interval=1"]
+    variants += ["gated: model=stm_tiny model.gate=true memory=dynamic memory.interval=1 memory.max_frames=3"]
     command = [sys.executable, "-m", "benchmarks.long_video", str(tmp_path), *variants, *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "long_video.csv")
     kept = {name: own.set_index("t")["memory_frames"] for name, own in table.groupby("variant")}
     assert all(list(frames.index) == list(range(21)) for frames in kept.values())
-    assert kept["two"].max() <= 2 and kept["all"][20] > 15
+    assert kept["two"].max() <= 2 and kept["all"][20] > 15 and kept["gated"].max() == 3
     bad = subprocess.run([*command[:4], "bad: model=nothing"], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert bad.returncode and not bad.stdout
