@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.inputs.made import naming
+from tests.messages import naming
 from vosmem.app.serve import free_port, own_folder, serving
 from vosmem.app.studio import MOST_VISITORS, Studio
 from vosmem.app.uploads import Limits

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.inputs.made import naming, write_clip
+from tests.inputs.made import write_clip
+from tests.messages import naming
 from tests.segmentation.made import Still, write_frames
 from vosmem.app.session import Session
 from vosmem.app.uploads import Limits

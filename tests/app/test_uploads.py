@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.inputs.made import naming, write_clip, write_frames
+from tests.inputs.made import write_clip, write_frames
+from tests.messages import naming
 from vosmem.app.uploads import Limits, take_in, unpack
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FolderFrames

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.inputs.made import naming
+from tests.messages import naming
 from tests.segmentation.made import write_checkpoint
 from vosmem.cli.app import run
 from vosmem.errors import InputError

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.checkpoints.made import write_tiny
-from tests.inputs.made import naming
+from tests.messages import naming
 from tests.segmentation.made import write_checkpoint, write_frames
 from vosmem.checkpoints.reading import file_hash
 from vosmem.cli.segment import run

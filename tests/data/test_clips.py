@@ -1,7 +1,6 @@
 """Clips from stills: a function of still and seed alone, whose objects are those of frame 0."""
 
 import random
-import re
 from itertools import permutations
 
 import albumentations as A
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.golden_video import video
+from tests.messages import naming
 from vosmem.data.clips import REDRAWS, ClipSynthesis, SyntheticClips, choose_objects, keep_first_objects
 from vosmem.data.sampling import SampleKey
 from vosmem.data.stills import Still, StillSource
@@ -19,11 +19,6 @@ from vosmem.data.transforms import CropAffine, ZoomShortSide
 from vosmem.errors import InputError
 
 SIZE = 32
-
-
-def naming(*parts):
-    """Matches one line that holds the parts in this order."""
-    return r"\A" + "".join(f".*{re.escape(part)}" for part in parts) + r".*\Z"
 
 
 def make_synthesis(size=SIZE, **options):

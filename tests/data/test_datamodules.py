@@ -1,6 +1,5 @@
 """What training is fed: the same samples for any number of workers and processes, from where it stopped."""
 
-import re
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +8,7 @@ from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 
+from tests.messages import naming
 from vosmem.data.clips import ClipSynthesis, SyntheticClips
 from vosmem.data.datamodules import PretrainData
 from vosmem.data.sampling import ClipSampler
@@ -17,11 +17,6 @@ from vosmem.data.transforms import CropAffine, ZoomShortSide
 from vosmem.data.videos import SyntheticSequences
 from vosmem.errors import InputError
 from vosmem.shapes import Clip
-
-
-def naming(*parts):
-    """Matches one line that holds the parts in this order."""
-    return r"\A" + "".join(f".*{re.escape(part)}" for part in parts) + r".*\Z"
 
 
 def plain_synthesis():

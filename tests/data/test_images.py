@@ -1,20 +1,14 @@
 """Pictures and masks in the forms that users have them, and what is said of those that cannot be used."""
 
-import re
-
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.messages import naming
 from vosmem.data.images import image_size, is_image, read_image, read_labels
 from vosmem.errors import InputError
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (9, 14, 3), dtype=np.uint8)
-
-
-def naming(*parts):
-    """Matches one line that holds the parts in this order."""
-    return r"\A" + "".join(f".*{re.escape(part)}" for part in parts) + r".*\Z"
 
 
 def mask_of(ids, shape=(9, 14)):

@@ -1,6 +1,5 @@
 """Public still sets in the shape their authors give them, with the blemishes that copies of them have."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import torchvision
 from hydra.utils import instantiate
 from PIL import Image
 
+from tests.messages import naming
 from vosmem.data.checks import check_stills
 from vosmem.data.layouts import SALIENCY_LAYOUTS, SaliencySet, SbdInstances, VocInstances
 from vosmem.data.stills import StillSource
@@ -30,11 +30,6 @@ FILES = {
     "big": ("2007_1_im.jpg", "2007_1_gt.png"),
     "hrsod": ("HRSOD_train/a_1.jpg", "HRSOD_train_mask/a_1.png"),
 }
-
-
-def naming(*parts):
-    """Matches one line that holds the parts in this order."""
-    return r"\A" + "".join(f".*{re.escape(part)}" for part in parts) + r".*\Z"
 
 
 def save(path: Path, picture: np.ndarray, mode: str | None = None) -> Path:

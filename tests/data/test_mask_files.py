@@ -1,7 +1,5 @@
 """Masks of every kind that people have: what ids they hold, and what is said of how they were read."""
 
-import re
-
 import cv2
 import numpy as np
 import pytest
@@ -9,15 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.messages import naming
 from vosmem.data.mask_files import read_mask
 from vosmem.data.palette import ColourIds, davis_palette
 from vosmem.errors import InputError
 from vosmem.inference.writer import write_labels
-
-
-def naming(*parts):
-    """Matches one line that holds the parts in this order."""
-    return r"\A" + "".join(f".*{re.escape(part)}" for part in parts) + r".*\Z"
 
 
 def blocks(ids, side=8):

@@ -1,13 +1,12 @@
 """Videos in DAVIS layout and clips in the same shape: which frames, masks and ids evaluation sees."""
 
-import re
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from tests.golden_video import video
+from tests.messages import naming
 from vosmem.data.clips import ClipSynthesis
 from vosmem.data.folder_videos import FolderSequence
 from vosmem.data.protocols import davis_sequences
@@ -15,11 +14,6 @@ from vosmem.data.stills import ImageMaskFolder
 from vosmem.data.transforms import CropAffine
 from vosmem.data.videos import ClipSequence, RepeatedSequences, SyntheticSequences
 from vosmem.errors import InputError
-
-
-def naming(*parts):
-    """Matches one line that holds the parts in this order."""
-    return r"\A" + "".join(f".*{re.escape(part)}" for part in parts) + r".*\Z"
 
 
 def save_sequence(root, masks, names=None):

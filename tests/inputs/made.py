@@ -1,6 +1,5 @@
 """Small videos and masks of every kind, and how messages are matched."""
 
-import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,11 +8,6 @@ import numpy as np
 from PIL import Image
 
 STEP = 4  # frame t is of the grey STEP * t
-
-
-def naming(*parts):
-    """Matches one line that holds the parts in this order."""
-    return r"\A" + "".join(f".*{re.escape(part)}" for part in parts) + r".*\Z"
 
 
 def write_clip(path, codec="libx264", num_frames=20, size=(64, 48), pixels="yuv420p", times=None, turn=None, **options):

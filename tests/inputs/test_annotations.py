@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as reference
 
-from tests.inputs.made import naming
+from tests.messages import naming
 from vosmem.errors import InputError
 from vosmem.inputs.annotations import AnnotationMasks
 from vosmem.inputs.regions import polygons, run_lengths, unpacked

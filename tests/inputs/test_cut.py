@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.inputs.made import naming
+from tests.messages import naming
 from vosmem.errors import InputError
 from vosmem.inputs.cut import mask_from_box, mask_from_strokes
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.inputs.made import naming, shade, write_frames
+from tests.inputs.made import shade, write_frames
+from tests.messages import naming
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FolderFrames
 

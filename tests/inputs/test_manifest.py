@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.inputs.made import naming
+from tests.messages import naming
 from vosmem.errors import InputError
 from vosmem.inputs.manifest import is_manifest, read_manifest
 

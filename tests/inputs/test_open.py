@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.inputs.made import naming, write_clip, write_frames, write_mask
+from tests.inputs.made import write_clip, write_frames, write_mask
+from tests.messages import naming
 from vosmem.errors import InputError
 from vosmem.inputs.open import open_videos
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.inputs.made import naming, shade, squares, write_clip, write_frames, write_mask
+from tests.inputs.made import shade, squares, write_clip, write_frames, write_mask
+from tests.messages import naming
 from vosmem.data.palette import davis_palette
 from vosmem.errors import InputError
 from vosmem.inference.writer import write_labels

@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.inputs.made import naming, shade, write_clip
+from tests.inputs.made import shade, write_clip
+from tests.messages import naming
 from vosmem.errors import InputError
 from vosmem.inputs.video_file import VideoFrames
 
