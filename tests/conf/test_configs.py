@@ -150,9 +150,8 @@ def targets(node: object, path: str = "") -> list[tuple[str, DictConfig]]:
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_key_is_a_keyword_of_its_constructor(group, choice):
-    command = {"dataset": "evaluate", "method": "evaluate", "local_attention": "evaluate", "scene": "gallery"}.get(
-        group, "train"
-    )
+    evaluated = dict.fromkeys(("dataset", "method", "local_attention", "zoom"), "evaluate")
+    command = {**evaluated, "scene": "gallery"}.get(group, "train")
     config = composed(f"{group}={choice}", command=command)
     nodes = targets(config[group])
     for path, node in nodes:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from vosmem.checkpoints.loading import load_network
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.files import write_text
+from vosmem.inference.propagation import Propagator
 from vosmem.inference.variation import variations_apart
 from vosmem.memory.policy import Adaptive
 
@@ -40,11 +42,13 @@ def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], No
         raise InputError("no checkpoint is given: set checkpoint=FILE, since the threshold depends on the network's keys")
     engine = make_engine(config)
     network = engine.ready(load_network(config.checkpoint))
+    sizes = {"short_side": config.short_side, "resize": config.resize, "zoom": make(config.zoom)}
+    look = partial(Propagator, network, **sizes, whole_masks=True)
     sequences: Sequence[VideoSequence] = make(config.dataset)
     found: list[float] = []
     with engine.context():
         for sequence in sequences:
-            own = list(variations_apart(network, policy, sequence, config.interval, engine.device))
+            own = list(variations_apart(look, policy, sequence, config.interval, engine.device))
             found += own
             on_sequence(sequence.name, len(own))
     if not found:
