@@ -36,6 +36,20 @@ def test_what_it_is_told_matters():
         assert not torch.allclose(gate(*changed, 2), base)
 
 
+def test_novelty_counts_by_its_order_of_magnitude():
+    """Ten times as new is the same step from wherever: most of it happens below 0.1."""
+    gate = MemoryGate().double()
+    with torch.no_grad():
+        for weight in (gate.hidden.weight, gate.hidden.bias, gate.stays.weight):
+            weight.zero_()
+        gate.hidden.weight[0, 0], gate.hidden.bias[0], gate.stays.weight[0, 0] = 1.0, 3.0, 1.0
+        told = [torch.full((1, 3), novelty, dtype=torch.float64) for novelty in (1e-3, 1e-2, 1e-1)]
+        still = torch.zeros(1, 3, dtype=torch.float64)
+        steps = torch.stack([torch.logit(gate(novelty, still, still, 2) - 2) for novelty in told]).diff(dim=0)
+    assert steps.flatten().tolist() == pytest.approx([1, 1], abs=0.05)
+    assert torch.isfinite(gate(still - 1e-6, still, still, 2)).all()  # a cosine may round to more than 1
+
+
 @pytest.mark.parametrize("count", [2.0, 3.4, 3.6, 6.0])
 def test_a_sharp_mask_is_removal_of_the_ranks_above_the_rounded_count(count):
     mask = log_mask(torch.tensor([count], dtype=torch.float64), 6, 2, 1e-3)[0].exp()

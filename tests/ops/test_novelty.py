@@ -44,3 +44,14 @@ def test_a_description_tells_objects_from_background():
     expected = torch.cat([key[0, :, :2].mean(dim=(1, 2)), key[0, :, 2:].mean(dim=(1, 2))])
     torch.testing.assert_close(found, expected / expected.norm())
     assert describe(key, torch.zeros_like(objects))[0, :3].abs().max() == 0
+
+
+def test_training_in_bfloat16_does_not_round_it():
+    """The frames of a clip differ by less than bfloat16 tells from nothing."""
+    base = torch.nn.functional.normalize(torch.randn(1, 1, 128), dim=2)
+    frames = torch.nn.functional.normalize(base + 0.005 * torch.randn(1, 6, 128), dim=2)
+    order, novelty = rank(frames, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        there = rank(frames, 1)
+    assert torch.equal(there[0], order) and torch.equal(there[1], novelty)
+    assert 1e-4 < novelty[0, 1:].min() and novelty[0, 1:].max() < 4e-3

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 HIDDEN = 32
 START = 2.0  # a frame stays with a probability of 0.88 before anything is learnt
 LONG = 100  # frames taken into memory after which one counts as old
+SAME = 1e-4  # novelty below which frames count as the same
+USUAL = 2.0  # frames that follow each other have a novelty of about 10^-2
 
 
 class MemoryGate(nn.Module):
@@ -50,7 +52,9 @@ class MemoryGate(nn.Module):
         num_frames = novelty.shape[1]
         ranks = torch.arange(1, num_frames + 1, device=novelty.device, dtype=novelty.dtype).expand_as(novelty)
         fullness = torch.full_like(novelty, num_frames / self.max_frames)
-        seen = torch.stack([novelty, ranks / num_frames, fullness, usage, age / LONG], dim=2)
+        # From 10^-3 for a frame that comes again to 10^-1 for a turned object: their order of magnitude is what tells.
+        scale = torch.log10(novelty + SAME) + USUAL
+        seen = torch.stack([scale, ranks / num_frames, fullness, usage, age / LONG], dim=2)
         with torch.autocast(novelty.device.type, enabled=False):
             stays = torch.sigmoid(self.stays(F.relu(self.hidden(seen[:, num_fixed:].to(self.stays.weight.dtype)))))
         return num_fixed + stays.squeeze(2).sum(dim=1)

@@ -35,7 +35,8 @@ def rank(descriptors: Float[Tensor, "B T D"], num_fixed: int) -> tuple[Int[Tenso
         >>> rank(frames, 1)
         (tensor([[0, 2, 1]]), tensor([[1., 1., 0.]]))
     """
-    alike = descriptors @ descriptors.transpose(1, 2)
+    with torch.autocast(descriptors.device.type, enabled=False):  # bfloat16 has no numbers between 0.996 and 1
+        alike = descriptors @ descriptors.transpose(1, 2)
     batch, num_frames = alike.shape[:2]
     nearest = alike[:, :num_fixed].amax(dim=1)
     nearest[:, :num_fixed] = torch.inf  # those are ranked
