@@ -54,7 +54,7 @@ def test_chunks_equal_the_loop(similarity, entries, monkeypatch):
     monkeypatch.setattr(attention, "_read_chunk", lambda *args: sizes.append(args[2].shape[1]) or chunk(*args))
     with torch.no_grad():
         torch.testing.assert_close(read_memory(*tensors, similarity), by_hand(*tensors, similarity))
-    assert sum(sizes) == 5 and max(sizes) == max(1, entries // 12)  # of two objects and six cells
+    assert sum(sizes) == 2 * 5 and max(sizes) == max(1, entries // 6)  # two objects in turn, six cells each
     sizes.clear()
     read_memory(*tensors, similarity)
     assert sizes == [5], "with gradients there is one chunk"

@@ -105,8 +105,12 @@ def _by_matmul(
     """Whole with gradients, else so many query cells at a time that the affinity stays small."""
     if torch.is_grad_enabled():
         return _read_chunk(keys, values, queries, scale, offset, top_k)
+    if len(keys) > 1:  # one object at a time: threads share a product more evenly than three products
+        offsets = [None] * len(keys) if offset is None else offset.split(1)
+        rows = zip(keys.split(1), values.split(1), queries.split(1), offsets, strict=True)
+        return torch.cat([_by_matmul(*row[:3], scale, row[3], top_k) for row in rows])
     num_queries = queries.shape[1]
-    chunk = min(num_queries, max(1, CHUNK_ENTRIES // (len(keys) * keys.shape[1])))
+    chunk = min(num_queries, max(1, CHUNK_ENTRIES // keys.shape[1]))
     parts = [
         _read_chunk(keys, values, queries[:, start : start + chunk], scale, offset, top_k)
         for start in range(0, num_queries, chunk)
