@@ -19,6 +19,13 @@ def test_files(tmp_path):
         assert plot_sweep(table.dropna(), varied, tmp_path / "plots" / f"{varied[0]}.png").stat().st_size > 3000
 
 
+def test_what_was_set_is_not_rounded():
+    """A threshold that stands in the table can be typed again."""
+    table = pd.DataFrame({"memory.threshold": [0.1875, None], "J": [0.1875, 81.4321]})
+    rows = as_markdown(table, ["memory.threshold"]).splitlines()[2:]
+    assert rows == ["| 0.1875 | 0.19 |", "| - | 81.4 |"]
+
+
 class TestPaperTables:
     def test_without_own_scores_it_says_so(self):
         text = paper_tables()

@@ -27,7 +27,7 @@ def write_sweep(folder: Path, console: Console) -> None:
     from vosmem.visualization.sweep import plot_sweep
 
     table, varied = collect_sweep(folder)
-    files = [*write_table(table, folder / "table.csv"), plot_sweep(table, varied, folder / "plot.png")]
-    console.print("\n" + as_markdown(table))
+    files = [*write_table(table, folder / "table.csv", varied), plot_sweep(table, varied, folder / "plot.png")]
+    console.print("\n" + as_markdown(table, varied))
     for path in files:
         console.print(f"  {path}")
