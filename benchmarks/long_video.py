@@ -20,10 +20,12 @@ import matplotlib
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from omegaconf import OmegaConf
 
 from vosmem.benchmark.machine import describe, resident_mb, synchronize
 from vosmem.build.common import compose, make, make_engine
 from vosmem.checkpoints.loading import load_network
+from vosmem.checkpoints.models import without_weights
 from vosmem.data.rendered import RenderedSequence
 
 matplotlib.use("agg")
@@ -78,7 +80,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> None:
     config = compose("evaluate", "paths.output_dir=unused", *rest)
     engine = make_engine(config)
     if models:
-        network = make(compose("train", *models, "model.weights=none").model)
+        network = make(OmegaConf.create(without_weights(compose("train", *models).model)))
     else:
         network = load_network(config.checkpoint)
     propagator = make(config.method)(engine.ready(network.eval()))

@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from tests.conftest import ROOT
 from tests.end_to_end.tiny import vosmem
 
 SMALL = ["model=stm_tiny", "num_objects=[1]", "num_frames=[1]", "sizes=[[32,48]]", "repeats=1"]
@@ -22,3 +25,13 @@ def test_what_is_of_no_use_is_said_in_a_line(tmp_path):
     done = vosmem("benchmark", *SMALL, "device=cpu", "engines=[fp16]", cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert "slower than float32" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_the_plain_network_takes_part_with_random_weights(tmp_path):
+    """They have the published layout but nobody's licence."""
+    sizes = ["num_objects=[1]", "num_frames=[1]", "sizes=[[48,64]]", "repeats=1"]
+    done = vosmem("benchmark", "model=stm", *sizes, f"hydra.run.dir={tmp_path}", cwd=ROOT)
+    rows = json.loads((tmp_path / "benchmark.json").read_text())["rows"]
+    assert [row["implementation"] for row in rows] == ["reference", "fp32"] and rows[1]["error"] < 1e-4
+    assert "CC BY-NC-SA" not in done.stderr

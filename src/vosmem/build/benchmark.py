@@ -1,11 +1,13 @@
 """`vosmem benchmark` from its configuration: the run, and the worker processes that it starts."""
 
 import importlib.util
+import io
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,7 +82,9 @@ def work() -> None:
     def start(settings: dict[str, Any]) -> EngineFrame:
         config = OmegaConf.create(settings)
         assert isinstance(config, DictConfig)
-        return EngineFrame(_network(config.model, config.checkpoint), _engine(config, config.name))
+        with redirect_stderr(io.StringIO()):  # whoever started this has loaded the file, and said whose it is
+            network = _network(config.model, config.checkpoint)
+        return EngineFrame(network, _engine(config, config.name))
 
     serve(start)
 
