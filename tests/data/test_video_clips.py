@@ -1,5 +1,6 @@
 """Clips of videos: in order of time, no further apart than the curriculum says, and the same for everybody."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import albumentations as A
@@ -17,7 +18,7 @@ from vosmem.data.pasting import Pasting
 from vosmem.data.sampling import ClipSampler, SampleKey
 from vosmem.data.stills import Still
 from vosmem.data.transforms import CropAffine
-from vosmem.data.video_clips import VideoClips, choose_times, repeated
+from vosmem.data.video_clips import VideoClips, choose_times, repeated, returned
 from vosmem.errors import InputError
 
 
@@ -195,6 +196,28 @@ def test_a_share_of_the_clips_is_made_redundant():
     assert 15 < sum(count < 6 for count in counts) < 45 and min(counts) == 1
     once, again = (times_of(clips[SampleKey(0, 7, 0, 5)]) for _ in range(2))
     assert once == again
+
+
+@given(st.integers(4, 20), st.booleans(), st.integers(0, 10_000))
+def test_the_last_frames_return_to_what_was_seen_before(count, backwards, seed):
+    times = sorted(np.random.default_rng(seed).permutation(100)[:count].tolist(), reverse=backwards)
+    found = returned(times, np.random.default_rng(seed))
+    past, asked = found[:-2], found[-2:]
+    assert past == times[:-2] and asked == sorted(asked, reverse=backwards)
+    assert any(min(pair) <= min(asked) and max(asked) <= max(pair) for pair in pairwise(past))
+
+
+def test_a_share_of_the_clips_returns_to_every_part_of_what_it_remembers():
+    clips = VideoClips([Numbered()], synthesis(num_frames=6), seed=0, returning=0.5)
+    drawn = [times_of(clips[SampleKey(0, place, 0, 9)]) for place in range(200)]
+    back = [times for times in drawn if times[-1] <= times[-3]]
+    assert 60 < len(back) < 140
+    assert {sum(moment < times[-1] for moment in times[1:-2]) for times in back} == {0, 1, 2}
+
+
+def test_clips_too_short_to_return_are_refused():
+    with pytest.raises(InputError, match="clips of 3 frames"):
+        VideoClips([Numbered()], synthesis(), seed=0, returning=0.5)
 
 
 def test_copies_are_pasted_into_clips_of_videos():

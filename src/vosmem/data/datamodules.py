@@ -179,6 +179,7 @@ class MainData(ClipData):
         curriculum: the greatest skip of each epoch.
         reversal: probability that a clip runs backwards.
         redundancy: probability that a clip remembers some frames several times.
+        returning: probability that a clip's last frames show a moment of long before.
         seed: base seed of order and draws.
         settings: the rest of `ClipData`'s.
     """
@@ -191,11 +192,12 @@ class MainData(ClipData):
         curriculum: SkipSchedule,
         reversal: float,
         redundancy: float = 0.0,
+        returning: float = 0.0,
         seed: int,
         **settings: Any,
     ):
         self.videos, self.num_frames = videos, synthesis.num_frames
-        clips = VideoClips(videos, synthesis, seed, reversal, redundancy)
+        clips = VideoClips(videos, synthesis, seed, reversal, redundancy, returning)
         super().__init__(clips=clips, repeats=repeats_of(videos), seed=seed, curriculum=curriculum, **settings)
 
     def check(self) -> None:

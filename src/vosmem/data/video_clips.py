@@ -9,6 +9,7 @@ from vosmem.data.clips import ClipSynthesis, as_clip
 from vosmem.data.sampling import SampleKey
 from vosmem.data.stills import Still
 from vosmem.data.training_videos import TrainingVideo
+from vosmem.errors import InputError
 from vosmem.shapes import Clip
 
 LOOKS = 6  # at other times, for a first frame that holds an object
@@ -24,6 +25,11 @@ class VideoClips(Dataset):
         reversal: probability that a clip runs backwards.
         redundancy: probability that frames of a clip, the last two left out, come several times: what is between two
             of them then says nothing new but for the synthesis's own changes.
+        returning: probability that a clip's last two frames show a moment of long before, as where an object comes
+            back: what was last seen then says less of them than what is remembered.
+
+    Raises:
+        InputError: clips are too short to return to anything.
     """
 
     def __init__(
@@ -33,9 +39,15 @@ class VideoClips(Dataset):
         seed: int,
         reversal: float = 0.0,
         redundancy: float = 0.0,
+        returning: float = 0.0,
     ):
+        if returning and synthesis.num_frames < 4:
+            raise InputError(
+                f"clips of {synthesis.num_frames} frames cannot return to what they show: use data.returning=0, or "
+                f"synthesis.num_frames=4 or more"
+            )
         self.videos, self.synthesis, self.seed = videos, synthesis, seed
-        self.reversal, self.redundancy = reversal, redundancy
+        self.reversal, self.redundancy, self.returning = reversal, redundancy, returning
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -54,6 +66,8 @@ class VideoClips(Dataset):
                     break
             if self.redundancy and rng.random() < self.redundancy:
                 times = repeated(times, rng)
+            if self.returning and rng.random() < self.returning:
+                times = returned(times, rng)
             stills = {times[0]: first}
             return [stills[t] if t in stills else stills.setdefault(t, video.read(t)) for t in times]
 
@@ -76,6 +90,24 @@ def repeated(times: Sequence[int], rng: np.random.Generator) -> list[int]:
     chosen = np.append(0, 1 + rng.permutation(len(past) - 1)[: distinct - 1])
     places = np.sort(np.append(chosen, rng.choice(chosen, len(past) - len(chosen))))
     return [past[place] for place in places] + asked
+
+
+def returned(times: Sequence[int], rng: np.random.Generator) -> list[int]:
+    """The last two times moved to between two of the earlier ones, or onto them; the others stay.
+
+    Args:
+        times: of a clip's frames, four or more.
+        rng: where the draws come from.
+
+    Example:
+        >>> returned([0, 10, 20, 30, 31, 32], np.random.default_rng(1))
+        [0, 10, 20, 30, 11, 20]
+    """
+    past = list(times[:-2])
+    place = int(rng.integers(0, len(past) - 1))
+    first, last = past[place : place + 2]
+    shares = np.sort(rng.random(2))
+    return past + [round(first + share * (last - first)) for share in shares]
 
 
 def choose_times(num_frames: int, count: int, max_skip: int, frame_step: int, rng: np.random.Generator) -> list[int]:
