@@ -46,7 +46,7 @@ NETWORKS = [pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
 def test_ten_frames_as_pytorch_segments_them(graphs, num_objects, size):
     frames, labels = video(10, *size, num_objects, seed=3)
     found = example().Segmenter(graphs)
-    expected = load(graphs.with_suffix(".safetensors"), device="cpu").stream()
+    expected = load(graphs.with_suffix(".safetensors"), device="cpu").stream(zoom=1.0)  # graphs know no windows
     worst, agreeing = 0.0, []
     for t in range(10):
         given = labels[0] if t == 0 else None
@@ -89,7 +89,7 @@ def test_the_example_needs_no_torch(graphs, tmp_path):
     command = [sys.executable, "-c", WITHOUT_TORCH, str(EXAMPLE), str(graphs), "frames", "mask.png", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    stream = load(graphs.with_suffix(".safetensors"), device="cpu").stream()
+    stream = load(graphs.with_suffix(".safetensors"), device="cpu").stream(zoom=1.0)  # graphs know no windows
     for t, frame in enumerate(frames):
         expected = stream.step(frame, ids if t == 0 else None).ids.numpy()
         written = np.asarray(Image.open(tmp_path / "out" / f"{t}.png"))
