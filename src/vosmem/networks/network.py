@@ -31,10 +31,12 @@ class MemoryNetwork(nn.Module, ABC):
         local_attention: how much it matters where objects were in the frame before.
         additions: parts that change nothing before they are trained, so that weights of a network without them will do.
         memorizes_queries: whether `encode_memory` gains by the query that the frame was encoded to before.
+        similarity: how a query's keys and those of the memory are compared.
     """
 
     additions: ClassVar[tuple[str, ...]] = ("gate", "modulation")
     memorizes_queries: ClassVar[bool] = False
+    similarity: ClassVar[Similarity]
     decoder: Decoder
     gate: MemoryGate | None
     reading: Reading = Reading()
@@ -96,7 +98,6 @@ class MemoryNetwork(nn.Module, ABC):
             one row for each valid slot, T = 1.
         """
 
-    @abstractmethod
     def read(
         self,
         query: Query,
@@ -112,6 +113,16 @@ class MemoryNetwork(nn.Module, ABC):
             valid: which slots hold an object; by default every row belongs to the one frame of the batch.
             log_weights: for each remembered frame, added before the softmax: 0 leaves it, -inf takes it away.
         """
+        owners = owners_of(memory.key, valid)
+        penalty = None
+        if memory.key.shape[1] > query.key.shape[1]:  # marked; before any frame was segmented all cells are near
+            far = torch.zeros_like(query.key[:, 0]) if query.far is None else query.far
+            penalty = for_each((self.local_attention.locality * far).flatten(1), owners)
+        if log_weights is not None:
+            log_weights = for_each(log_weights.repeat_interleave(query.key[0, 0].numel(), dim=1), owners)
+        keys = memory.key.flatten(2), memory.value.flatten(2), for_each(query.key.flatten(2), owners)
+        readout = read_memory(*keys, self.similarity, self.reading, penalty, log_weights)
+        return readout.unflatten(2, query.key.shape[-2:])
 
     def decode(
         self, query: Query, readout: Float[Tensor, "O Cv h w"], valid: Bool[Tensor, "B K"] | None = None
@@ -135,26 +146,6 @@ class MemoryNetwork(nn.Module, ABC):
     ) -> Float[Tensor, "B K1 H W"]:
         """`read`, then `decode`."""
         return self.decode(query, self.read(query, memory, valid, log_weights), valid)
-
-    def _read(
-        self,
-        query: Query,
-        memory: Memory,
-        valid: Bool[Tensor, "B K"] | None,
-        log_weights: Float[Tensor, "B T"] | None,
-        similarity: Similarity,
-    ) -> Float[Tensor, "O Cv h w"]:
-        """`read`, whatever keys are compared by."""
-        owners = owners_of(memory.key, valid)
-        penalty = None
-        if memory.key.shape[1] > query.key.shape[1]:  # marked; before any frame was segmented all cells are near
-            far = torch.zeros_like(query.key[:, 0]) if query.far is None else query.far
-            penalty = for_each((self.local_attention.locality * far).flatten(1), owners)
-        if log_weights is not None:
-            log_weights = for_each(log_weights.repeat_interleave(query.key[0, 0].numel(), dim=1), owners)
-        keys = memory.key.flatten(2), memory.value.flatten(2), for_each(query.key.flatten(2), owners)
-        readout = read_memory(*keys, similarity, self.reading, penalty, log_weights)
-        return readout.unflatten(2, query.key.shape[-2:])
 
 
 def frame_shares(

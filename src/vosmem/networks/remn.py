@@ -51,6 +51,7 @@ class REMN(MemoryNetwork):
     """
 
     memorizes_queries = True
+    similarity = "l2"
 
     def __init__(
         self,
@@ -126,16 +127,6 @@ class REMN(MemoryNetwork):
             key = self.key(self._modulated(query.f16, Prior(cells(masks), valid)))
         key = self.local_attention.marked(key, masks)
         return Memory(for_each(key, owners).unsqueeze(2), value.unsqueeze(2))
-
-    def read(
-        self,
-        query: Query,
-        memory: Memory,
-        valid: Bool[Tensor, "B K"] | None = None,
-        log_weights: Float[Tensor, "B T"] | None = None,
-    ) -> Float[Tensor, "O Cv h w"]:
-        """As `MemoryNetwork.read`, by negative squared distance."""
-        return self._read(query, memory, valid, log_weights, "l2")
 
     def _modulated(self, f16: Float[Tensor, "B C h w"], prior: Prior | None) -> Float[Tensor, "B C h w"]:
         if self.modulation is None or prior is None or not self.local_attention.strength:

@@ -49,6 +49,8 @@ class STM(MemoryNetwork):
         torch.Size([1, 3, 32, 48])
     """
 
+    similarity = "dot"
+
     def __init__(
         self,
         *,
@@ -105,13 +107,3 @@ class STM(MemoryNetwork):
         f16, f8, f4 = self.query_encoder(frames)
         key, value = self.query_head(f16)
         return Query(key, value, f16, f8, f4, self.local_attention.far(prior))
-
-    def read(
-        self,
-        query: Query,
-        memory: Memory,
-        valid: Bool[Tensor, "B K"] | None = None,
-        log_weights: Float[Tensor, "B T"] | None = None,
-    ) -> Float[Tensor, "O Cv h w"]:
-        """As `MemoryNetwork.read`, by dot product."""
-        return self._read(query, memory, valid, log_weights, "dot")
