@@ -60,7 +60,7 @@ OVERRIDDEN = {
     "remn_pretrain": {"model.local_attention.strength": 0.5, "validate_every_steps": 10_000},
     "remn_main": {"synthesis.pasting.away": 1.5, "validate_every_steps": 9420},
     "remn_gate": {"stage.num_queries": 2, "validate_every_steps": 5000},
-    "remn_gate_rendered": {"synthesis.num_frames": 10, "validate_every_steps": 200},
+    "remn_gate_rendered": {"synthesis.num_frames": 12, "validate_every_steps": 200},
     "remn_main_rendered": {"model.local_attention.locality": 4.0, "validate_every_steps": 200},
     "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 300},
     "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
@@ -107,7 +107,13 @@ def test_the_papers_scale_of_main_training(name):
             "remn_gate",
             20_000,
             4,
-            {"model.gate": True, "data.redundancy": 0.5, "curriculum.skips": [25], "optimizer.lr": 1e-3},
+            {
+                "model.gate": True,
+                "data.redundancy": 0.5,
+                "data.returning": 0.5,
+                "curriculum.skips": [25],
+                "optimizer.lr": 1e-3,
+            },
         ),
     ],
 )

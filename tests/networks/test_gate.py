@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from vosmem.networks.gate import MemoryGate, log_mask
+from vosmem.networks.gate import START, MemoryGate, log_mask
 from vosmem.ops.attention import read_memory
+from vosmem.ops.novelty import rank
+from vosmem.training.gating import MARGIN
 
 
 def asked(batch=2, count=6):
@@ -14,7 +16,7 @@ def asked(batch=2, count=6):
 
 def test_before_training_it_keeps_most():
     count = MemoryGate().double()(*asked(), 2)
-    assert count.tolist() == pytest.approx([2 + 4 * torch.sigmoid(torch.tensor(2.0)).item()] * 2)
+    assert count.tolist() == pytest.approx([2 + 4 * torch.sigmoid(torch.tensor(START)).item()] * 2)
 
 
 @pytest.mark.parametrize("num_fixed", [1, 2, 5])
@@ -82,3 +84,44 @@ def test_gradients_of_the_whole_way():
 
     inputs = [p.detach().clone().requires_grad_() for p in (gate.stays.weight, gate.stays.bias)]
     assert torch.autograd.gradcheck(read, inputs)
+
+
+def toy(distinct, rng, batch=32, count=8, channels=16):
+    """Memories of one-celled frames that hold so many distinct things, each asked for one of them.
+
+    Returns:
+        keys of the frames (B, T, C), their values, and key and value of what is asked.
+    """
+    things = [torch.randn(batch, distinct, channels, generator=rng) for _ in range(2)]
+    held = torch.cat([torch.arange(distinct), torch.randint(0, distinct, (count - distinct,), generator=rng)])
+    held[2:] = held[2:][torch.randperm(count - 2, generator=rng)]  # the first two stay in any case, and differ
+    keys, values = (part[:, held] for part in things)
+    keys = keys + 0.02 * torch.randn(keys.shape, generator=rng)
+    wanted = torch.randint(0, distinct, (batch,), generator=rng)
+    return keys, values, *(part[torch.arange(batch), wanted] for part in things)
+
+
+def gated_toy(gate, distinct, rng, temperature):
+    """The error of what is read through the soft mask, and how many frames stay."""
+    keys, values, key, value = toy(distinct, rng)
+    order, novelty = rank(torch.nn.functional.normalize(keys, dim=2), 2)
+    still = torch.zeros_like(novelty)
+    count = gate(novelty, still, still, 2)
+    keys, values = (part.gather(1, order[..., None].expand_as(part)).transpose(1, 2) for part in (keys, values))
+    mask = log_mask(count - MARGIN, keys.shape[2], 2, temperature)
+    found = read_memory(keys, values, key[..., None], "l2", log_weights=mask)[..., 0]
+    return (found - value).square().mean(), count
+
+
+def test_it_learns_to_keep_as_many_frames_as_say_something_new():
+    """Of eight frames with D distinct contents D stay, once it has seen memories of every D."""
+    torch.manual_seed(0)
+    gate, rng = MemoryGate(), torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(gate.parameters(), lr=3e-2)
+    for step in range(400):
+        error, count = gated_toy(gate, 2 + step % 6, rng, max(0.2, 1 - step / 300))
+        optimizer.zero_grad()
+        (error + 0.1 * count.mean() / 8).backward()
+        optimizer.step()
+    kept = [gated_toy(gate, distinct, rng, 0.2)[1].mean().item() for distinct in range(2, 9)]
+    assert kept == pytest.approx(range(2, 9), abs=0.3)

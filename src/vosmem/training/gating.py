@@ -18,6 +18,9 @@ from vosmem.training.losses import divergence
 from vosmem.training.modules import PretrainModule
 
 NUM_FIXED = 2  # the frame with the given mask, and the newest
+# In training a frame needs half a count more to stay than it does at inference. Else the economy pushes the count to
+# where it is rounded, and whether the last frame that is needed stays is chance.
+MARGIN = 0.5
 
 
 class Gated(NamedTuple):
@@ -109,7 +112,7 @@ def _gate(
     place = seats[order]
     age = (num_frames - 1 - place).to(novelty.dtype)
     count = network.gate(novelty, remembered.usage.gather(1, place), age, NUM_FIXED)
-    by_rank = log_mask(count, num_frames, NUM_FIXED, temperature)
+    by_rank = log_mask(count - MARGIN, num_frames, NUM_FIXED, temperature)
     return torch.zeros_like(by_rank).scatter(1, place, by_rank), count
 
 
