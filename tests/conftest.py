@@ -1,6 +1,8 @@
 """Shape checks for all tests, and the small data that they share."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import jaxtyping
@@ -26,6 +28,17 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(autouse=True)
 def _same_draws() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _same_logging() -> Iterator[None]:
+    """Commands that run within a test set logging up for themselves, to streams that are closed when it ends."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in set(root.handlers).difference(handlers):
+        root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture
