@@ -14,10 +14,10 @@ import torch
 from vosmem.checkpoints.loading import load_network
 from vosmem.errors import InputError
 from vosmem.networks.gate import MemoryGate
+from vosmem.training.gating import NUM_FIXED
 
 NOVELTIES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)  # frames of a video lie between the last and 0.1
 COUNTS = (4, 8, 10)
-NUM_FIXED = 2
 
 
 @torch.no_grad()
