@@ -10,7 +10,8 @@ INSTALLED := $(VENV)/.installed
 UNFINISHED := $(VENV)/.unfinished
 
 # A file of tests to a process, and one thread to each: several threads in several processes wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# A process that died is not replaced: its file would go to the next, and a test that hangs would hang there again.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
