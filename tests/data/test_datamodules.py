@@ -1,5 +1,7 @@
 """What training is fed: the same samples for any number of workers and processes, from where it stopped."""
 
+import gc
+from multiprocessing import active_children
 from types import SimpleNamespace
 
 import pytest
@@ -93,6 +95,17 @@ def test_samples_depend_on_seed_and_epoch_and_never_on_workers(make, num_workers
     expected = [Clip(*(part[None] for part in clips[key])) for key in sampler]
     torch.manual_seed(num_workers)
     assert same(epoch_of(data, epoch=1), expected)
+
+
+def test_loader_processes_end_with_the_last_who_uses_them(make):
+    """At once, without the garbage collector: that would take their queues before it tells them to end."""
+    gc.disable()
+    try:
+        others = set(active_children())
+        epoch_of(make(num_workers=2))
+        assert set(active_children()) <= others
+    finally:
+        gc.enable()
 
 
 def test_every_process_calibrates_on_the_same_clips(make):

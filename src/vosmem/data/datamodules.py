@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytorch_lightning as pl
@@ -67,7 +68,9 @@ class ClipData(pl.LightningDataModule, ABC):
         self.samples_per_epoch, self.seed = total - total % batch_size, seed
         self.sampler: ClipSampler | None = None
         self._position: dict[str, Any] | None = None
-        self._loader: ClipLoader | None = None
+        # Weakly: in a cycle with its data, a loader would keep its processes until the garbage collector comes, which
+        # may take their queues first and then wait seconds for each to end.
+        self._loader: ref[ClipLoader] | None = None
 
     def accumulation(self, num_devices: int) -> int:
         """Batches of a device that make one step.
@@ -110,9 +113,10 @@ class ClipData(pl.LightningDataModule, ABC):
         try:
             yield
         except RuntimeError as error:  # wherever it was noticed
-            if self._loader is None:
+            loader = self._loader() if self._loader else None
+            if loader is None:
                 raise
-            raise self._loader.explained(error) from error
+            raise loader.explained(error) from error
 
     def calibration_dataloader(self) -> ClipLoader:
         """Batches of a whole step from the start of the order: the same in each of any number of processes."""
@@ -125,7 +129,7 @@ class ClipData(pl.LightningDataModule, ABC):
         return DataLoader(_Items(list(self.sequences[rank::replicas])), batch_size=None)
 
     def _clips_of(self, sampler: ClipSampler, batch_size: int, pin_memory: bool) -> ClipLoader:
-        self._loader = ClipLoader(
+        loader = ClipLoader(
             self.clips,
             self.sample_name,
             self.num_workers,
@@ -134,7 +138,8 @@ class ClipData(pl.LightningDataModule, ABC):
             pin_memory=pin_memory,
             drop_last=True,
         )
-        return self._loader
+        self._loader = ref(loader)
+        return loader
 
     def state_dict(self) -> dict[str, Any]:
         """The sampler's position."""
