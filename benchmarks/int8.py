@@ -10,7 +10,7 @@ Printed are J&F, milliseconds a frame and the size of the graphs.
 
 import argparse
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +53,10 @@ class OnnxMethod:
     def __init__(self, segmenter: Segmenter):
         self.segmenter = segmenter
 
-    def step(self, frame: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """The next frame, through NumPy."""
+    def step(
+        self, frame: torch.Tensor, mask: torch.Tensor | None = None, *, absent: Sequence[int] = ()
+    ) -> torch.Tensor:
+        """The next frame, through NumPy; no protocol says that an object is absent."""
         pixels = (frame * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         return torch.from_numpy(self.segmenter.step(pixels, None if mask is None else mask.cpu().numpy()))
 

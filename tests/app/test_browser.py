@@ -218,9 +218,9 @@ class Slow:
     def __init__(self, method):
         self.method = method
 
-    def step(self, frame, mask=None):
+    def step(self, frame, mask=None, *, absent=()):
         time.sleep(0.2)
-        return self.method.step(frame, mask)
+        return self.method.step(frame, mask, absent=absent)
 
 
 @pytest.mark.slow

@@ -39,10 +39,10 @@ def session(tmp_path, small_stm):
 class Whole(Still):
     """Takes whole masks, as the page asks for."""
 
-    def step(self, frame, mask=None):
+    def step(self, frame, mask=None, *, absent=()):
         if mask is not None and self.labels is not None:
             self.labels = torch.where(torch.isin(self.labels, mask.unique()), 0, self.labels)
-        return super().step(frame, mask)
+        return super().step(frame, mask, absent=absent)
 
 
 @pytest.fixture
@@ -149,6 +149,41 @@ def test_an_erased_part_stays_away_when_it_is_propagated_again(session, monkeypa
     assert (session.project.ids(4) == drawn).all() and not drawn.all()
 
 
+def test_an_object_that_is_erased_altogether_is_nowhere_in_that_frame(still):
+    still.draw(0, 1, [(20, 20)], 6)
+    still.draw(0, 2, [(60, 30)], 6)
+    list(still.propagate("forward"))
+    still.draw(4, 0, [(20, 20)], 12)
+    assert still.project.absent(4) == {1} and set(np.unique(still.project.ids(4))) == {0, 2}
+    list(still.propagate("forward", start=4))
+    assert [1 in ids for ids in all_ids(still)] == [t < 4 for t in range(COUNT)]
+    assert all(2 in ids for ids in all_ids(still))
+    still.draw(4, 1, [(20, 20)], 6)
+    assert still.project.absent(4) == set()
+    assert still.undo() == 4 and still.project.absent(4) == {1}
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_nothing_at_all_can_be_in_a_frame(still, direction):
+    """Although no mask says so: it is kept, taken back by clearing, and never the only thing that is said."""
+    still.draw(3, 1, [(20, 20)], 6)
+    list(still.propagate("both"))
+    for t in (1, 5):
+        still.draw(t, 0, [(20, 20)], 12)
+    list(still.propagate(direction))
+    gone = [not ids.any() for ids in all_ids(still)]
+    expected = {
+        "forward": [t == 1 or t >= 5 for t in range(COUNT)],
+        "backward": [t <= 1 or t == 5 for t in range(COUNT)],
+    }
+    assert gone == expected.get(direction, [t != 3 for t in range(COUNT)])
+    still.clear(5)
+    assert still.project.absent(5) == set() and 5 not in still.project.drawn.given
+    still.draw(3, 0, [(20, 20)], 12)
+    with pytest.raises(InputError, match="no object is marked"):
+        next(still.propagate(direction))
+
+
 @pytest.mark.parametrize("direction", ["forward", "both"])
 def test_stopping_keeps_what_was_found_and_leaves_no_work_behind(still, direction, monkeypatch):
     still.draw(0, 1, [(20, 20)], 6)
@@ -181,11 +216,11 @@ def test_stop_ends_a_slow_propagation_at_the_next_frame(still, monkeypatch):
     gate, seen = threading.Event(), []
 
     class Slow(Still):
-        def step(self, frame, mask=None):
+        def step(self, frame, mask=None, *, absent=()):
             seen.append(frame)
             if len(seen) == 3:
                 gate.wait(20)
-            return super().step(frame, mask)
+            return super().step(frame, mask, absent=absent)
 
     monkeypatch.setattr(still.segmenter, "propagator", lambda **options: Slow())
     still.draw(0, 1, [(20, 20)], 6)

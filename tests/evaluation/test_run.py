@@ -26,7 +26,7 @@ class Oracle:
     def __init__(self, sequence):
         self.sequence, self.given, self.t = sequence, [], -1
 
-    def step(self, frame, mask=None):
+    def step(self, frame, mask=None, *, absent=()):
         self.t += 1
         assert frame.shape[0] == 3 and frame.min() >= 0 and frame.max() <= 1
         if mask is not None:

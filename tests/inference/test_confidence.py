@@ -91,6 +91,11 @@ def test_a_given_mask_is_not_the_least_sure():
     assert [(check.t, check.reason) for check in frames_to_check(rows)] == [(1, "lost")]
 
 
+def test_an_object_that_the_user_says_is_gone_has_not_got_lost():
+    rows = [row(0), row(1)._replace(area=0, mean_probability=None, entropy=0.0, lost=True), row(2, lost=True), row(3)]
+    assert [check.reason for check in frames_to_check(rows) if check.reason != "uncertain"] == []
+
+
 def test_of_too_many_the_events_stay():
     rows = [row(t, slot=slot, jump=t < 60, entropy=t / 100) for t in range(99) for slot in (1, 2)]
     checks = frames_to_check(rows)

@@ -16,8 +16,8 @@ SIZE = (32, 48)
 class Masked(VideoSequence):
     """Frames with masks of slots at some of them."""
 
-    def __init__(self, frames, masks):
-        self.name, self.frames, self.masks = "masked", frames, masks
+    def __init__(self, frames, masks, gone=None):
+        self.name, self.frames, self.masks, self.gone = "masked", frames, masks, gone or {}
         self.frame_names = [str(t) for t in range(len(frames))]
         self.object_ids = tuple(range(10, 10 + int(max(mask.max() for mask in masks.values()))))
 
@@ -30,6 +30,9 @@ class Masked(VideoSequence):
     def given_mask(self, t):
         return self.masks.get(t)
 
+    def absent(self, t):
+        return self.gone.get(t, ())
+
 
 class Fading:
     """Finds each object where its mask was, with a probability that falls by a tenth a frame."""
@@ -37,13 +40,15 @@ class Fading:
     def __init__(self):
         self.probs = torch.ones(1, *SIZE)
 
-    def step(self, frame, mask=None):
+    def step(self, frame, mask=None, *, absent=()):
         self.probs[1:] = (self.probs[1:] - 0.1).clamp(min=0)
         if mask is not None:
             missing = int(mask.max()) + 1 - len(self.probs)
             self.probs = torch.cat([self.probs, torch.zeros(max(0, missing), *SIZE)])
             for slot in range(1, len(self.probs)):
                 self.probs[slot][mask == slot] = 1
+        for slot in absent:
+            self.probs[slot] = 0
         self.probs[0] = 1 - self.probs[1:].sum(dim=0)
         return self.probs.clone()
 
@@ -90,6 +95,17 @@ def test_between_two_masks_the_closer_one_counts_more(tmp_path):
     for segmented in found:
         assert torch.equal(segmented.labels == 1, square(1, 5) == 1)
         torch.testing.assert_close(segmented.probs.sum(dim=0), torch.ones(SIZE))
+
+
+def test_between_a_mask_and_none_at_all_the_closer_one_counts_more(tmp_path):
+    sequence = Masked(frames(8), {3: square(1, 5)}, {1: (1,), 6: (1,)})
+    inside = [float(segmented.probs[1, 8, 8]) for segmented in run(sequence, "both", tmp_path)]
+    expected = [0, 0, 0.5 * 0.9, 1, 2 / 3 * 0.9, 1 / 3 * 0.8, 0, 0]
+    assert inside == pytest.approx(expected, abs=1 / 255)
+    given = given_masks(sequence)
+    assert given.followed(1, "forward") == {} and given.followed(6, "backward") == {}
+    assert given.followed(1, "both") == given.followed(6, "forward") == {1: True}
+    assert given.followed(2, "both") == given.followed(4, "forward") == {1: False}
 
 
 def test_both_ways_every_object_is_followed_everywhere(tmp_path):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
+from vosmem.inference.window import Zoom
 from vosmem.memory.policy import EveryN
 from vosmem.shapes import Clip
 from vosmem.training.unroll import unroll
@@ -73,6 +74,26 @@ def test_a_later_mask_overwrites_its_pixels_and_adds_objects(small_network):
     assert (probs[2].argmax(dim=0)[late == 2] == 2).all()
     torch.testing.assert_close(probs[2][:2, late == 0], free[2][:, late == 0])
     assert sorted(propagator.memory_frames) == [0, 2]  # a given mask stays in memory
+
+
+@pytest.mark.parametrize("zoom", [None, Zoom()])
+def test_an_absent_object_is_nowhere_in_that_frame_and_looked_for_in_the_next(small_network, zoom):
+    frames, masks = torch.rand(4, 3, 32, 48), {0: square() + square(object_id=2, at=20)}
+    usual, told = (Propagator(small_network, EveryN(interval=5), zoom=zoom) for _ in range(2))
+    expected = run(usual, frames, masks)
+    found = [told.step(frame, masks.get(t), absent=(1, 7) if t == 2 else ()) for t, frame in enumerate(frames)]
+    assert torch.equal(found[2][2], expected[2][2]) and not found[2][1].any()
+    torch.testing.assert_close(found[2][0], expected[2][0] + expected[2][1])
+    assert found[3][1].any() and not torch.equal(found[3], expected[3])
+    assert told.memory_frames == [0, 2] and usual.memory_frames == [0, 2]
+    told.step(frames[0])
+    assert told.memory_frames == [0, 2, 3]  # what was said of a frame stays
+
+
+def test_what_is_said_of_objects_that_are_not_followed_is_passed_over(small_network):
+    propagator = Propagator(small_network, EveryN(interval=5))
+    with pytest.raises(InputError, match="the first frame has no mask"):
+        propagator.step(torch.rand(3, 32, 48), absent=(1,))
 
 
 def test_whole_masks_take_away_what_they_leave_out_and_touch_no_other_object(small_network):

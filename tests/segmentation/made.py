@@ -19,14 +19,16 @@ class Still:
     memory_bytes = 2**20
 
     def __init__(self):
-        self.labels, self.memory_frames = None, []
+        self.labels, self.memory_frames, self.known = None, [], 0
 
-    def step(self, frame, mask=None):
+    def step(self, frame, mask=None, *, absent=()):
         if mask is not None:
             old = torch.zeros_like(mask) if self.labels is None else self.labels
             self.labels = torch.where(mask > 0, mask, old)
+        self.known = max(self.known, int(self.labels.max()))
+        self.labels = torch.where(torch.isin(self.labels, torch.tensor(absent)), 0, self.labels)
         self.memory_frames.append(len(self.memory_frames))
-        one_hot = torch.nn.functional.one_hot(self.labels.long()).permute(2, 0, 1).float()
+        one_hot = torch.nn.functional.one_hot(self.labels.long(), self.known + 1).permute(2, 0, 1).float()
         return 0.9 * one_hot + 0.1 / len(one_hot)
 
 

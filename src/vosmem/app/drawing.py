@@ -24,11 +24,13 @@ class Step(NamedTuple):
     Attributes:
         t: its place.
         ids: the mask that was given; None where there was none.
+        absent: the objects that were said to be nowhere in it.
         shown: what was shown, where something had been found.
     """
 
     t: int
     ids: Ids | None
+    absent: frozenset[int]
     shown: Ids | None
 
 
@@ -37,36 +39,42 @@ class DrawnMasks:
 
     Attributes:
         given: the masks by frame.
+        absent: the objects that are said to be nowhere, by frame; there is a mask of each of these frames.
     """
 
     def __init__(self) -> None:
         self.given: dict[int, Ids] = {}
+        self.absent: dict[int, frozenset[int]] = {}
         self._steps: list[Step] = []
 
-    def put(self, t: int, ids: Ids, shown: Ids | None) -> None:
-        """Give the mask of a frame; one without objects is none.
+    def put(self, t: int, ids: Ids, absent: frozenset[int], shown: Ids | None) -> None:
+        """Give the mask of a frame; one without objects is none, unless it says so of one.
 
         Args:
             t: the frame's place.
             ids: the mask.
+            absent: the objects that are nowhere in it.
             shown: what was found in the frame before, for the way back.
         """
-        self._steps = [*self._steps[1 - MOST_STEPS :], Step(t, self.given.get(t), shown)]
-        self._set(t, ids if ids.any() else None)
+        before = Step(t, self.given.get(t), self.absent.get(t, frozenset()), shown)
+        self._steps = [*self._steps[1 - MOST_STEPS :], before]
+        self._set(t, ids if ids.any() or absent else None, absent)
 
     def undo(self) -> Step | None:
         """Take the last step back; None where there is none."""
         if not self._steps:
             return None
         step = self._steps.pop()
-        self._set(step.t, step.ids)
+        self._set(step.t, step.ids, step.absent)
         return step
 
-    def _set(self, t: int, ids: Ids | None) -> None:
-        if ids is None:
-            self.given.pop(t, None)
-        else:
+    def _set(self, t: int, ids: Ids | None, absent: frozenset[int]) -> None:
+        self.given.pop(t, None)
+        self.absent.pop(t, None)
+        if ids is not None:
             self.given[t] = ids
+        if absent:
+            self.absent[t] = absent
 
 
 def brushed(ids: Ids, number: int, points: Sequence[Point], radius: Number) -> Ids:

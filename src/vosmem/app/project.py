@@ -1,6 +1,7 @@
 """A video that is open, with the masks that were drawn in it and what was found."""
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,7 @@ class Project:
     @property
     def object_ids(self) -> tuple[int, ...]:
         """The objects that have a given mask anywhere, ascending."""
-        masks = self.drawn.given.values()
-        return tuple(sorted({int(number) for ids in masks for number in np.unique(ids)} - {BACKGROUND}))
+        return tuple(sorted(set().union(*map(_objects, self.drawn.given.values()))))
 
     def place(self, t: int) -> int:
         """The place of a frame, if there is such a one.
@@ -93,17 +93,39 @@ class Project:
         slots = np.searchsorted(known, ids).clip(max=len(known) - 1)
         return overlay(self.frame(t), np.where(known[slots] == ids, slots, 0).astype(np.uint8))
 
-    def give(self, t: int, ids: UInt16[np.ndarray, "H W"]) -> None:
+    def give(self, t: int, ids: UInt16[np.ndarray, "H W"], absent: Collection[int] = ()) -> None:
         """Give the mask of a frame, whole; one without objects forgets what was drawn and found there.
+
+        Args:
+            t: the frame's place.
+            ids: the mask.
+            absent: objects that are nowhere in the frame, which is more than that nothing is said of them.
 
         Raises:
             InputError: there is no such frame.
             OSError: the mask could not be written.
         """
         shown = self.results.ids(self.place(t))
-        self.drawn.put(t, ids, shown)
+        self.drawn.put(t, ids, frozenset(absent), shown)
         if shown is not None:
-            self._show(t, ids if ids.any() else None)
+            self._show(t, self.drawn.given.get(t))
+
+    def change(self, t: int, ids: UInt16[np.ndarray, "H W"]) -> None:
+        """Give the mask of a frame as a change of what is shown: an object that is gone is nowhere in the frame.
+
+        That holds for objects with a mask in another frame; one without is forgotten.
+
+        Raises:
+            InputError: there is no such frame.
+            OSError: the mask could not be written.
+        """
+        gone = (_objects(self.ids(t)) | self.absent(t)) - _objects(ids)
+        others = (mask for at, mask in self.drawn.given.items() if at != t)
+        self.give(t, ids, gone & set().union(*map(_objects, others)))
+
+    def absent(self, t: int) -> frozenset[int]:
+        """The objects that are said to be nowhere in a frame."""
+        return self.drawn.absent.get(t, frozenset())
 
     def undo(self) -> int | None:
         """Take the last change back; returns its frame, or None where there was none.
@@ -148,16 +170,22 @@ class Project:
         """
         folder = self.folder / GIVEN
         shutil.rmtree(folder, ignore_errors=True)
-        if not self.drawn.given:
+        if not self.object_ids:
             raise InputError("no object is marked: draw one in any frame, then propagate")
         width = id_type(self.object_ids)
         for t, ids in self.drawn.given.items():
+            if not ids.any():
+                continue  # it says of objects that they are nowhere, which no picture does
             write_labels(folder / f"{self.frames.frame_names[t]}.png", ids.astype(width))
         found = open_videos(self._input.frames, folder, max_objects=MOST_OBJECTS)[0]
-        return found.video(self.frames, found.scan(self.frames))
+        return found.video(self.frames, found.scan(self.frames), self.drawn.absent)
 
     def _show(self, t: int, ids: UInt16[np.ndarray, "H W"] | None) -> None:
         if ids is None:
             self.results.drop(t)
         else:
             self.results.put(t, ids)
+
+
+def _objects(ids: UInt16[np.ndarray, "H W"]) -> set[int]:
+    return {int(number) for number in np.unique(ids)} - {BACKGROUND}

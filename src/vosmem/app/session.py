@@ -102,7 +102,7 @@ class Session:
             InputError: there is no such frame or object, or the stroke is none.
         """
         project = self._at_rest()
-        project.give(t, brushed(project.ids(t), self._object(number, BACKGROUND), points, radius))
+        project.change(t, brushed(project.ids(t), self._object(number, BACKGROUND), points, radius))
 
     def draw_box(self, t: int, number: int, box: Sequence[Number]) -> None:
         """Cut an object out of a box around it; the whole mask of the frame is given from then on.
@@ -116,7 +116,7 @@ class Session:
             InputError: there is no such frame or object, or nothing is found in the box.
         """
         project = self._at_rest()
-        project.give(t, boxed(project.ids(t), self._object(number, 1), project.frame(t), box))
+        project.change(t, boxed(project.ids(t), self._object(number, 1), project.frame(t), box))
 
     def load_masks(self, path: Path, t: int) -> int:
         """As `Project.load_masks`.
@@ -156,7 +156,7 @@ class Session:
         project = self._at_rest()
         if start is not None:
             direction = "forward"
-            project.give(start, project.ids(start))
+            project.give(start, project.ids(start), project.absent(start))
         spill = project.folder / SPILL
         work = Work(project.video(), project.results, self.segmenter, self.short_side, direction, start or 0, spill)
         self._work = work

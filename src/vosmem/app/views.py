@@ -102,7 +102,9 @@ def _said(text: str) -> str:
 
 def _caption(project: Project, t: int) -> str:
     given = ", mask given" if t in project.drawn.given else ""
-    return f"{project.name}, frame {project.frames.frame_names[t]}{given}"
+    absent = ", ".join(map(str, sorted(project.absent(t))))
+    nowhere = f", without {absent}" if absent else ""
+    return f"{project.name}, frame {project.frames.frame_names[t]}{given}{nowhere}"
 
 
 def _chips(project: Project) -> list[int]:

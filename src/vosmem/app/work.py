@@ -37,14 +37,15 @@ class Pace(NamedTuple):
 
 
 class Excerpt(VideoSequence):
-    """A video from one of its frames on, after those frames before it whose masks are given: they are to be remembered.
+    """A video from one of its frames on, after those frames before it of which something is said: they are remembered.
 
     Attributes:
         places: of its frames in the video.
     """
 
     def __init__(self, video: UserVideo, start: int, given: Given):
-        self.places = [*(t for t in sorted(given.areas) if t < start), *range(start, len(video))]
+        told = sorted({*given.areas, *given.absent})
+        self.places = [*(t for t in told if t < start), *range(start, len(video))]
         self.name, self.video, self.object_ids = video.name, video, video.object_ids
         self.frame_names = [video.frame_names[t] for t in self.places]
 
@@ -58,6 +59,10 @@ class Excerpt(VideoSequence):
     def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
         """The mask that is given there."""
         return self.video.given_mask(self.places[t])
+
+    def absent(self, t: int) -> tuple[int, ...]:
+        """The slots that are said to be nowhere there."""
+        return self.video.absent(self.places[t])
 
 
 class _Stopped(Exception):

@@ -57,6 +57,10 @@ class VideoSequence(ABC):
         """The mask that the protocol hands over at frame t, of the objects given there alone; None at most frames."""
         return self.labels(0) if t == 0 else None
 
+    def absent(self, t: int) -> tuple[int, ...]:
+        """Slots that somebody says are nowhere in frame t; no protocol says so."""
+        return ()
+
     def asks_for(self, t: int) -> bool:
         """Whether the protocol asks for a mask of frame t."""
         return True

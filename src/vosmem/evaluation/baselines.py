@@ -1,5 +1,7 @@
 """Methods without a network, with the propagator's interface: the floor that a network has to beat."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ class CopyFirstMask:
         self._probs: Tensor | None = None
 
     def step(
-        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
+        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None, *, absent: Sequence[int] = ()
     ) -> Float[Tensor, "K1 H W"]:
         """The masks given so far, as probabilities of 0 and 1.
 
@@ -26,7 +28,7 @@ class CopyFirstMask:
         """
         if mask is None and self._probs is None:
             raise InputError("the first frame has no mask: give one to say which objects to follow")
-        self._probs = _given(_background(frame) if self._probs is None else self._probs, mask)
+        self._probs = _given(_background(frame) if self._probs is None else self._probs, mask, absent)
         return self._probs
 
 
@@ -39,7 +41,7 @@ class WarpByFlow:
         self._probs: Tensor | None = None
 
     def step(
-        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
+        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None, *, absent: Sequence[int] = ()
     ) -> Float[Tensor, "K1 H W"]:
         """The previous probabilities, each pixel fetched from where the backward flow says it was.
 
@@ -60,7 +62,7 @@ class WarpByFlow:
                 for slot in self._probs.numpy()
             ]
             probs = torch.from_numpy(np.stack(warped))
-        self._probs = _given(probs, mask)
+        self._probs = _given(probs, mask, absent)
         self._grey = grey
         return self._probs
 
@@ -69,5 +71,8 @@ def _background(frame: Float[Tensor, "3 H W"]) -> Float[Tensor, "1 H W"]:
     return torch.ones(1, *frame.shape[-2:])
 
 
-def _given(probs: Float[Tensor, "K1 H W"], mask: Integer[Tensor, "H W"] | None) -> Float[Tensor, "K1new H W"]:
-    return probs if mask is None else overwrite(probs, mask.cpu())
+def _given(
+    probs: Float[Tensor, "K1 H W"], mask: Integer[Tensor, "H W"] | None, absent: Sequence[int]
+) -> Float[Tensor, "K1new H W"]:
+    labels = torch.zeros(probs.shape[1:], dtype=torch.uint8) if mask is None else mask.cpu()
+    return overwrite(probs, labels, absent=absent)

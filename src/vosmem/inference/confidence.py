@@ -152,10 +152,10 @@ def frames_to_check(rows: Iterable[ObjectConfidence]) -> list[Check]:
 
 
 def _events(rows: Sequence[ObjectConfidence]) -> list[Check]:
-    """Where one object gets lost, or else jumps."""
+    """Where one object gets lost, or else jumps; not where the user says that it is gone."""
     checks, lost = [], False
     for row in rows:
-        if row.lost and not lost:
+        if row.lost and not lost and row.entropy > 0:
             checks.append(Check(row.t, row.slot, "lost", row.entropy))
         elif row.jump:
             checks.append(Check(row.t, row.slot, "jump", row.entropy))

@@ -24,27 +24,26 @@ class Given(NamedTuple):
 
     Attributes:
         areas: for each frame with a mask, the pixels of each slot in it.
+        absent: for each frame in which slots are said to be nowhere, these.
     """
 
     areas: Mapping[int, Mapping[int, int]]
+    absent: Mapping[int, tuple[int, ...]] = {}
 
     def before(self, t: int, slot: int) -> int | None:
-        """Distance back to the last frame, t itself among them, where the slot's mask is given; None without one."""
-        return min((t - at for at, areas in self.areas.items() if at <= t and slot in areas), default=None)
+        """Frames back to the last one, t itself among them, where it is given where the slot is; None without one."""
+        return min((t - at for at in self._told(slot) if at <= t), default=None)
 
     def after(self, t: int, slot: int) -> int | None:
         """The same ahead."""
-        return min((at - t for at, areas in self.areas.items() if at >= t and slot in areas), default=None)
+        return min((at - t for at in self._told(slot) if at >= t), default=None)
 
     def followed(self, t: int, direction: str) -> dict[int, bool]:
-        """The slots that are followed in frame t, and whether their mask is given there."""
-        slots = sorted({slot for areas in self.areas.values() for slot in areas})
-        known = {
-            slot: (direction != "backward" and self.before(t, slot) is not None)
-            or (direction != "forward" and self.after(t, slot) is not None)
-            for slot in slots
-        }
-        return {slot: slot in self.areas.get(t, {}) for slot in slots if known[slot]}
+        """The slots that are followed in frame t, and whether it is given where they are there."""
+        behind = {slot for at, areas in self.areas.items() if at <= t for slot in areas}
+        ahead = {slot for at, areas in self.areas.items() if at >= t for slot in areas}
+        known = {"forward": behind, "backward": ahead, "both": behind | ahead}[direction]
+        return {slot: t in self._told(slot) for slot in sorted(known)}
 
     def first_areas(self) -> dict[int, int]:
         """Pixels of the first mask of each slot."""
@@ -53,6 +52,10 @@ class Given(NamedTuple):
             for slot, area in self.areas[t].items():
                 found.setdefault(slot, area)
         return found
+
+    def _told(self, slot: int) -> set[int]:
+        """Frames with the mask of a slot, or in which it is said to be nowhere."""
+        return {at for told in (self.areas, self.absent) for at, slots in told.items() if slot in slots}
 
 
 def given_masks(sequence: VideoSequence) -> Given:
@@ -63,7 +66,8 @@ def given_masks(sequence: VideoSequence) -> Given:
         if mask is not None:
             counts = np.bincount(mask.numpy().ravel(), minlength=2)
             areas[t] = {int(slot): int(counts[slot]) for slot in np.flatnonzero(counts) if slot}
-    return Given(areas)
+    absent = {t: slots for t in range(len(sequence)) if (slots := sequence.absent(t))}
+    return Given(areas, absent)
 
 
 def segment_in_direction(
@@ -105,7 +109,7 @@ def segment_in_direction(
         if direction == "both":
             yield from _both(segment_frames(frames, make_method(), device), sequence, given, past)
         else:
-            for t, frame, _ in frames:
+            for t, frame, *_ in frames:
                 probs = past.read(t, frame.shape[-2:]).to(device)
                 yield SegmentedFrame(t, frame, probs, most_probable(probs).cpu(), *past.about.get(t, (None, 0)))
     finally:
@@ -134,6 +138,9 @@ class _Reversed(VideoSequence):
         table = torch.zeros(256, dtype=torch.uint8)
         table[self.slots] = torch.arange(1, len(self.slots) + 1, dtype=torch.uint8)
         return table[mask.long()]
+
+    def absent(self, t: int) -> tuple[int, ...]:
+        return tuple(self.slots.index(slot) + 1 for slot in self.sequence.absent(self.last - t))
 
 
 class _Past(NamedTuple):

@@ -55,12 +55,14 @@ class Ensemble:
         frame: Float[Tensor, "3 H W"],
         mask: Shaped[Tensor, "H_mask W_mask"] | None = None,
         objects: Sequence[int] | None = None,
+        *,
+        absent: Sequence[int] = (),
     ) -> Float[Tensor, "K1 H W"]:
         """As `Propagator.step`."""
         total: Tensor | None = None
         for member, flipped in zip(self.members, self.flipped, strict=True):
-            probs = member.step(_turned(frame, flipped), None if mask is None else _turned(mask, flipped), objects)
-            probs = _turned(probs, flipped)
+            seen = None if mask is None else _turned(mask, flipped)
+            probs = _turned(member.step(_turned(frame, flipped), seen, objects, absent=absent), flipped)
             total = probs if total is None else total + probs
         assert total is not None  # there is at least one
         return total / len(self.members)

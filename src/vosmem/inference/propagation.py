@@ -123,6 +123,8 @@ class Propagator:
         frame: Float[Tensor, "3 H W"],
         mask: Shaped[Tensor, "H_mask W_mask"] | None = None,
         objects: Sequence[int] | None = None,
+        *,
+        absent: Sequence[int] = (),
     ) -> Float[Tensor, "K1 H W"]:
         """Segment the next frame.
 
@@ -132,6 +134,8 @@ class Propagator:
                 the estimate; labels above the highest known so far are new objects.
             objects: ids of the labels 1, 2, ... of this mask, in this order; those that are not known yet are new
                 objects. By default label k is object k.
+            absent: ids of objects that the user says are nowhere in this frame; those that are not followed are passed
+                over. They go on being looked for in the frames that come.
 
         Returns:
             probabilities of background and `self.objects`; in [0, 1], summing to 1.
@@ -143,6 +147,9 @@ class Propagator:
         self._check(frame, mask)
         if mask is not None:
             mask = self._rows(mask.to(frame.device), objects)
+        nowhere = [self._objects.index(object_id) + 1 for object_id in absent if object_id in self._objects]
+        if mask is None and nowhere:
+            mask = torch.zeros(frame.shape[-2:], dtype=torch.long, device=frame.device)
         self._frame_index += 1
         self._remember_last()
         view = self._look(frame, mask)
@@ -152,8 +159,8 @@ class Propagator:
         probs = self._estimate(query, view) if query is not None and len(self.bank) else view.nothing(picture)
         full = view.back(probs)
         if mask is not None:
-            full = overwrite(full, mask, len(self._objects), self.whole_masks)
-            probs = overwrite(probs, view.labels(mask), len(self._objects), self.whole_masks)
+            told = (len(self._objects), self.whole_masks, nowhere)
+            full, probs = overwrite(full, mask, *told), overwrite(probs, view.labels(mask), *told)
         if self.zoom is not None:
             self._sight = sight(full.argmax(dim=0), len(self._objects))
         key = query.key[0] if query is not None and self.policy.looks_at_keys else None

@@ -1,7 +1,7 @@
 """One way to run a method over a sequence: validation, evaluation and `vosmem segment` share it."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -16,9 +16,9 @@ class Method(Protocol):
     """Whatever segments a video frame by frame; a fresh one is made for each sequence."""
 
     def step(
-        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None
+        self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None, *, absent: Sequence[int] = ()
     ) -> Float[Tensor, "K1 H W"]:
-        """Probabilities of the next frame."""
+        """Probabilities of the next frame; `absent` are slots that are said to be nowhere in it."""
         ...
 
 
@@ -29,11 +29,13 @@ class ReadFrame(NamedTuple):
         t: its place in the sequence.
         frame: RGB bytes.
         mask: slots, where a mask is given.
+        absent: slots that are said to be nowhere in it.
     """
 
     t: int
     frame: UInt8[Tensor, "3 H W"]
     mask: UInt8[Tensor, "H W"] | None
+    absent: tuple[int, ...] = ()
 
 
 class SegmentedFrame(NamedTuple):
@@ -58,7 +60,8 @@ class SegmentedFrame(NamedTuple):
 
 def read_frames(sequence: VideoSequence) -> Iterator[ReadFrame]:
     """Decode the frames of a sequence in order, with the masks that the protocol allows and no other."""
-    return (ReadFrame(t, sequence.frame(t), sequence.given_mask(t)) for t in range(len(sequence)))
+    places = range(len(sequence))
+    return (ReadFrame(t, sequence.frame(t), sequence.given_mask(t), sequence.absent(t)) for t in places)
 
 
 def segment_sequence(sequence: VideoSequence, method: Method, device: torch.device) -> Iterator[SegmentedFrame]:
@@ -69,7 +72,7 @@ def segment_sequence(sequence: VideoSequence, method: Method, device: torch.devi
 def segment_frames(frames: Iterable[ReadFrame], method: Method, device: torch.device) -> Iterator[SegmentedFrame]:
     """Run a method over frames. Before the first mask everything is background, and the method is not asked."""
     started = False
-    for t, bytes_, mask in frames:
+    for t, bytes_, mask, absent in frames:
         if mask is None and not started:
             labels = torch.zeros(bytes_.shape[-2:], dtype=torch.uint8)
             yield SegmentedFrame(t, bytes_, torch.ones(1, *labels.shape, device=device), labels, None)
@@ -77,7 +80,7 @@ def segment_frames(frames: Iterable[ReadFrame], method: Method, device: torch.de
         started = True
         frame = bytes_.to(device).float() / 255
         start = time.perf_counter()
-        probs = method.step(frame, None if mask is None else mask.to(device))
+        probs = method.step(frame, None if mask is None else mask.to(device), absent=absent)
         labels = most_probable(probs).cpu()
         seconds = time.perf_counter() - start
         yield SegmentedFrame(t, bytes_, probs, labels, seconds, len(getattr(method, "memory_frames", ())))

@@ -1,6 +1,6 @@
 """Finding a user's videos, and the masks that belong to each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +68,20 @@ class VideoInput:
         """
         return MaskScan(frames, self._open_masks(), self.start)
 
-    def video(self, frames: FrameSource, scan: MaskScan) -> UserVideo:
+    def video(
+        self, frames: FrameSource, scan: MaskScan, absent: Mapping[int, Collection[int]] | None = None
+    ) -> UserVideo:
         """Video and masks together.
+
+        Args:
+            frames: of the video.
+            scan: of its masks.
+            absent: as of `UserVideo`.
 
         Raises:
             InputError: the masks cannot be used.
         """
-        return UserVideo(self.name, frames, scan, self.first_only, self.max_objects)
+        return UserVideo(self.name, frames, scan, self.first_only, self.max_objects, absent)
 
     def _open_masks(self) -> GivenMasks:
         if self.masks is None:

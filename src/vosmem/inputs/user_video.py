@@ -1,6 +1,6 @@
 """A user's video with the masks that say what to follow."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ class UserVideo(AppearingSequence):
         first_only: whether of a mask only the objects are used that no earlier mask holds. Ground truth that lies
             beside a video must be taken so, or most of the result is its own input.
         max_objects: more objects than this in all are taken for a mistake.
+        absent: for frames of which somebody says that objects are nowhere in them, the ids of these.
 
     Attributes:
         rate: frames a second; None where nobody knows.
@@ -39,12 +40,19 @@ class UserVideo(AppearingSequence):
     """
 
     def __init__(
-        self, name: str, frames: FrameSource, scan: MaskScan, first_only: bool = False, max_objects: int = MOST_OBJECTS
+        self,
+        name: str,
+        frames: FrameSource,
+        scan: MaskScan,
+        first_only: bool = False,
+        max_objects: int = MOST_OBJECTS,
+        absent: Mapping[int, Collection[int]] | None = None,
     ):
         if scan.errors:
             rest = len(scan.errors) - 1
             raise InputError(scan.errors[0] + (f" (and {counted(rest, 'more mask')} cannot be used)" if rest else ""))
         self.name, self._frames, self._scan, self._first_only = name, frames, scan, first_only
+        self._absent = absent or {}
         self.frame_names: Sequence[str] = frames.frame_names
         self.rate, self.size, self.palette = frames.rate, frames.size, scan.palette
         self._given: dict[int, list[int]] = {}
@@ -75,6 +83,11 @@ class UserVideo(AppearingSequence):
         ids = self._scan.ids(t)
         ids = np.where(np.isin(ids, self._given[t]), ids, np.uint16(0))
         return torch.from_numpy(ids_to_slots(ids, self.object_ids))
+
+    def absent(self, t: int) -> tuple[int, ...]:
+        """Slots that are said to be nowhere in frame t."""
+        gone = self._absent.get(t, ())
+        return tuple(slot for slot, number in enumerate(self.object_ids, start=1) if number in gone)
 
     def _check(self, max_objects: int) -> None:
         most = min(max_objects, MOST_OBJECTS)

@@ -78,6 +78,7 @@ def overwrite(
     labels: Integer[Tensor, "H W"],
     num_objects: int | None = None,
     whole: bool = False,
+    absent: Sequence[int] = (),
 ) -> Float[Tensor, "K1new H W"]:
     """Given labels where they name an object, the estimate elsewhere; labels above K add objects.
 
@@ -87,6 +88,7 @@ def overwrite(
         num_objects: objects afterwards, where `labels` may lack the last of them.
         whole: whether an object that `labels` name is nowhere else; what the estimate says of it there becomes
             background.
+        absent: slots that are said to be nowhere; what the estimate says of them becomes background.
 
     Example:
         >>> overwrite(torch.tensor([[[0.75, 0.75]], [[0.25, 0.25]]]), torch.tensor([[0, 2]])).tolist()
@@ -96,8 +98,10 @@ def overwrite(
     num_objects = max(known, int(labels.max()) if num_objects is None else num_objects)
     given = one_hot(labels[None], num_objects)[0].to(probs.dtype)
     probs = torch.cat([probs, probs.new_zeros(num_objects - known, *probs.shape[1:])])
-    if whole:
-        gone = probs[1:] * given.amax(dim=(1, 2))[:, None, None]
+    if whole or absent:
+        told = given.amax(dim=(1, 2)) if whole else given.new_zeros(num_objects)
+        told[[slot - 1 for slot in absent]] = 1
+        gone = probs[1:] * told[:, None, None]
         probs = torch.cat([probs[:1] + gone.sum(dim=0, keepdim=True), probs[1:] - gone])
     return torch.where(labels > 0, torch.cat([probs.new_zeros(1, *labels.shape), given]), probs)
 
