@@ -67,6 +67,29 @@ def test_specks_far_away_do_not_stretch_the_box():
     assert sight(labels, 1).box == (40, 80, 60, 120)
 
 
+def test_a_small_object_is_no_speck_beside_a_large_one():
+    labels = torch.zeros(FRAME, dtype=torch.uint8)
+    labels[40:80, 60:120] = 1
+    labels[2:7, 190:195] = 2  # one in a hundred of all that is shown
+    assert sight(labels, 2) == Sight((2, 80, 60, 195), True)
+    labels[2:7, 190:194] = 0
+    assert sight(labels, 2) == Sight((40, 80, 60, 120), False)
+    assert sight(labels, 2, least=1) == Sight((2, 80, 60, 195), True)
+
+
+@pytest.mark.parametrize("t", [0, 2])
+def test_what_is_given_is_seen_however_small(small_network, t):
+    """At the edge of the frame, far from the large object."""
+    frame, mask = torch.rand(3, *FRAME), torch.zeros(FRAME, dtype=torch.uint8)
+    mask[30:54, 10:50] = 1
+    propagator = Propagator(small_network, EveryN(interval=5), zoom=Zoom())
+    for _ in range(t):
+        propagator.step(frame, mask)
+    mask[115:118, 194:197] = 2
+    probs = propagator.step(frame, mask)
+    assert propagator._last.masks[0, 1].any() and torch.equal(probs.argmax(dim=0) == 2, mask == 2)
+
+
 @pytest.mark.parametrize("numbers", [{"most": 0.5}, {"margin": 0.9}, {"inertia": 1.0}])
 def test_numbers_out_of_range_are_refused(numbers):
     with pytest.raises(InputError, match="1 or more"):

@@ -231,7 +231,7 @@ class Propagator:
         last = None if self._last is None else self._last.view.window
         seen = self._sight
         if mask is not None:
-            given = sight(mask, len(self._objects))
+            given = sight(mask, len(self._objects), least=1)  # what the user shows has to be seen
             seen = given if seen is None else given.joined(seen)
         assert seen is not None  # the first frame has a mask
         return self.zoom.window(seen, last, frame)

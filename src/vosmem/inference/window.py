@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Integer
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from vosmem.errors import InputError
 
-TAIL = 0.01  # share of the objects' pixels that may lie beyond each side of their box: specks do not stretch it
+TAIL = 0.01  # share of an object's pixels that may lie beyond each side of its box: specks do not stretch it
 WIDENING = 1.3  # a frame, while an object is out of sight
 LEAST_PIXELS = 16  # that an object must show to be in sight
 
@@ -96,8 +96,8 @@ class Zoom:
         return Window(_start(centre[0], height, frame[0]), _start(centre[1], width, frame[1]), height, width)
 
 
-def sight(labels: Integer[Tensor, "H W"], num_objects: int) -> Sight:
-    """Where the objects 1..K of a label map are.
+def sight(labels: Integer[Tensor, "H W"], num_objects: int, least: int = LEAST_PIXELS) -> Sight:
+    """Where the objects 1..K of a label map are: a box around the boxes of all that show so many pixels.
 
     Example:
         >>> labels = torch.zeros(40, 60, dtype=torch.uint8)
@@ -106,18 +106,21 @@ def sight(labels: Integer[Tensor, "H W"], num_objects: int) -> Sight:
         Sight(box=(10.0, 20.0, 30.0, 50.0), all_seen=False)
     """
     counts = torch.bincount(labels.flatten().long(), minlength=num_objects + 1)[1 : num_objects + 1]
-    seen = counts >= LEAST_PIXELS
-    if not bool(seen.any()):
-        return Sight(None, bool(seen.all()))
-    shown = labels > 0
-    return Sight((*_edges(shown, 1), *_edges(shown, 0)), bool(seen.all()))
+    seen = (1 + (counts >= least).nonzero()[:, 0]).tolist()
+    if not seen:
+        return Sight(None, num_objects == 0)
+    # Each by itself: beside a large object, a small one is all tail. As float, which CPUs add up fastest.
+    shown = torch.stack([labels == k for k in seen]).float()
+    box = torch.stack([*_edges(shown.sum(dim=2)), *_edges(shown.sum(dim=1))]).tolist()
+    return Sight((box[0], box[1], box[2], box[3]), len(seen) == num_objects)
 
 
 def _start(centre: float, length: int, whole: int) -> int:
     return min(max(0, round(centre - length / 2)), whole - length)
 
 
-def _edges(shown: Bool[Tensor, "H W"], along: int) -> tuple[float, float]:
-    """First and last row (or column) of what is shown, a tail at either end left out."""
-    share = shown.sum(dim=along).cumsum(0) / shown.sum()
-    return float((share <= TAIL).sum()), float((share < 1 - TAIL).sum()) + 1
+def _edges(counts: Float[Tensor, "K L"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """First and last edge of all objects, from the pixels of each by row (or column), a tail at either end left out."""
+    share = counts.cumsum(dim=1) / counts.sum(dim=1, keepdim=True)
+    first, last = (share <= TAIL).sum(dim=1), (share < 1 - TAIL).sum(dim=1) + 1
+    return first.amin().float(), last.amax().float()
