@@ -171,3 +171,27 @@ def test_kept_precision(dtype, size):
 def test_impossible_limits(limits):
     with pytest.raises(InputError, match=f"memory.{next(iter(limits))}"):
         MemoryBank(**limits)
+
+
+def test_objects_that_join_share_the_budget():
+    """18 numbers of 4 bytes an object and frame; the room of those known longer is given back."""
+    budget = 16 * 18 * 4
+    bank = MemoryBank(budget_mb=budget / 2**20)
+    for t in range(30):
+        bank.add(t, entry(1 if t < 10 else 2 if t < 20 else 4, t), keep=True, pinned=t in (0, 10, 20))
+        assert bank.nbytes() <= budget
+    assert [memory.key.shape[2] for memory in bank.groups()] == [4, 4, 4]
+    assert [0 in bank.of_object(0)[0], 10 in bank.of_object(1)[0], 20 in bank.of_object(3)[0]] == [True] * 3
+
+
+def test_frames_that_nobody_remembers_any_more_need_no_room(caplog):
+    """A stream in which objects come and go keeps to its budget, and its precision."""
+    budget = 4 * 18 * 4
+    bank = MemoryBank(budget_mb=budget / 2**20)
+    for t in range(30):
+        bank.add(t, entry(1, t), keep=t % 3 < 2, pinned=t % 3 != 1)  # some are given, and go nevertheless
+        if t % 3 == 2 and t < 27:
+            bank.remove(0)
+        assert bank.nbytes() <= budget
+    assert next(bank.groups()).value.dtype == torch.float32
+    assert "do not fit" not in caplog.text

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vosmem.errors import InputError
+from vosmem.memory.buffers import ObjectGroup, distinct
 from vosmem.memory.ranking import FORGETS, FrameRecords, Ranking
 from vosmem.shapes import Memory
 
@@ -54,7 +55,7 @@ class MemoryBank:
         self.max_frames, self.budget_mb = max_frames, budget_mb
         self._records = FrameRecords(forgets)
         self._dtype = None if dtype is None else DTYPES[dtype]
-        self._groups: list[_Group] = []
+        self._groups: list[ObjectGroup] = []
         self._pinned: set[int] = set()
         self._temporary: int | None = None
         self._said: set[str] = set()
@@ -97,7 +98,7 @@ class MemoryBank:
         self._drop_temporary()
         newcomers = memory.key.shape[0] - self.num_objects
         if newcomers:
-            self._groups.append(_Group(newcomers))
+            self._groups.append(ObjectGroup(newcomers))
         if pinned:
             self._pinned.add(frame_index)
         if keep:
@@ -109,6 +110,8 @@ class MemoryBank:
             rows = slice(start, start + group.num_objects)
             while limit is not None and len(group.frames) >= limit and self._drop_one(group, frame_index):
                 pass
+            if limit is not None:
+                group.shrink(limit)
             group.append(frame_index, Memory(memory.key[rows], memory.value[rows]), limit)
             start = rows.stop
         self._temporary = None if keep else frame_index
@@ -150,6 +153,7 @@ class MemoryBank:
             row -= group.num_objects
         self._groups = [group for group in self._groups if group.num_objects]
         self._records.keep_only(self._held())
+        self._pinned &= self._held()
 
     def groups(self) -> Iterator[Memory]:
         """What each group of objects remembers, in the order of the objects; T differs between groups."""
@@ -172,8 +176,9 @@ class MemoryBank:
             if self._temporary in group.frames:
                 group.drop(group.frames.index(self._temporary))
         self._temporary = None
+        self._pinned &= self._held()
 
-    def _drop_one(self, group: "_Group", newcomer: int) -> bool:
+    def _drop_one(self, group: ObjectGroup, newcomer: int) -> bool:
         """Whether a frame could go."""
         first_to_go = reversed(self._records.first_to_stay(self._pinned))
         loose = (f for f in first_to_go if f in group.frames and f not in self._pinned and f != newcomer)
@@ -213,7 +218,7 @@ class MemoryBank:
 
     def _fitting(self, memory: Memory) -> int:
         assert self.budget_mb is not None
-        rows = Memory(_distinct(memory.key), memory.value)
+        rows = Memory(distinct(memory.key), memory.value)
         return int(self.budget_mb * 2**20 // (self._element_size(memory) * sum(part.numel() for part in rows)))
 
     def _element_size(self, memory: Memory) -> int:
@@ -225,71 +230,6 @@ class MemoryBank:
             LOGGER.warning(message)
 
 
-class _Group:
-    """Objects that came at the same frame and so remember the same frames."""
-
-    def __init__(self, num_objects: int) -> None:
-        self.num_objects = num_objects
-        self.frames: list[int] = []
-        self._buffers: list[Tensor] = []  # keys, values: (rows, capacity, h, w, C)
-
-    def append(self, frame_index: int, entry: Memory, limit: int | None) -> None:
-        parts = [_distinct(entry.key), entry.value]
-        self._make_room(parts, limit)
-        for buffer, part in zip(self._buffers, parts, strict=True):
-            buffer[:, len(self.frames)] = part[:, :, 0].permute(0, 2, 3, 1)
-        self.frames.append(frame_index)
-
-    def drop(self, place: int) -> None:
-        """Forget a frame; the last one takes its place, since a read does not ask for their order."""
-        last = len(self.frames) - 1
-        if place != last:
-            for buffer in self._buffers:
-                buffer[:, place] = buffer[:, last]
-            self.frames[place] = self.frames[last]
-        self.frames.pop()
-
-    def remove(self, row: int) -> None:
-        """Forget an object; keys that all objects share stay."""
-        self._buffers = [
-            _without(buffer, row) if len(buffer) == self.num_objects else buffer for buffer in self._buffers
-        ]
-        self.num_objects -= 1
-
-    def memory(self) -> Memory:
-        key, value = (buffer[:, : len(self.frames)].permute(0, 4, 1, 2, 3) for buffer in self._buffers)
-        return Memory(key.expand(self.num_objects, *key.shape[1:]), value)
-
-    def convert(self, dtype: torch.dtype) -> None:
-        self._buffers = [buffer.to(dtype) for buffer in self._buffers]
-
-    def nbytes(self) -> int:
-        return sum(buffer.nbytes for buffer in self._buffers)
-
-    def _make_room(self, parts: list[Tensor], limit: int | None) -> None:
-        capacity = self._buffers[0].shape[1] if self._buffers else 0
-        if len(self.frames) < capacity:
-            return
-        wanted = max(1, 2 * capacity) if limit is None else max(len(self.frames) + 1, min(max(1, 2 * capacity), limit))
-        grown = []
-        for place, part in enumerate(parts):
-            rows, channels, _, height, width = part.shape
-            buffer = part.new_empty(rows, wanted, height, width, channels)
-            if self._buffers:
-                buffer[:, :capacity] = self._buffers[place]
-            grown.append(buffer)
-        self._buffers = grown
-
-
-def _distinct(keys: Float[Tensor, "O Ck T h w"]) -> Float[Tensor, "P Ck T h w"]:
-    """Of rows that are one tensor, expanded, the first alone."""
-    return keys[:1] if len(keys) > 1 and keys.stride(0) == 0 else keys
-
-
-def _without(buffer: Float[Tensor, "O T h w C"], row: int) -> Float[Tensor, "O2 T h w C"]:
-    return torch.cat([buffer[:row], buffer[row + 1 :]])
-
-
 def _cast(part: Float[Tensor, "O C T h w"], dtype: torch.dtype) -> Float[Tensor, "O C T h w"]:
     """Another precision; rows that are one tensor, expanded, stay so."""
-    return _distinct(part).to(dtype).expand(part.shape)
+    return distinct(part).to(dtype).expand(part.shape)
