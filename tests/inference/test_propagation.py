@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
 from vosmem.inference.window import Zoom
-from vosmem.memory.policy import EveryN
+from vosmem.memory.policy import Adaptive, EveryN
 from vosmem.shapes import Clip
 from vosmem.training.unroll import unroll
 
@@ -219,3 +219,35 @@ def test_bad_masks(small_network, mask, match):
 def test_short_side_below_the_stride(small_network):
     with pytest.raises(InputError, match="16 pixels"):
         Propagator(small_network, EveryN(interval=5), short_side=8)
+
+
+def test_frames_of_another_size_are_refused(small_network):
+    propagator = Propagator(small_network, EveryN(interval=5))
+    propagator.step(torch.rand(3, 32, 48), square())
+    with pytest.raises(InputError, match="frame is 32x48, the one before it 48x32: give frames of one size"):
+        propagator.step(torch.rand(3, 48, 32))
+    propagator.step(torch.rand(3, 32, 48))
+
+
+def test_more_objects_than_labels_can_hold_are_refused(small_stm):
+    propagator, mask = Propagator(small_stm, EveryN(interval=5)), torch.zeros(32, 48, dtype=torch.int64)
+    with pytest.raises(InputError, match="255 objects are too many: a video can have 254 at a time"):
+        propagator.step(torch.rand(3, 32, 48), mask.index_put((torch.tensor(0), torch.tensor(0)), torch.tensor(255)))
+    assert propagator.objects == ()
+
+
+def test_an_object_may_come_back_while_keys_say_what_is_kept(small_remn):
+    """The frame before the one it comes with knew nothing of it."""
+    propagator = Propagator(small_remn, Adaptive(threshold=1.0, least_certainty=0.0))
+    frames, both = torch.rand(8, 3, 32, 48), square() + square(object_id=2, at=20)
+    for t, frame in enumerate(frames):
+        if t == 3:
+            propagator.remove(2)
+        propagator.step(frame, {0: both, 5: square(object_id=2, at=20)}.get(t))
+    assert propagator.objects == (1, 2) and propagator.num_kept == 2
+
+
+def test_a_first_mask_without_objects_is_not_remembered(small_network):
+    propagator = Propagator(small_network, EveryN(interval=1))
+    run(propagator, torch.rand(3, 3, 32, 48), {0: 0 * square(), 1: square()})
+    assert propagator.memory_frames == [1] and propagator.num_kept == 1

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
+from vosmem.inference.checks import check_frame, check_ids
 from vosmem.inference.looking import Asked
 from vosmem.inference.view import View
 from vosmem.inference.window import Sight, Window, Zoom, sight
@@ -142,9 +143,9 @@ class Propagator:
 
         Raises:
             InputError: the first frame has no mask, sizes differ, the mask's type is not integer, it holds a label
-                that `objects` has no id for, or an id stands there twice or is below 1.
+                that `objects` has no id for, an id stands there twice or is below 1, or there are too many.
         """
-        self._check(frame, mask)
+        check_frame(frame, mask, None if self._last is None else self._last.view.frame)
         if mask is not None:
             mask = self._rows(mask.to(frame.device), objects)
         nowhere = [self._objects.index(object_id) + 1 for object_id in absent if object_id in self._objects]
@@ -196,21 +197,11 @@ class Propagator:
             new = [k for k in objects if k not in self._objects and (k > self._highest_id or k in present)]
         else:
             new = [object_id for object_id in objects if object_id not in self._objects]
-        _check_ids(present, objects)
+        check_ids(present, objects, len(self._objects) + len(new))
         self._objects += new
         self._highest_id = max([self._highest_id, *new])
         rows = [0, *(self._objects.index(k) + 1 if k in self._objects else 0 for k in objects)]
         return torch.tensor(rows, device=mask.device)[mask.long()]
-
-    def _check(self, frame: Tensor, mask: Tensor | None) -> None:
-        if mask is None and self._last is None:
-            raise InputError("the first frame has no mask: give one to say which objects to follow")
-        if mask is not None and mask.shape != frame.shape[-2:]:
-            raise InputError(
-                f"mask is {_size(mask)}, its frame {_size(frame)}: resize the mask (nearest neighbour) to the frame"
-            )
-        if mask is not None and (mask.is_floating_point() or mask.is_complex()):
-            raise InputError(f"mask holds {mask.dtype}: give integer labels, 0 for background")
 
     def _look(self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None) -> View:
         """What the network is to see of the frame; where the objects were is told anew on its cells."""
@@ -238,12 +229,11 @@ class Propagator:
 
     def _remember_last(self) -> None:
         """Memorise the frame before, now that something will read it (or it is to stay)."""
-        if self._last is None or not self._objects:
-            return
         last = self._last
-        candidate = Candidate(
-            self._frame_index - 1, last.mask_given, self.objects, last.cells[0], last.certainty, last.key
-        )
+        if last is None or not last.masks.shape[1]:
+            return
+        objects = self.objects[: last.masks.shape[1]]  # those that come with this frame were not in the one before
+        candidate = Candidate(self._frame_index - 1, last.mask_given, objects, last.cells[0], last.certainty, last.key)
         keep = self.policy.keeps(candidate, self._kept)
         if keep:
             self._kept, self.num_kept = candidate, self.num_kept + 1
@@ -286,15 +276,3 @@ class Propagator:
 
 def _without(masks: Float[Tensor, "1 K *S"], row: int) -> Float[Tensor, "1 Kless *S"]:
     return torch.cat([masks[:, :row], masks[:, row + 1 :]], dim=1)
-
-
-def _check_ids(present: Sequence[int], objects: Sequence[int]) -> None:
-    if min(present) < 0 or max(present) > len(objects):
-        label = min(present) if min(present) < 0 else max(present)
-        raise InputError(f"mask holds label {label}: give labels from 0 to {len(objects)}, as many as there are ids")
-    if len(set(objects)) < len(objects) or min(objects, default=1) < 1:
-        raise InputError(f"ids of the objects are {list(objects)}: give each once, 1 or above")
-
-
-def _size(x: Tensor) -> str:
-    return f"{x.shape[-1]}x{x.shape[-2]}"
