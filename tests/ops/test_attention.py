@@ -130,6 +130,16 @@ def test_remembering_everything_twice_changes_nothing(similarity):
     )
 
 
+@pytest.mark.parametrize("method", ["matmul", "sdpa"])
+def test_distances_of_bfloat16_are_those_of_its_numbers(method):
+    """Long keys that hardly differ: their squares alone are beyond what bfloat16 can tell apart."""
+    key, value, query = draw(objects=1, key=16, memory=12)
+    key, query = (20 + key / 4).bfloat16(), (20 + query / 4).bfloat16()
+    expected = read_memory(key.double(), value.bfloat16().double(), query.double(), "l2")
+    found = read_memory(key, value.bfloat16(), query, "l2", Reading(method=method))
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=0.02)
+
+
 def test_distances_keep_float32_under_autocast():
     memory_key, memory_value, query_key = (part.float() for part in draw())
     memory_key, query_key = memory_key + 30, query_key + 30  # far from zero, where squares leave bfloat16 no digits

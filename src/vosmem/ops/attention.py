@@ -147,8 +147,13 @@ def _by_sdpa(
     offset: Float[Tensor, "P 1 N"] | None,
 ) -> Float[Tensor, "O hw Cv"]:
     rows = (len(values), -1, -1)
-    bias = None if offset is None else offset.to(queries.dtype).expand(rows)
-    return F.scaled_dot_product_attention(queries.expand(rows), keys.expand(rows), values, attn_mask=bias, scale=scale)
+    if offset is None:
+        return F.scaled_dot_product_attention(queries.expand(rows), keys.expand(rows), values, scale=scale)
+    with torch.autocast(keys.device.type, enabled=False):  # as in `_read_chunk`
+        queries, keys, wide = (_at_least_float32(part) for part in (queries, keys, values))
+        bias = offset.to(wide.dtype).expand(rows)
+        found = F.scaled_dot_product_attention(queries.expand(rows), keys.expand(rows), wide, bias, scale=scale)
+    return found.to(values.dtype)
 
 
 def _offset(keys: Float[Tensor, "P N Ck"]) -> Float[Tensor, "P 1 N"]:
