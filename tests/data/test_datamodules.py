@@ -135,6 +135,14 @@ def test_processes_share_the_validation(make, world_size):
     assert names == sorted(sequence.name for sequence in make(5).sequences)
 
 
+def test_a_process_without_a_sequence_has_nothing_in_the_place_of_one(make):
+    """Without a batch, Lightning would leave out the end of the validation, and the others would wait for it."""
+    shares = [list(make(1, world_size=3, rank=rank).val_dataloader()) for rank in range(3)]
+    assert [len(share) for share in shares] == [1, 1, 1] and shares[0][0] is not None
+    assert shares[1:] == [[None], [None]]
+    assert list(make(0).val_dataloader()) == []
+
+
 def test_a_restart_goes_on_with_the_next_sample(make):
     whole, data = epoch_of(make(), epoch=2), make()
     data.train_dataloader()

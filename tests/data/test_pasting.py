@@ -137,3 +137,9 @@ def test_copies_need_no_donors():
     found = dataclasses.replace(PASTING, look_alike=1.0)([grey(1)] * 3, None, 3, rng)
     assert green_outside(found[0], grey(1)).any()
     assert equal(dataclasses.replace(PASTING)([grey(1)] * 3, None, 3, rng)[0], grey(1))
+
+
+def test_nothing_is_followed_by_the_number_of_one_that_comes_later():
+    moments = [grey(1), grey(2), grey(2)]
+    pasted = PASTING(moments, Red(), 3, np.random.default_rng(0))
+    assert [set(np.unique(scene.labels)) for scene in pasted] == [{0, 1, 3}, {0, 1, 2, 3}, {0, 1, 2, 3}]

@@ -14,6 +14,7 @@ from vosmem.ops.masks import one_hot
 from vosmem.shapes import Clip, Memory, Prior
 from vosmem.training.gating import GateModule, unroll_gated
 from vosmem.training.losses import ClipCrossEntropy, divergence
+from vosmem.training.modules import PretrainModule
 from vosmem.training.schedules import LinearFall
 
 WIDTHS = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8, "weights": "none"}
@@ -40,7 +41,7 @@ class Nothing(torch.nn.Module):
         return 0 * logits[:, :, 0].mean()
 
 
-def module(taught, economy=0.02, consistency=1.0, loss=None, rate=1e-2):
+def module(taught, economy=0.02, consistency=1.0, loss=None, rate=1e-2, **others):
     return GateModule(
         network=taught,
         loss=ClipCrossEntropy() if loss is None else loss,
@@ -51,6 +52,7 @@ def module(taught, economy=0.02, consistency=1.0, loss=None, rate=1e-2):
         economy=economy,
         consistency=consistency,
         num_queries=2,
+        **others,
     )
 
 
@@ -123,3 +125,19 @@ def test_clips_too_short_and_networks_without_a_gate():
 def test_falls_need_a_way():
     with pytest.raises(InputError, match="1 or more"):
         LinearFall(1.0, 0.2, 0)
+
+
+@pytest.mark.parametrize("option", [{"matching_weight": 1.0}, {"recompute": True}, {"perturb": object()}])
+def test_what_is_of_other_stages_is_refused(option):
+    with pytest.raises(InputError, match="say nothing to stage=gate"):
+        module(network(), **option)
+
+
+@pytest.mark.parametrize("kind", ["remn", "stm"])
+def test_in_other_stages_all_that_can_learn_does(kind):
+    """Processes that share a step wait for every gradient; a gate that is not asked has none."""
+    settings = {"optimizer": partial(torch.optim.SGD, lr=1.0), "scheduler": None, "policy": EveryN(interval=1)}
+    other = PretrainModule(network=network(kind), loss=ClipCrossEntropy(), **settings)
+    other.log = lambda *args, **keywords: None
+    other.training_step(clip(frames=3), 0).backward()
+    assert [name for name, p in other.named_parameters() if p.requires_grad and p.grad is None] == []

@@ -124,9 +124,11 @@ class ClipData(pl.LightningDataModule, ABC):
         return self._clips_of(sampler, self.batch_size, pin_memory=False)
 
     def val_dataloader(self) -> DataLoader:
-        """This process's share of the sequences, one at a time."""
+        """This process's share of the sequences, one at a time; a single None where there are too few for it."""
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        return DataLoader(_Items(list(self.sequences[rank::replicas])), batch_size=None)
+        share = list(self.sequences[rank::replicas])
+        # A process without a batch would skip the validation's end, where the others wait for it.
+        return DataLoader(_Items(share or [None] if rank else share), batch_size=None)
 
     def _clips_of(self, sampler: ClipSampler, batch_size: int, pin_memory: bool) -> ClipLoader:
         loader = ClipLoader(
@@ -227,11 +229,11 @@ class FolderData(MainData):
 
 
 class _Items(Dataset):
-    def __init__(self, items: list[VideoSequence]):
+    def __init__(self, items: Sequence[VideoSequence | None]):
         self.items = items
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: int) -> VideoSequence:
+    def __getitem__(self, index: int) -> VideoSequence | None:
         return self.items[index]

@@ -55,7 +55,7 @@ class Pasting:
         """
         first = moments[0]
         scenes = [Still(moment.image.copy(), moment.labels.copy()) for moment in moments]
-        followed = int(first.labels.max())
+        followed = max(int(moment.labels.max()) for moment in moments)
         for _ in range(int(rng.integers(self.count[0], self.count[1] + 1))):
             side = rng.uniform(self.size[0], self.size[1]) * min(first.labels.shape)
             if first.labels.any() and rng.random() < self.look_alike:

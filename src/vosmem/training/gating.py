@@ -140,10 +140,10 @@ class GateModule(PretrainModule):
         economy: weight of the share that is kept; the higher, the fewer frames stay.
         consistency: weight of the difference from what all frames say.
         num_queries: frames at the end of each clip that are segmented.
-        settings: those of `PretrainModule`.
+        settings: those of `PretrainModule`; of the loss of other frames, and how they are unrolled, nothing can be set.
 
     Raises:
-        InputError: the network has no gate.
+        InputError: the network has no gate, or `matching_weight`, `recompute` or `perturb` is set.
 
     Source:
         this project's; REMN's abstract says that the gate is differentiable.
@@ -161,6 +161,10 @@ class GateModule(PretrainModule):
         super().__init__(**settings)
         if self.network.gate is None:
             raise InputError("the network has no gate to train: set model.gate=true")
+        if self.matching_weight or self.recompute or self.perturb is not None:
+            raise InputError(
+                "stage.matching_weight, stage.recompute and stage.perturb say nothing to stage=gate: leave them out"
+            )
         self.network.requires_grad_(False)
         self.network.gate.requires_grad_(True)
         self.temperature, self.num_queries = temperature, num_queries

@@ -66,6 +66,8 @@ class PretrainModule(pl.LightningModule):
         if not backbone_lr_factor:
             for trunk in network.trunks():
                 trunk.requires_grad_(False)
+        if network.gate is not None:
+            network.gate.requires_grad_(False)  # it learns in a stage of its own; no other asks it anything
         self.val_scores = JAndF()
 
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
@@ -80,8 +82,13 @@ class PretrainModule(pl.LightningModule):
         self.log("train/matching_loss", matching, batch_size=len(clip.frames), sync_dist=True)
         return loss + self.matching_weight * matching
 
-    def validation_step(self, sequence: VideoSequence, batch_index: int) -> dict[str, SequenceRun]:
-        """Propagate through a sequence as evaluation does, and score it."""
+    def validation_step(self, sequence: VideoSequence | None, batch_index: int) -> dict[str, SequenceRun] | None:
+        """Propagate through a sequence as evaluation does in whole frames (`zoom.most=1`), and score it.
+
+        None stands for a sequence where there are fewer of them than processes.
+        """
+        if sequence is None:
+            return None
         run = evaluate_sequence(sequence, Propagator(self.network, self.policy), self.device, self.watch)
         self.val_scores.update(run.scores)
         return {"run": run}

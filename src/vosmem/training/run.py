@@ -91,9 +91,13 @@ def run_training(
 
 
 def hush_lightning() -> None:
-    """Keep Lightning from telling what is meant to be so: held batch norms, few loader workers, an unused `srun`."""
+    """Keep Lightning from telling what is meant to be so: held batch norms, few loader workers, an unused `srun`, and
+    scores that the metric has already gathered from all processes."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    meant = ("in eval mode at the start of training", "does not have many workers", "LeafSpec", "The `srun` command")
+    meant = (
+        *("in eval mode at the start of training", "does not have many workers", "LeafSpec", "The `srun` command"),
+        "when logging on epoch level in distributed setting",
+    )
     for message in meant:
         warnings.filterwarnings("ignore", message=f".*{message}.*")
 

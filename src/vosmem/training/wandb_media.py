@@ -50,7 +50,8 @@ class LogMedia(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep a sequence's scores."""
-        self._runs[batch.name] = outputs["run"]
+        if outputs is not None:
+            self._runs[batch.name] = outputs["run"]
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Send what was kept."""
