@@ -5,51 +5,14 @@ import zipfile
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
+from tests.app.conftest import COUNT
 from tests.inputs.made import write_clip
 from tests.messages import naming
-from tests.segmentation.made import Still, write_frames
-from vosmem.app.session import Session
-from vosmem.app.uploads import Limits
+from tests.segmentation.made import Still
 from vosmem.data.images import read_image
 from vosmem.errors import InputError
-from vosmem.inference.engine import Engine
-from vosmem.inference.streaming import Segmenter
-
-SIZE = (48, 80)
-COUNT = 8
-
-
-@pytest.fixture
-def session(tmp_path, small_stm):
-    """A video of two objects, open; whatever is written beside the session's folder fails the test."""
-    write_frames(tmp_path / "upload", tmp_path / "mask" / "m.png", COUNT, SIZE)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    session = Session(tmp_path / "mine", Segmenter(small_stm, Engine(torch.device("cpu"))), Limits(), None)
-    session.open(sorted((tmp_path / "upload").iterdir()))
-    yield session
-    after = {
-        path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if session.folder not in (path, *path.parents)
-    }
-    assert after == before
-
-
-class Whole(Still):
-    """Takes whole masks, as the page asks for."""
-
-    def step(self, frame, mask=None, *, absent=()):
-        if mask is not None and self.labels is not None:
-            self.labels = torch.where(torch.isin(self.labels, mask.unique()), 0, self.labels)
-        return super().step(frame, mask, absent=absent)
-
-
-@pytest.fixture
-def still(session, monkeypatch):
-    """The same with a method that finds each object where its last mask was."""
-    monkeypatch.setattr(session.segmenter, "propagator", lambda **options: Whole())
-    return session
 
 
 def all_ids(session):
@@ -131,57 +94,6 @@ def test_the_network_runs_as_it_does_anywhere_else(session):
         assert (found.ids.numpy() == session.project.ids(found.t)).all()
     rows = session.project.results.rows()
     assert [(row.t, row.slot) for row in rows] == [(t, number) for t in range(COUNT) for number in (1, 2)]
-
-
-def test_an_erased_part_stays_away_when_it_is_propagated_again(session, monkeypatch):
-    def decode(query, readouts):
-        """Finds the object everywhere."""
-        background = torch.zeros(1, 1, *(16 * side for side in query.key.shape[-2:]))
-        return torch.cat([background, background + 4], dim=1)
-
-    monkeypatch.setattr(session.segmenter.network, "decode", decode)
-    session.draw(0, 1, [(20, 20)], 10)
-    list(session.propagate("forward"))
-    assert (session.project.ids(4) == 1).all()
-    session.draw(4, 0, [(20, 20)], 15)
-    drawn = session.project.ids(4)
-    list(session.propagate("forward"))
-    assert (session.project.ids(4) == drawn).all() and not drawn.all()
-
-
-def test_an_object_that_is_erased_altogether_is_nowhere_in_that_frame(still):
-    still.draw(0, 1, [(20, 20)], 6)
-    still.draw(0, 2, [(60, 30)], 6)
-    list(still.propagate("forward"))
-    still.draw(4, 0, [(20, 20)], 12)
-    assert still.project.absent(4) == {1} and set(np.unique(still.project.ids(4))) == {0, 2}
-    list(still.propagate("forward", start=4))
-    assert [1 in ids for ids in all_ids(still)] == [t < 4 for t in range(COUNT)]
-    assert all(2 in ids for ids in all_ids(still))
-    still.draw(4, 1, [(20, 20)], 6)
-    assert still.project.absent(4) == set()
-    assert still.undo() == 4 and still.project.absent(4) == {1}
-
-
-@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
-def test_nothing_at_all_can_be_in_a_frame(still, direction):
-    """Although no mask says so: it is kept, taken back by clearing, and never the only thing that is said."""
-    still.draw(3, 1, [(20, 20)], 6)
-    list(still.propagate("both"))
-    for t in (1, 5):
-        still.draw(t, 0, [(20, 20)], 12)
-    list(still.propagate(direction))
-    gone = [not ids.any() for ids in all_ids(still)]
-    expected = {
-        "forward": [t == 1 or t >= 5 for t in range(COUNT)],
-        "backward": [t <= 1 or t == 5 for t in range(COUNT)],
-    }
-    assert gone == expected.get(direction, [t != 3 for t in range(COUNT)])
-    still.clear(5)
-    assert still.project.absent(5) == set() and 5 not in still.project.drawn.given
-    still.draw(3, 0, [(20, 20)], 12)
-    with pytest.raises(InputError, match="no object is marked"):
-        next(still.propagate(direction))
 
 
 @pytest.mark.parametrize("direction", ["forward", "both"])

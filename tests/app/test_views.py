@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -62,3 +63,10 @@ def test_charts_have_a_curve_for_each_object_and_escape_names(session):
 def test_pace():
     assert 'value="3"' in views.pace(Pace(3, 12, 2), 1.5) and "3 of 12, 2.0 a second" in views.pace(Pace(3, 12, 2), 1.5)
     assert "starting" in views.pace(Pace(0, 12, None), 0.0)
+
+
+def test_beside_an_object_of_a_high_number_another_can_be_chosen(session):
+    mask = np.zeros_like(session.project.ids(0))
+    mask[5:15, 5:15] = 255
+    session.project.give(0, mask)
+    assert [entry["id"] for entry in views.stage(session, 0)["objects"]] == [255, 1]

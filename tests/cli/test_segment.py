@@ -72,6 +72,7 @@ def test_every_memory_of_the_configs_is_offered(folder, tmp_path):
         (("--mask", "mask.png", "--model", "good"), "'good'"),
         (("--mask", "mask.png", "--precision", "fp16"), "fp16"),
         (("--mask", "mask.png", "--output", "tiny.ckpt/out"), "tiny.ckpt"),
+        (("--box", "1,2,30,40", "--output", "frames/out"), "--output frames/out is in the input"),
         ((), "--mask"),
     ],
 )
@@ -81,6 +82,14 @@ def test_bad_options(folder, monkeypatch, arguments, named):
     with pytest.raises(InputError, match=naming(named)):
         segment(folder, "frames", *arguments, *output)
     assert not (folder / "bad").exists()
+
+
+def test_a_box_may_stick_out_and_names_may_hold_brackets(folder, tmp_path, capsys):
+    """argparse takes a value with a minus for an option, and rich a word in brackets for a style."""
+    out = tmp_path / "take [red] (1)"
+    segment(folder, str(folder / "frames"), "--box", "-10,-10,50,40", "--output", str(out))
+    assert (out / "masks" / "00000.png").is_file()
+    assert capsys.readouterr().out.splitlines()[-1].endswith(str(out))
 
 
 @pytest.mark.parametrize("options", [(), ("--model", "remn_small"), ("--weights", "remn_small")])

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.checkpoints.made import write_tiny
 from tests.conftest import ROOT
 from tests.end_to_end.tiny import vosmem
 
@@ -11,12 +12,14 @@ SMALL = ["model=stm_tiny", "num_objects=[1]", "num_frames=[1]", "sizes=[[32,48]]
 
 
 def test_a_benchmark_ends_with_its_files(tmp_path):
-    done = vosmem("benchmark", *SMALL, f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
+    write_tiny(tmp_path / "tiny.safetensors")
+    done = vosmem("benchmark", *SMALL, "checkpoint=tiny.safetensors", f"hydra.run.dir={tmp_path / 'run'}", cwd=tmp_path)
     content = json.loads((tmp_path / "run" / "benchmark.json").read_text())
     (row,) = content["rows"]
     assert row["implementation"] == "fp32" and set(row["parts"]) == {"encode", "read", "decode", "memorize"}
     assert row["median_ms"] > 0 and row["peak_mb"] > 0 and row["rate"] > 0
     assert "left out" in content["about"]["reference"]  # its module is in the repository alone
+    assert content["about"]["model"] == "STM of tiny.safetensors"
     for name in ("benchmark.md", "benchmark.png"):
         assert str(tmp_path / "run" / name) in done.stdout
 

@@ -85,6 +85,9 @@ def test_a_training_leaves_everything(folder):
     assert metrics["val/J&F"].notna().sum() >= 1
 
 
+SCORE = ["score", "davis/Annotations/480p", "evaluated/masks"]
+
+
 def test_evaluate_and_score_agree(folder):
     done = vosmem(
         "evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset=davis17", "dataset.root=davis", "device=cpu",
@@ -108,10 +111,11 @@ def test_evaluate_and_score_agree(folder):
     given = Image.open(folder / "evaluated" / "masks" / "two" / "00000.png")
     assert np.array_equal(np.asarray(given), np.asarray(Image.open(first)))
 
-    vosmem("score", "davis/Annotations/480p", "evaluated/masks", "--output", "scored/scores.json", cwd=folder)
+    vosmem(*SCORE, "--output", "scored/scores.json", cwd=folder)
     scored = json.loads((folder / "scored" / "scores.json").read_text())
     assert {key: scored[key] for key in ("J&F", "J", "F")} == {key: outcome[key] for key in ("J&F", "J", "F")}
     assert scored["sequences"] == outcome["sequences"]
+    assert "name another --output" in complaint(folder, *SCORE, "--output", "davis")
 
 
 def test_the_floor_needs_no_checkpoint(folder):
@@ -151,6 +155,8 @@ TRAIN = ["train", "trainer=cpu", "trainer.max_steps=1", "model.weights=none"]
         (["train", "model=no_such_model"], "no_such_model"),
         (["train", "experiment=pretrain_embedded", "trainer.max_steps=???"], "trainer.max_steps"),
         ([*TRAIN, "paths.stills=absent"], "absent"),
+        ([*TRAIN, "data=embedded", "paths.stills=stills"], "paths.stills=stills says nothing to data=embedded"),
+        ([*TRAIN, "experiment=pretrain_embedded", "stills=folder"], "add data=stills"),
         ([*TRAIN, "data=embedded", "model.weights=absent.pth"], "absent.pth"),
         ([*TRAIN, "data=embedded", "synthesis.size=100"], "100"),
         ([*TRAIN, "data=embedded", "data.device_batch_size=3"], "device_batch_size"),
@@ -161,6 +167,9 @@ TRAIN = ["train", "trainer=cpu", "trainer.max_steps=1", "model.weights=none"]
         (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset.root=davis", "device=abacus"], "abacus"),
         (["score", "nowhere", "davis"], "nowhere"),
         (["score", "davis/Annotations/480p", "davis"], "'one'"),
+        (["score", "davis", "davis", "--num-workers", "-1"], "--num-workers -1"),
+        (["score", "davis", "davis", "--output", "scores.csv"], "name that, such as scores.json"),
+        (["report", "paper", "--output", "davis"], "'davis' cannot be written"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line(folder, arguments, match):

@@ -87,6 +87,11 @@ def test_video_files_boxes_and_both_directions(folder):
     given = np.asarray(Image.open(folder / "boxed" / "mask_from_box.png"))
     assert given.any() and np.array_equal(given, Image.open(folder / "boxed" / "masks" / "00003.png"))
     assert len(masks(folder / "boxed")) == 6
+    corrected = Image.fromarray(np.roll(given, 1, axis=1))
+    corrected.save(folder / "boxed" / "mask_from_box.png")
+    done = segment(folder, "clip.mp4", *options, "--output", "boxed", check=False)
+    assert done.returncode == 2 and "is there already, and is another mask: give it as --mask" in done.stderr
+    assert np.array_equal(Image.open(folder / "boxed" / "mask_from_box.png"), corrected)
 
 
 @pytest.mark.slow

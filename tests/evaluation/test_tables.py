@@ -48,6 +48,7 @@ class TestPaperTables:
             ("table2: {J: 5}", "a row's name"),
             ("- 1", "hold no tables"),
             ("{", "cannot be read"),
+            ("table2: {a: {J: [1, 2]}}", "use one number"),
         ],
     )
     def test_unfit_files_are_named(self, tmp_path, content, named):

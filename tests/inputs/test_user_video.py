@@ -1,5 +1,6 @@
 """What a run is given of the masks that a user has."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -65,6 +66,15 @@ def test_255_beside_ids_is_void_and_said(clip, masks):
     video = opened(clip, masks)
     assert (video.object_ids, list(given(video))) == ((7,), [0])
     assert any("'00000.png' and 1 more" in note and "void" in note for note in video.notes)
+
+
+def test_an_object_of_255_with_soft_edges_is_not_its_edges(clip, masks):
+    """They would be followed, and the object itself be taken for void."""
+    shape = cv2.GaussianBlur(squares([255]).astype(np.uint8), (5, 5), 1.5)
+    Image.fromarray(shape).save(masks / "00000.png")
+    with pytest.raises(InputError, match=naming("00000.png", "one object of 255 with soft edges", "--clean-masks")):
+        opened(clip, masks)
+    assert opened(clip, masks, clean=True).object_ids == (255,)
 
 
 def test_255_stays_an_object_where_the_first_mask_holds_it_alone(clip, masks):

@@ -167,7 +167,9 @@ def test_kept_precision(dtype, size):
     assert filled(1, dtype=dtype).nbytes() == 18 * size
 
 
-@pytest.mark.parametrize("limits", [{"max_frames": 1}, {"budget_mb": 0.0}, {"dtype": "int8"}])
+@pytest.mark.parametrize(
+    "limits", [{"max_frames": 1}, {"budget_mb": 0.0}, {"budget_mb": float("nan")}, {"dtype": "int8"}]
+)
 def test_impossible_limits(limits):
     with pytest.raises(InputError, match=f"memory.{next(iter(limits))}"):
         MemoryBank(**limits)

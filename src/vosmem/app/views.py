@@ -110,7 +110,8 @@ def _caption(project: Project, t: int) -> str:
 def _chips(project: Project) -> list[int]:
     """The objects to choose from: those there are, and a new one."""
     known = list(project.object_ids)
-    new = next((number for number in range(1, MOST_OBJECTS + 1) if number > max(known, default=0)), None)
+    free = [number for number in range(1, MOST_OBJECTS + 1) if number not in known]
+    new = next((number for number in free if number > max(known, default=0)), next(iter(free), None))
     return known if new is None else [*known, new]
 
 

@@ -63,7 +63,7 @@ def benchmark(config: DictConfig, on_row: Callable[[Row], None]) -> dict[str, Pa
         raise InputError(f"repeats={config.repeats} is below 1: use 11 or so, for medians that hold on a busy machine")
     network = _network(config.model, config.checkpoint)
     with_reference, why = _has_reference(config, network)
-    about = {**_about(config), REFERENCE: why}
+    about = {**_about(config, network), REFERENCE: why}
     rows: list[Row] = []
     with TemporaryDirectory() as folder:
         if with_reference and config.checkpoint is None:
@@ -147,11 +147,12 @@ def _engine(config: DictConfig, name: str) -> Engine:
     return Engine(device, name.removesuffix(COMPILED), name.endswith(COMPILED), make(config.reading))
 
 
-def _about(config: DictConfig) -> dict[str, Any]:
+def _about(config: DictConfig, network: MemoryNetwork) -> dict[str, Any]:
     height, width = config.sizes[0]
     reading, writing = _io_milliseconds(height, width)
+    made_of = f"on {config.model.backbone}" if config.checkpoint is None else f"of {config.checkpoint}"
     return {
-        "model": config.model._target_.rpartition(".")[2] + f" on {config.model.backbone}",
+        "model": f"{type(network).__name__} {made_of}",
         **describe(pick_device(config.device)),
         "frames of each": config.repeats,
         "left out": f"reading a JPEG of {width}x{height} ({reading:.1f} ms) and writing its mask ({writing:.1f} ms)",

@@ -14,6 +14,7 @@ from vosmem.build.common import advice_on_memory, compose, make, pick_device
 from vosmem.build.workers import check_workers, make_slots
 from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
+from vosmem.data.images import read_labels
 from vosmem.data.mask_files import read_mask
 from vosmem.errors import InputError
 from vosmem.files import locked, unwritable
@@ -87,9 +88,9 @@ def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str,
     check_workers(options)
     options = _with_whole_paths(options)
     policy = _policy(options)
+    find_weights(options.weights, options.model)  # says so at once if there are none
     found, problems = _videos(options)
     alone = len(found) == 1 and not is_manifest(options.input)
-    find_weights(options.weights, options.model)  # says so at once if there are none
     start = partial(VideoSegmenter, options, policy, alone)
     if alone and options.engine == "here":
         yield found[0].name, start()(found[0], partial(on_progress, found[0].name))
@@ -214,11 +215,17 @@ def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None]:
     found = open_videos(options.input, None)
     if len(found) > 1:
         raise InputError(f"--{given[0]} is given for {len(found)} videos: give one video, or masks")
+    if options.input.is_dir() and options.output.resolve().is_relative_to(options.input.resolve()):
+        raise InputError(f"--output {options.output} is in the input, where --{given[0]} leaves a mask: name another folder")
     frames = found[0].open_frames()
     t = frame_place(frames.frame_names, 0 if options.start is None else options.start)
     frame = np.ascontiguousarray(frames.frame(t).permute(1, 2, 0).numpy())
     mask = mask_from_box(frame, options.box) if options.box else _cut_by_strokes(frame, options.scribble)
     path: Path = options.output / CUT_MASK.format(given[0])
+    if path.exists() and not np.array_equal(read_labels(path), mask):
+        raise InputError(
+            f"{str(path)!r} is there already, and is another mask: give it as --mask, remove it, or name another --output"
+        )
     write_labels(path, mask)
     return path, t
 

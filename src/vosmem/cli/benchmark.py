@@ -1,9 +1,9 @@
 """`vosmem benchmark`."""
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from vosmem.cli.hydra_app import run_hydra
+from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
@@ -20,7 +20,7 @@ def _benchmark(config: DictConfig) -> None:
     from vosmem.benchmark.compare import Row
     from vosmem.build.benchmark import benchmark
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
 
     def progress(row: Row) -> None:
         case, floor = row.case, row.floor_ms

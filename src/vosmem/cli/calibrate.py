@@ -1,9 +1,9 @@
 """`vosmem calibrate`."""
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from vosmem.cli.hydra_app import run_hydra
+from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
@@ -14,7 +14,7 @@ def run(arguments: list[str]) -> None:
 def _calibrate(config: DictConfig) -> None:
     from vosmem.build.calibration import calibrate_threshold
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
     outcome, path = calibrate_threshold(config, lambda name, pairs: console.print(f"{name}: {pairs} pairs of frames"))
     spread = ", ".join(f"{float(share):.0%} {value}" for share, value in outcome["quantiles"].items())
     console.print(f"variation of frames {outcome['interval']} apart: {spread}")

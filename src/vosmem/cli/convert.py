@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
+from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
@@ -23,4 +23,4 @@ def run(arguments: list[str]) -> None:
 
     path = convert(options.source, options.output, options.dtype)
     size = path.stat().st_size / 2**20
-    Console(soft_wrap=True, highlight=False).print(f"{path}  {size:.1f} MB  sha256 {read_about(path).sha256}")
+    plain_console().print(f"{path}  {size:.1f} MB  sha256 {read_about(path).sha256}")

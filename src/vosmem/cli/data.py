@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.progress import track
 
 from vosmem.cli.hydra_app import run_hydra
+from vosmem.cli.printing import plain_console
 from vosmem.errors import InputError
 
 USAGE = """usage: vosmem data COMMAND [key=value ...]
@@ -36,13 +36,13 @@ def run(arguments: list[str]) -> None:
 def _gallery(config: DictConfig) -> None:
     from vosmem.build.data import gallery
 
-    Console(soft_wrap=True, highlight=False).print(f"contact sheet  {gallery(config)}")
+    plain_console().print(f"contact sheet  {gallery(config)}")
 
 
 def _render(config: DictConfig) -> None:
     from vosmem.build.data import render
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
     for video in track(render(config), total=config.count, description="rendering", console=console):
         console.print(f"{video.name}: {len(video)} frames, {len(video.object_ids)} objects")
     console.print(f"videos  {Path(config.output)}")

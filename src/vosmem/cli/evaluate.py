@@ -1,16 +1,16 @@
 """`vosmem evaluate`."""
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from vosmem.cli.hydra_app import run_hydra
+from vosmem.cli.printing import plain_console
 from vosmem.cli.resume import resumed_arguments
 from vosmem.cli.sweeps import after_sweep
 
 
 def run(arguments: list[str]) -> None:
     """Segment a data set and score it; `resume=RUN_DIR` goes on with that run, in its folder."""
-    run_hydra("evaluate", _evaluate, resumed_arguments(arguments), after_sweep)
+    run_hydra("evaluate", _evaluate, resumed_arguments("evaluate", arguments), after_sweep)
 
 
 def _evaluate(config: DictConfig) -> None:
@@ -18,7 +18,7 @@ def _evaluate(config: DictConfig) -> None:
     from vosmem.evaluation.report import results_table
     from vosmem.evaluation.run import SequenceRun
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
 
     def progress(name: str, run: SequenceRun) -> None:
         rate = len(run.seconds) / max(sum(run.seconds), 1e-9)

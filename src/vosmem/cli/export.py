@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
+from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
@@ -21,6 +21,6 @@ def run(arguments: list[str]) -> None:
 
     from vosmem.build.export import export
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
     for path in export(options.weights, options.output):
         console.print(f"{path}  {path.stat().st_size / 2**20:.1f} MB")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
@@ -52,10 +52,10 @@ def run_hydra(
         try:
             with _own_folder(config):
                 task(config)
-        except (InputError, HydraException, OmegaConfBaseException) as error:
+        except (InputError, HydraException, OmegaConfBaseException, OSError) as error:
             if away:
                 raise  # the launcher carries it back
-            failures.append(error)  # Hydra would print it itself; the other jobs of a sweep go on
+            failures.append(_told(error, config))  # Hydra would print it itself; the other jobs of a sweep go on
         finally:
             # A distributed job leaves its rank and port behind; the next job of a sweep would take itself for a child.
             os.environ.clear()
@@ -70,6 +70,11 @@ def run_hydra(
         hydra.main(version_base="1.3", config_path="pkg://vosmem.conf", config_name=command.split()[-1])(job)()
         if failures:
             raise failures[0]
+    except OverrideParseException as error:
+        raise InputError(
+            f"{error.override!r} cannot be read: a value with spaces, brackets or = needs quotes of its own, as in "
+            "\"key='a (b)'\""
+        ) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(
             f"{_one_line(error)}; see `vosmem {command} --cfg job` and `vosmem {command} --help`"
@@ -132,6 +137,11 @@ class NoteSweep(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the folder."""
         self.folders.add(Path(config.hydra.sweep.dir).absolute())
+
+
+def _told(error: Exception, config: DictConfig) -> Exception:
+    key = "output" if "output" in config else "hydra.run.dir"
+    return unwritable(error, Path(), f"name another folder with {key}=DIR") if isinstance(error, OSError) else error
 
 
 def _this_process() -> tuple[str, int]:

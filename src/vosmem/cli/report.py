@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
+from vosmem.cli.printing import plain_console
 from vosmem.cli.sweeps import write_sweep
 
-CONSOLE = Console(soft_wrap=True, highlight=False)
+CONSOLE = plain_console()
 EXAMPLES = """examples:
   vosmem report sweep outputs/sweeps/evaluate/RUN
   vosmem report percentiles first=RUN_DIR "every 5"=RUN_DIR
@@ -46,7 +45,13 @@ def run(arguments: list[str]) -> None:
     paper.set_defaults(run=_paper)
 
     options = parser.parse_args(arguments)
-    options.run(options)
+
+    from vosmem.files import unwritable
+
+    try:
+        options.run(options)
+    except OSError as error:
+        raise unwritable(error, Path(), "name another --output") from error
 
 
 def _add_runs(parser: argparse.ArgumentParser, output: Path) -> None:

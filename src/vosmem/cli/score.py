@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
+from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
@@ -20,13 +20,24 @@ def run(arguments: list[str]) -> None:
     parser.add_argument("--num-workers", type=int, default=0, metavar="N", help="threads that share the sequences")
     options = parser.parse_args(arguments)
 
+    from vosmem.errors import InputError
     from vosmem.evaluation.report import results_table, score_results, write_results
     from vosmem.evaluation.scorers import score_folders
+    from vosmem.files import unwritable
 
+    if options.num_workers < 0:
+        raise InputError(f"--num-workers {options.num_workers} is below 0: use 0 for none beside this one")
+    if options.output is not None and options.output.suffix.lower() == ".csv":
+        raise InputError(
+            f"--output {options.output}: the CSV is written beside the JSON; name that, such as scores.json"
+        )
     scores = score_folders(options.truth, options.predictions, options.merge_objects, options.num_workers)
     outcome = score_results(scores, {"truth": str(options.truth), "predictions": str(options.predictions)})
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
     console.print(results_table(outcome, "percent"))
     if options.output is not None:
-        table = write_results(outcome, options.output)
+        try:
+            table = write_results(outcome, options.output)
+        except OSError as error:
+            raise unwritable(error, options.output, "name another --output") from error
         console.print(f"  results    {options.output}\n  table      {table}")

@@ -1,6 +1,7 @@
 """`vosmem segment`."""
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+
+from vosmem.cli.printing import plain_console
 
 if TYPE_CHECKING:
     from vosmem.segmentation.video import Progress, VideoResult
@@ -27,8 +30,8 @@ MEMORIES = files("vosmem.conf") / "memory"
 
 def run(arguments: list[str]) -> None:
     """Segment a user's videos; exits with 1 if one of several could not be done."""
-    options = make_parser().parse_args(arguments)
-    console = Console(soft_wrap=True, highlight=False)
+    options = make_parser().parse_args(_joined(arguments))
+    console = plain_console()
 
     from vosmem.build.segmentation import segment
 
@@ -42,6 +45,15 @@ def run(arguments: list[str]) -> None:
                 console.print(_told(name, outcome))
     if failed:
         sys.exit(1)
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """The arguments with `--box -5,0,50,50` in one: argparse takes what begins with a minus for an option."""
+    joined = list(arguments)
+    for place in range(len(joined) - 1, 0, -1):
+        if joined[place - 1] == "--box" and re.fullmatch(r"-\d+(,-?\d+){3}", joined[place]):
+            joined[place - 1 : place + 1] = [f"--box={joined[place]}"]
+    return joined
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -151,7 +163,8 @@ def _shown(console: Console) -> Iterator[Callable[[str, "Progress"], None]]:
     if not console.is_terminal:
         yield _Lines(console)
         return
-    columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pace]}"), TimeRemainingColumn()]
+    texts = [TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[pace]}")]
+    columns = [texts[0], BarColumn(), texts[1], TimeRemainingColumn()]
     with Bar(*columns, console=console, transient=True) as bar:
         yield _Bars(bar)
 

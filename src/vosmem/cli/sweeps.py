@@ -4,12 +4,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from vosmem.cli.printing import plain_console
 from vosmem.errors import InputError
 
 
 def after_sweep(folder: Path) -> None:
     """As `write_sweep`; where every job failed, say so, since what stopped them is the news."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
     try:
         write_sweep(folder, console)
     except InputError as error:

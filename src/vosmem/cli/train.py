@@ -2,23 +2,43 @@
 
 from pathlib import Path
 
-from omegaconf import DictConfig
-from rich.console import Console
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
 from vosmem.cli.hydra_app import run_hydra
+from vosmem.cli.printing import plain_console
 from vosmem.cli.process_group import shared_folder
 from vosmem.cli.resume import resumed_arguments
 from vosmem.cli.sweeps import after_sweep
+from vosmem.errors import InputError
 
 
 def run(arguments: list[str]) -> None:
     """Train as the overrides say; `resume=RUN_DIR` goes on with that run, in its folder; `replay=true` only looks."""
-    run_hydra("train", _train, shared_folder(resumed_arguments(arguments)), after_sweep)
+    run_hydra("train", _train, shared_folder(resumed_arguments("train", arguments)), after_sweep)
+
+
+def _check_used(config: DictConfig) -> None:
+    """Refuse stills that were typed and that the data leave aside: a training on others would look like one on them."""
+    data = OmegaConf.to_yaml(config.data)
+    for name in ("videos", "dataset"):
+        if f"${{{name}}}" in data:
+            data += OmegaConf.to_yaml(config[name])
+    if "${stills}" in data or "${paths.stills}" in data:
+        return
+    choices, overrides = HydraConfig.get().runtime.choices, HydraConfig.get().overrides.task
+    typed = [override for override in overrides if override.startswith(("stills=", "paths.stills="))]
+    if typed:
+        raise InputError(
+            f"{typed[-1]} says nothing to data={choices['data']}, which has stills or videos of its own: add "
+            "data=stills, or leave it out"
+        )
 
 
 def _train(config: DictConfig) -> None:
     from vosmem.build.training import replay, train
 
+    _check_used(config)
     if config.replay:
         for batch in replay(config):
             print(f"loss {batch.loss:.6g} of {', '.join(batch.names)}")
@@ -30,7 +50,7 @@ def _train(config: DictConfig) -> None:
     report = train(config)
     if not report.files:
         return  # a further process of a distributed run
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
     console.print("\nJ&F on the validation sequences, percent:")
     for name, value in report.scores.items():
         console.print(f"  {name:<20} {100 * value:5.1f}")

@@ -3,8 +3,7 @@
 import argparse
 import sys
 
-from rich.console import Console
-
+from vosmem.cli.printing import plain_console
 from vosmem.errors import InputError
 
 
@@ -22,7 +21,7 @@ def run(arguments: list[str]) -> None:
     from vosmem.checkpoints.loading import load_network
     from vosmem.checkpoints.weights_file import read_about
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain_console()
     bundled, failed = bundled_weights(), False
     if not bundled:
         console.print("no weights come with this version")

@@ -121,6 +121,19 @@ def _thinned(
     return codes, notes
 
 
+def solid_ids(ids: UInt16[np.ndarray, "H W"]) -> set[int]:
+    """The ids that are somewhere 3 pixels wide.
+
+    Example:
+        >>> ids = np.zeros((5, 5), np.uint16)
+        >>> ids[1:4, 1:4], ids[0, :] = 7, 9
+        >>> sorted(solid_ids(ids))
+        [7]
+    """
+    codes = ids.astype(np.int32)
+    return set(_distinct(codes[_uniform(codes)]).tolist())
+
+
 def _distinct(codes: Int32[np.ndarray, "*S"]) -> Int32[np.ndarray, "N"]:
     """As `np.unique`, but quick where the codes are ids."""
     if codes.max(initial=0) > LARGEST_ID:

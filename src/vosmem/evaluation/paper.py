@@ -47,7 +47,7 @@ def _table(name: str, table: Mapping[str, Any], own: Mapping[str, Mapping[str, A
 def _read(path: Path, tables: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     try:
         content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"scores {str(path)!r} cannot be read as YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
         raise InputError(f"scores {str(path)!r} hold no tables: write `table2: {{ROW: {{J: 80.1, F: 81.0}}}}`")
@@ -61,4 +61,7 @@ def _read(path: Path, tables: Mapping[str, Any]) -> dict[str, dict[str, dict[str
             if unknown:
                 columns = ", ".join(tables[name]["columns"])
                 raise InputError(f"scores {str(path)!r}: {name} has no column {unknown[0]!r}; use {columns}")
+            odd = [value for value in values.values() if isinstance(value, (list, dict))]
+            if odd:
+                raise InputError(f"scores {str(path)!r}: {name}, {label!r} has {odd[0]!r} for a value: use one number")
     return content

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
-from vosmem.data.mask_files import ONE_BYTE, VOID, MaskFile
+from vosmem.data.mask_files import FEW, ONE_BYTE, VOID, MaskFile, solid_ids
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks
@@ -124,7 +124,7 @@ class MaskScan:
             size = f"{width}x{height}, its frame {self._frames.size[0]}x{self._frames.size[1]}"
             self._remark(label, f"it is {size}, and was resized by nearest neighbour")
         present = np.flatnonzero(np.bincount(mask.ids.ravel()))
-        self._settle_void(mask.kind, set(present.tolist()) - {0}, label)
+        self._settle_void(mask, set(present.tolist()) - {0}, label)
         self.palette = mask.palette if self.palette is None or mask.kind == "other colours" else self.palette
         areas = np.bincount(self._fitted(mask).ravel())
         found = {int(number): int(areas[number]) for number in np.flatnonzero(areas) if number}
@@ -133,10 +133,15 @@ class MaskScan:
             self._remark(label, f"object {lost[0]} vanishes when it is resized")
         self.records.append(MaskRecord(t, label, mask.kind, (width, height), found))
 
-    def _settle_void(self, kind: str, present: set[int], label: str) -> None:
+    def _settle_void(self, mask: MaskFile, present: set[int], label: str) -> None:
         """What 255 means is settled by the first mask that is not empty: a later one may hold void and no object."""
-        if kind not in ONE_BYTE or not present:
+        if mask.kind not in ONE_BYTE or not present:
             return
+        if self._void_is_object is None and len(present) > FEW and solid_ids(mask.ids) - {0} == {VOID}:
+            raise InputError(
+                f"mask {label!r} is one object of 255 with soft edges, which are no ids: add --clean-masks, or save it "
+                "as PNG with hard ones"
+            )
         if self._void_is_object is None:
             self._void_is_object = present == {VOID}
             if self._void_is_object:

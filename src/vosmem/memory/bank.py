@@ -44,7 +44,7 @@ class MemoryBank:
     ) -> None:
         if max_frames is not None and max_frames < 2:
             raise InputError(f"memory.max_frames={max_frames} is too few: the first frame and one more are needed")
-        if budget_mb is not None and budget_mb <= 0:
+        if budget_mb is not None and not budget_mb > 0:  # nan neither
             raise InputError(
                 f"memory.budget_mb={budget_mb} is not possible: use a number above 0, or null for no limit"
             )
