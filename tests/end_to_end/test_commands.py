@@ -165,6 +165,8 @@ TRAIN = ["train", "trainer=cpu", "trainer.max_steps=1", "model.weights=none"]
         (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset.root=nowhere"], "nowhere"),
         (["evaluate", "method=copy_first_mask", "dataset.root=davis", "dataset.sequences=[three]"], "three"),
         (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset.root=davis", "device=abacus"], "abacus"),
+        (["evaluate", "method=copy_first_mask", "dataset.root=davis", "scales=1.3"], "as in scales=[1.3]"),
+        (["benchmark", "num_objects=1"], "as in num_objects=[1]"),
         (["score", "nowhere", "davis"], "nowhere"),
         (["score", "davis/Annotations/480p", "davis"], "'one'"),
         (["score", "davis", "davis", "--num-workers", "-1"], "--num-workers -1"),

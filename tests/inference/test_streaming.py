@@ -94,6 +94,13 @@ def test_a_stream_is_the_propagator(segmenter, small_network):
         assert np.array_equal(found.ids.numpy(), expected)
 
 
+def test_a_stream_is_told_by_its_own_ids_what_is_absent(segmenter):
+    stream, frames = segmenter.stream(EveryN()), torch.rand(3, 3, 32, 48)
+    stream.step(frames[0], square(70))
+    assert not stream.step(frames[1], absent=[70]).probs[1].any() and stream.objects == (70,)
+    assert stream.step(frames[2]).probs[1].any()
+
+
 def test_a_stream_of_any_length_holds_its_memory(segmenter):
     stream = segmenter.stream(EveryN(interval=1, max_frames=2))
     sizes = set()

@@ -22,7 +22,7 @@ from vosmem.benchmark.machine import describe
 from vosmem.benchmark.report import write_report
 from vosmem.benchmark.scene import made_frame
 from vosmem.benchmark.turns import Case, Worker, serve
-from vosmem.build.common import make, pick_device, resolved
+from vosmem.build.common import check_lists, make, pick_device, resolved
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.data.images import read_image
@@ -54,11 +54,9 @@ def benchmark(config: DictConfig, on_row: Callable[[Row], None]) -> dict[str, Pa
     Raises:
         InputError: a setting is of no use here, or an implementation's process ended.
     """
+    check_lists(config, "engines", "num_objects", "num_frames", "sizes")
     for name in config.engines:
         _engine(config, name)  # says so at once if the device has no use for it
-    for key in ("engines", "num_objects", "num_frames", "sizes"):
-        if not config[key]:
-            raise InputError(f"{key} is empty: name at least one")
     if config.repeats < 1:
         raise InputError(f"repeats={config.repeats} is below 1: use 11 or so, for medians that hold on a busy machine")
     network = _network(config.model, config.checkpoint)

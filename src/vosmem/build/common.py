@@ -9,7 +9,7 @@ from hydra import compose as compose_hydra
 from hydra import initialize_config_module
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from vosmem.errors import InputError
 from vosmem.inference.engine import Engine
@@ -48,6 +48,19 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     """The configuration as plain values, every interpolation replaced and no mandatory value missing."""
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
+
+
+def check_lists(config: DictConfig, *keys: str) -> None:
+    """Look at keys that hold several values.
+
+    Raises:
+        InputError: one does not, or holds none.
+    """
+    for key in keys:
+        if not isinstance(config[key], ListConfig):
+            raise InputError(f"{key}={config[key]} is no list: use brackets, as in {key}=[{config[key]}]")
+        if not config[key]:
+            raise InputError(f"{key} is empty: name at least one")
 
 
 def pick_device(name: str) -> torch.device:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from vosmem.build.common import advice_on_memory, make, make_engine, pick_device
+from vosmem.build.common import advice_on_memory, check_lists, make, make_engine, pick_device
 from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
 from vosmem.data.videos import VideoSequence
@@ -48,6 +48,7 @@ def evaluate(config: DictConfig, on_sequence: OnSequence) -> tuple[dict[str, Any
     make_engine(config)  # says so at once if the device has no use for the precision
     if config.num_workers < 0:
         raise InputError(f"num_workers={config.num_workers} is below 0: use 0 for this process alone")
+    check_lists(config, "scales")
     sequences: Sequence[VideoSequence] = make(config.dataset)
     about = _about(config, pick_device(config.device))
     finished = FinishedSequences(output_dir / "sequences", about)

@@ -1,6 +1,6 @@
 """Segmenting frames as they come: pictures and masks of the usual kinds in, ids out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -57,13 +57,14 @@ class Stream:
         """Bytes of all that is remembered."""
         return self.propagator.memory_bytes
 
-    def step(self, frame: Any, mask: Any = None) -> Segmented:
+    def step(self, frame: Any, mask: Any = None, *, absent: Sequence[int] = ()) -> Segmented:
         """Segment the next frame.
 
         Args:
             frame: RGB as an array or a tensor, (H, W, 3) or (3, H, W): bytes, or numbers in [0, 1].
             mask: where the user gives one (always for the first frame): whole numbers (H, W), 0 for background; every
                 other number is the id of an object. Ids that are not followed yet are new objects.
+            absent: as of `Propagator.step`.
 
         Raises:
             InputError: frame or mask is of another kind, shape or range, or the first frame has no mask.
@@ -71,7 +72,7 @@ class Stream:
         picture = as_frame(frame).to(self.engine.device)
         labels, objects = (None, None) if mask is None else as_labels(mask)
         with self.engine.context():
-            probs = self.propagator.step(picture, labels, objects)
+            probs = self.propagator.step(picture, labels, objects, absent=absent)
         self._t += 1
         table = torch.tensor([0, *self.objects], dtype=torch.int32)
         return Segmented(self._t, table[most_probable(probs).cpu().long()], self.objects, probs)
