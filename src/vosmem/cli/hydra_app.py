@@ -140,8 +140,13 @@ class NoteSweep(Callback):
 
 
 def _told(error: Exception, config: DictConfig) -> Exception:
+    """What a user hears of an error: of a file that could not be written, the key that names another folder."""
+    if not isinstance(error, OSError):
+        return error
     key = "output" if "output" in config else "hydra.run.dir"
-    return unwritable(error, Path(), f"name another folder with {key}=DIR") if isinstance(error, OSError) else error
+    told = unwritable(error, Path(), f"name another folder with {key}=DIR")
+    told.__cause__ = error
+    return told
 
 
 def _this_process() -> tuple[str, int]:
