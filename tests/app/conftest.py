@@ -41,3 +41,8 @@ def still(session, monkeypatch):
     """The same with a method that finds each object where its last mask was."""
     monkeypatch.setattr(session.segmenter, "propagator", lambda **options: Whole())
     return session
+
+
+def all_ids(session):
+    """What is shown of every frame."""
+    return [session.project.ids(t) for t in range(COUNT)]

@@ -5,12 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.app.conftest import COUNT, SIZE
+from tests.app.conftest import COUNT, SIZE, all_ids
 from vosmem.errors import InputError
-
-
-def all_ids(session):
-    return [session.project.ids(t) for t in range(COUNT)]
 
 
 def test_an_erased_part_stays_away_when_it_is_propagated_again(session, monkeypatch):

@@ -7,16 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.conftest import COUNT
+from tests.app.conftest import COUNT, all_ids
 from tests.inputs.made import write_clip
 from tests.messages import naming
 from tests.segmentation.made import Still
 from vosmem.data.images import read_image
 from vosmem.errors import InputError
-
-
-def all_ids(session):
-    return [session.project.ids(t) for t in range(COUNT)]
 
 
 def test_a_stroke_gives_the_frame_its_mask_and_undo_takes_it_back(session):
