@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from vosmem.build import compose, load_network, make
+from vosmem.commands import compose, load_network, make
 from vosmem.data.cutouts import CutOut, centred, choose_donor, cut_out, paste, turned
 from vosmem.data.stills import StillSource
 from vosmem.evaluation.tables import write_table

@@ -21,8 +21,8 @@ from examples.onnx_segment import Segmenter
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from vosmem.build import compose, make
-from vosmem.build.export import export
+from vosmem.commands import compose, make
+from vosmem.commands.export import export
 from vosmem.data.videos import VideoSequence
 from vosmem.evaluation.run import evaluate_sequence
 

@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from vosmem.benchmark.machine import describe, resident_mb
-from vosmem.build.common import compose, make
+from vosmem.commands.common import compose, make
 from vosmem.files import replacing, write_text
 
 matplotlib.use("agg")
@@ -114,7 +114,7 @@ def write_input(options: argparse.Namespace, folder: Path) -> None:
 
 def segment(options: argparse.Namespace) -> None:
     """All of the command, and a line for every frame that it tells of."""
-    from vosmem.build.segmentation import segment as segment_all
+    from vosmem.commands.segmentation import segment as segment_all
     from vosmem.cli.segment import make_parser
 
     folder = options.out / "work"

@@ -18,7 +18,7 @@
 # %%
 import albumentations as A
 
-from vosmem.build import compose, make
+from vosmem.commands import compose, make
 from vosmem.data.clips import ClipSynthesis
 from vosmem.data.rendered import RenderedVideos
 from vosmem.data.transforms import CropAffine, ZoomShortSide

@@ -21,8 +21,8 @@
 # %%
 import numpy as np
 
-from vosmem.build import compose, load_network, make
-from vosmem.build.training import calibrated_network
+from vosmem.commands import compose, load_network, make
+from vosmem.commands.training import calibrated_network
 from vosmem.inference.looking import look
 from vosmem.inference.propagation import Propagator
 from vosmem.memory.policy import EveryN

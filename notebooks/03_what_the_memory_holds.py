@@ -20,8 +20,8 @@ from pathlib import Path
 import torch
 from IPython.display import Image
 
-from vosmem.build import compose, load_network, make
-from vosmem.build.training import calibrated_network
+from vosmem.commands import compose, load_network, make
+from vosmem.commands.training import calibrated_network
 from vosmem.inference.trace import trace_memory
 from vosmem.visualization.contact_sheet import draw_sheet, rendered_rows
 from vosmem.visualization.memory import plot_memory

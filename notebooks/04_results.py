@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 from IPython.display import Image, Markdown
 
-from vosmem.build import compose
-from vosmem.build.common import resolved
-from vosmem.build.sweeps import collect_sweep
-from vosmem.build.training import calibrated_network
+from vosmem.commands import compose
+from vosmem.commands.common import resolved
+from vosmem.commands.sweeps import collect_sweep
+from vosmem.commands.training import calibrated_network
 from vosmem.checkpoints.weights_file import Weights, write_weights
 from vosmem.evaluation.finished import finished_scores
 from vosmem.evaluation.tables import as_markdown

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vosmem.build import compose, load_network, make
-from vosmem.build.training import calibrated_network
+from vosmem.commands import compose, load_network, make
+from vosmem.commands.training import calibrated_network
 from vosmem.inference.engine import Engine
 from vosmem.inference.streaming import Segmenter
 from vosmem.inference.writer import write_labels

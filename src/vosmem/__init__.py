@@ -32,6 +32,6 @@ def load(
         InputError: there are no such weights, they cannot be read, or the device is absent or has no use for the
             precision.
     """
-    from vosmem.build.segmentation import load_segmenter  # here, so that importing vosmem stays light
+    from vosmem.commands.segmentation import load_segmenter  # here, so that importing vosmem stays light
 
     return load_segmenter(weights, model, device, precision, top_k)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import vosmem
-from vosmem.build.common import compose, make
+from vosmem.commands.common import compose, make
 from vosmem.checkpoints.bundled import DEFAULT, bundled_weights, default_weights
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.weights_file import read_about

@@ -37,6 +37,6 @@ def test_without_weights_in_the_package_they_have_to_be_named(shelf):
 
 
 def test_without_gradio_it_says_how_to_get_it(checkpoint, monkeypatch):
-    monkeypatch.setattr("vosmem.build.app.find_spec", lambda name: None)
+    monkeypatch.setattr("vosmem.commands.app.find_spec", lambda name: None)
     with pytest.raises(InputError, match=naming("Gradio", "pip install 'vosmem[app]'")):
         run(["--weights", checkpoint])

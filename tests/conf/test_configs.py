@@ -9,7 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from vosmem.build.common import resolved
+from vosmem.commands.common import resolved
 
 CONF = files("vosmem.conf")
 EXPERIMENTS = sorted(path.name.removesuffix(".yaml") for path in (CONF / "experiment").iterdir())

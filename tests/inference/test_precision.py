@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vosmem.build.training import trainer_precision
+from vosmem.commands.training import trainer_precision
 from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16, in_precision, precision_dtype
 

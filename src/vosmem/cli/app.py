@@ -15,7 +15,7 @@ def run(arguments: list[str]) -> None:
     """Serve the page until the process is told to end."""
     options = _parser().parse_args(arguments)
 
-    from vosmem.build.app import app, is_local
+    from vosmem.commands.app import app, is_local
 
     ended = Event()
     signal.signal(signal.SIGTERM, lambda number, frame: ended.set())

@@ -9,7 +9,7 @@ from vosmem.cli.printing import plain_console
 def run(arguments: list[str]) -> None:
     """Measure as the overrides say; `--worker` makes this process one of those that take turns."""
     if arguments == ["--worker"]:
-        from vosmem.build.benchmark import work
+        from vosmem.commands.benchmark import work
 
         work()
     else:
@@ -18,7 +18,7 @@ def run(arguments: list[str]) -> None:
 
 def _benchmark(config: DictConfig) -> None:
     from vosmem.benchmark.compare import Row
-    from vosmem.build.benchmark import benchmark
+    from vosmem.commands.benchmark import benchmark
 
     console = plain_console()
 

@@ -12,7 +12,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _calibrate(config: DictConfig) -> None:
-    from vosmem.build.calibration import calibrate_threshold
+    from vosmem.commands.calibration import calibrate_threshold
 
     console = plain_console()
     outcome, path = calibrate_threshold(config, lambda name, pairs: console.print(f"{name}: {pairs} pairs of frames"))

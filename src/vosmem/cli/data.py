@@ -34,13 +34,13 @@ def run(arguments: list[str]) -> None:
 
 
 def _gallery(config: DictConfig) -> None:
-    from vosmem.build.data import gallery
+    from vosmem.commands.data import gallery
 
     plain_console().print(f"contact sheet  {gallery(config)}")
 
 
 def _render(config: DictConfig) -> None:
-    from vosmem.build.data import render
+    from vosmem.commands.data import render
 
     console = plain_console()
     for video in track(render(config), total=config.count, description="rendering", console=console):

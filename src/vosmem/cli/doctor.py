@@ -15,7 +15,7 @@ from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
 from vosmem.inputs.wording import counted
 
 if TYPE_CHECKING:
-    from vosmem.build.estimates import Estimate
+    from vosmem.commands.estimates import Estimate
 
 SHOWN = 12
 
@@ -123,7 +123,7 @@ def _needed(video: VideoDiagnosis) -> str:
 
 
 def _estimates(video: VideoDiagnosis) -> "list[Estimate]":
-    from vosmem.build.estimates import estimates
+    from vosmem.commands.estimates import estimates
 
     return estimates(video) if video.given_at else []
 

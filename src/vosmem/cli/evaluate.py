@@ -14,7 +14,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _evaluate(config: DictConfig) -> None:
-    from vosmem.build.evaluation import evaluate
+    from vosmem.commands.evaluation import evaluate
     from vosmem.evaluation.report import results_table
     from vosmem.evaluation.run import SequenceRun
 

@@ -19,7 +19,7 @@ def run(arguments: list[str]) -> None:
     parser.add_argument("output", type=Path, metavar="OUT_DIR", help="where to")
     options = parser.parse_args(arguments)
 
-    from vosmem.build.export import export
+    from vosmem.commands.export import export
 
     console = plain_console()
     for path in export(options.weights, options.output):

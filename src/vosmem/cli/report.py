@@ -79,7 +79,7 @@ def _percentiles(options: argparse.Namespace) -> None:
 
 
 def _strip(options: argparse.Namespace) -> None:
-    from vosmem.build.report import strip
+    from vosmem.commands.report import strip
 
     CONSOLE.print(strip(dict(options.runs), options.sequence, options.frames, options.output, options.height))
 

@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> None:
     options = make_parser().parse_args(_joined(arguments))
     console = plain_console()
 
-    from vosmem.build.segmentation import segment
+    from vosmem.commands.segmentation import segment
 
     failed = False
     with _shown(console) as on_progress:

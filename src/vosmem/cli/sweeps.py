@@ -23,7 +23,7 @@ def write_sweep(folder: Path, console: Console) -> None:
     Raises:
         InputError: no job left a result.
     """
-    from vosmem.build.sweeps import collect_sweep
+    from vosmem.commands.sweeps import collect_sweep
     from vosmem.evaluation.tables import as_markdown, write_table
     from vosmem.visualization.sweep import plot_sweep
 

@@ -36,7 +36,7 @@ def _check_used(config: DictConfig) -> None:
 
 
 def _train(config: DictConfig) -> None:
-    from vosmem.build.training import replay, train
+    from vosmem.commands.training import replay, train
 
     _check_used(config)
     if config.replay:

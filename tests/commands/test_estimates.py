@@ -3,8 +3,8 @@
 import pytest
 
 from tests.checkpoints.made import MODELS, write_tiny
-from vosmem.build import estimates as module
-from vosmem.build.estimates import estimates
+from vosmem.commands import estimates as module
+from vosmem.commands.estimates import estimates
 from vosmem.cli.doctor import _time
 from vosmem.inputs.doctor import VideoDiagnosis
 

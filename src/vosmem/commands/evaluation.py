@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from vosmem.build.common import advice_on_memory, check_lists, make, make_engine, pick_device
+from vosmem.commands.common import advice_on_memory, check_lists, make, make_engine, pick_device
 from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
 from vosmem.data.videos import VideoSequence

@@ -7,7 +7,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from vosmem.benchmark.machine import convolution_rate
-from vosmem.build.common import compose, make, pick_device
+from vosmem.commands.common import compose, make, pick_device
 from vosmem.checkpoints.bundled import default_weights
 from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.weights_file import read_about

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from omegaconf import OmegaConf
 
-from vosmem.build.common import make
+from vosmem.commands.common import make
 from vosmem.data.images import read_labels
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError

@@ -3,8 +3,8 @@
 import torch
 
 from tests.end_to_end.tiny import TINY
-from vosmem.build import compose, make
-from vosmem.build.training import calibrated_network
+from vosmem.commands import compose, make
+from vosmem.commands.training import calibrated_network
 
 
 def calibrated(stills, *overrides):

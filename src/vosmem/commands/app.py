@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from vosmem.app.serve import free_port, own_folder, serving
 from vosmem.app.studio import Studio
 from vosmem.app.uploads import Limits
-from vosmem.build.segmentation import load_segmenter
+from vosmem.commands.segmentation import load_segmenter
 from vosmem.checkpoints.loading import find_weights
 from vosmem.checkpoints.reading import file_hash
 from vosmem.errors import InputError

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vosmem.build.benchmark import benchmark
-from vosmem.build.common import compose
+from vosmem.commands.benchmark import benchmark
+from vosmem.commands.common import compose
 from vosmem.errors import InputError
 
 SMALL = ["model=stm_tiny", "num_objects=[1]", "num_frames=[1]", "sizes=[[32,48]]", "device=cpu", "paths.output_dir=x"]

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from vosmem.build.common import advice_on_memory, compose, make, pick_device
-from vosmem.build.workers import check_workers, make_slots
+from vosmem.commands.common import advice_on_memory, compose, make, pick_device
+from vosmem.commands.workers import check_workers, make_slots
 from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
 from vosmem.data.images import read_labels

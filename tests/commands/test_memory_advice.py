@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vosmem.build.common import advice_on_memory
-from vosmem.build.evaluation import MEMORY_ADVICE
+from vosmem.commands.common import advice_on_memory
+from vosmem.commands.evaluation import MEMORY_ADVICE
 from vosmem.errors import InputError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from vosmem.build.common import make, make_engine
+from vosmem.commands.common import make, make_engine
 from vosmem.checkpoints.loading import load_network
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError

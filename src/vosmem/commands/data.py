@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from vosmem.build.common import make
+from vosmem.commands.common import make
 from vosmem.data.rendered import RenderedVideos
 from vosmem.data.stills import StillSource
 from vosmem.data.videos import VideoSequence

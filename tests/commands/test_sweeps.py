@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from vosmem.build.sweeps import collect_sweep
+from vosmem.commands.sweeps import collect_sweep
 from vosmem.errors import InputError
 
 

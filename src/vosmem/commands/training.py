@@ -12,7 +12,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from vosmem.build.common import advice_on_memory, make, pick_device, resolved
+from vosmem.commands.common import advice_on_memory, make, pick_device, resolved
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.reading import load_weights

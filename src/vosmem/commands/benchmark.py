@@ -22,7 +22,7 @@ from vosmem.benchmark.machine import describe
 from vosmem.benchmark.report import write_report
 from vosmem.benchmark.scene import made_frame
 from vosmem.benchmark.turns import Case, Worker, serve
-from vosmem.build.common import check_lists, make, pick_device, resolved
+from vosmem.commands.common import check_lists, make, pick_device, resolved
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.data.images import read_image
