@@ -64,3 +64,33 @@ def test_values_are_what_hydra_reads(tmp_path):
     table, varied = collect_sweep(tmp_path)
     assert varied == ["optimizer.lr", "name"]
     assert table["optimizer.lr"].tolist() == [1e-4, 3e-4] and table["name"].tolist() == ["run 0", "run 1"]
+
+
+def test_draws_of_random_eviction_share_a_line(tmp_path):
+    """Beside rows without a draw, as `vosmem report sweep` joins them: their mean, and the range of J&F."""
+    for job, choice in enumerate(("all", "oldest")):
+        write_job(tmp_path / "a" / str(job), ["sweep=forgetting", f"forgetting={choice}"], results=evaluated(0.5, 9.0))
+    for seed, j in enumerate((0.6, 0.7, 0.65)):
+        overrides = ["sweep=random_forgetting", "forgetting=random", f"memory.seed={seed}"]
+        write_job(tmp_path / "b" / str(seed), overrides, results=evaluated(j, 10.0 * seed))
+    table, varied = collect_sweep(tmp_path)
+    assert varied == ["forgetting"] and table["forgetting"].tolist() == ["all", "oldest", "random"]
+    drawn = table.iloc[2]
+    assert drawn["memory.seed"] == "0, 1, 2" and table["memory.seed"].isna().tolist() == [True, True, False]
+    assert (drawn["J&F"], drawn["J&F least"], drawn["J&F greatest"]) == pytest.approx((65, 60, 70))
+    assert drawn["ms a frame"] == pytest.approx(10) and table["J&F least"].isna().tolist() == [True, True, False]
+
+
+def test_draws_without_other_rows_are_one_line(tmp_path):
+    for seed in (10, 9):
+        write_job(tmp_path / str(seed), ["forgetting=random", f"memory.seed={seed}"], results=evaluated(seed / 20, 1.0))
+    table, varied = collect_sweep(tmp_path)
+    assert varied == ["memory.seed"] and table["memory.seed"].tolist() == ["9, 10"]
+    assert table[["J&F", "J&F least", "J&F greatest"]].to_numpy().tolist() == [pytest.approx([47.5, 45, 50])]
+
+
+def test_draws_are_told_apart_by_all_other_settings(tmp_path):
+    for job, (room, seed) in enumerate([(4, 0), (4, 1), (6, 0), (6, 1)]):
+        write_job(tmp_path / str(job), [f"room={room}", f"memory.seed={seed}"], results=evaluated(room / 10, 1.0))
+    table, varied = collect_sweep(tmp_path)
+    assert varied == ["room"] and table["J&F"].tolist() == pytest.approx([40, 60])

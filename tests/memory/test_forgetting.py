@@ -1,5 +1,9 @@
 """Who leaves the memory first, and that a cap holds and pinned frames never leave, whoever it is."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +13,7 @@ from vosmem.errors import InputError
 from vosmem.inference import Propagator
 from vosmem.memory.bank import MemoryBank
 from vosmem.memory.policy import Adaptive, EveryN
-from vosmem.memory.ranking import FORGETS
+from vosmem.memory.ranking import FORGETS, FrameRecords
 from vosmem.networks import REMN, STM
 from vosmem.shapes import Memory
 
@@ -53,15 +57,47 @@ def test_what_is_read_least_goes():
     assert bank.frames == [0, 2, 4]
 
 
+def random_ones(seed, video, num_frames=40):
+    bank = EveryN(forgets="random", seed=seed, max_frames=8).make_bank(video)
+    for t in range(num_frames):
+        bank.add(t, entry(), keep=True, pinned=t == 0)
+    return bank.frames
+
+
 def test_random_ones_are_an_even_choice_of_all_that_came():
     counts = torch.zeros(60)
-    for shift in range(40):
-        bank = MemoryBank(max_frames=8, forgets="random")
-        for t in range(60):
-            bank.add(1000 * shift + t, entry(), keep=True, pinned=t == 0)
-        counts[[frame - 1000 * shift for frame in bank.frames]] += 1
+    for draw in range(40):
+        counts[random_ones(draw % 5, f"video {draw // 5}", 60)] += 1
     early, late = counts[1:30].mean(), counts[30:59].mean()
     assert counts[0] == 40 and 0.6 < early / late < 1.6
+
+
+def test_random_ones_depend_on_seed_video_and_frame():
+    first, second = random_ones(0, "camel"), random_ones(0, "libby")
+    assert random_ones(1, "camel") != first and second != first
+    assert random_ones(0, "libby") == second and random_ones(0, "camel") == first  # whatever came before
+
+
+def test_another_process_draws_the_same_random_ones():
+    """Text hashes differ between processes; the draws must not."""
+    program = (
+        "from vosmem.memory.ranking import FrameRecords\n"
+        "records = FrameRecords('random', 5, 'camel')\n"
+        "for t in range(12): records.add(t, None)\n"
+        "print(records.first_to_stay({0}))"
+    )
+    environment = {"PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
+    arguments = [sys.executable, "-c", program]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment)
+    records = FrameRecords("random", 5, "camel")
+    for t in range(12):
+        records.add(t, None)
+    assert done.stdout == f"{records.first_to_stay({0})}\n"
+
+
+def test_a_seed_below_0_is_refused():
+    with pytest.raises(InputError, match=r"memory\.seed=-1"):
+        MemoryBank(forgets="random", seed=-1)
 
 
 def test_a_mean_use_does_not_favour_who_has_been_there_longer():

@@ -140,7 +140,7 @@ def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
 
     def evaluate_one(sequence: VideoSequence) -> SequenceRun:
         with advice_on_memory(MEMORY_ADVICE), engine.context(), Behind() as behind:
-            return evaluate_sequence(sequence, make_method(), engine.device, partial(behind.submit, write), score)
+            return evaluate_sequence(sequence, make_method(sequence.name), engine.device, partial(behind.submit, write), score)
 
     return evaluate_one
 
@@ -163,11 +163,12 @@ def _about(config: DictConfig, device: torch.device) -> dict[str, Any]:
     }
 
 
-def _method(config: DictConfig, engine: Engine) -> Callable[[], Method]:
-    """Makes a fresh method for each sequence; the network is loaded once."""
+def _method(config: DictConfig, engine: Engine) -> Callable[[str], Method]:
+    """Make a fresh method for the sequence of a name; the network is loaded once."""
     factory = make(config.method)
     if config.method._target_ != "vosmem.inference.make_propagator":
-        return factory
+        return lambda name: factory()
     if config.checkpoint is None:
         raise InputError("no checkpoint is given: set checkpoint=FILE, or method=copy_first_mask for the floor")
-    return partial(factory, engine.ready(load_network(config.checkpoint)))
+    network = engine.ready(load_network(config.checkpoint))
+    return lambda name: factory(network, video=name)

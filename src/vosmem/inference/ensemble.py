@@ -77,6 +77,7 @@ def make_propagator(
     flip: bool = False,
     zoom: Zoom | None = None,
     whole_masks: bool = False,
+    video: str = "",
 ) -> Propagator | Ensemble:
     """A propagator, or an ensemble where several scales or mirrored frames are asked for.
 
@@ -89,12 +90,13 @@ def make_propagator(
         flip: whether each of them has a mirrored twin.
         zoom: as of `Propagator`.
         whole_masks: as of `Propagator`.
+        video: as of `Propagator`.
 
     Raises:
         InputError: as of `Propagator`.
     """
     views = [(scale, flipped) for scale in scales for flipped in ((False, True) if flip else (False,))]
-    members = [Propagator(network, policy, short_side, resize, scale, zoom, whole_masks) for scale, _ in views]
+    members = [Propagator(network, policy, short_side, resize, scale, zoom, whole_masks, video) for scale, _ in views]
     return members[0] if len(members) == 1 else Ensemble(members, [flipped for _, flipped in views])
 
 

@@ -45,6 +45,7 @@ class Propagator:
         scale: factor of the size that this gives.
         zoom: looks at a window around the objects, enlarged to that size; None at whole frames.
         whole_masks: whether an object is nowhere but in its mask where one is given, so that masks can take away, too.
+        video: name of the video, on which the draws of random eviction depend.
 
     Attributes:
         num_kept: frames that were kept so far, those that went again among them.
@@ -75,6 +76,7 @@ class Propagator:
         scale: float = 1.0,
         zoom: Zoom | None = None,
         whole_masks: bool = False,
+        video: str = "",
     ):
         if short_side is not None and short_side < 16:
             raise InputError(
@@ -92,7 +94,7 @@ class Propagator:
         self.network, self.policy = network, policy
         self.short_side, self.resize, self.scale = short_side, resize, scale
         self.zoom, self.whole_masks = zoom, whole_masks
-        self.bank = policy.make_bank()
+        self.bank = policy.make_bank(video)
         self._frame_index = -1
         self._last: _Frame | None = None
         self._sight: Sight | None = None  # where the objects were in the last frame

@@ -33,7 +33,7 @@ def trace_memory(
         InputError: as of `Propagator`.
     """
     watched = WatchedPolicy(policy=policy, gated=policy.gated)
-    propagator = Propagator(network, watched, short_side)
+    propagator = Propagator(network, watched, short_side, video=sequence.name)
     held: dict[int, tuple[list[int], int]] = {}
     stay: dict[int, float] = {}
 

@@ -30,9 +30,11 @@ class MemoryBank:
         dtype: what keys and values are kept as: `fp32`, `bf16` or `fp16`; None keeps them as they come.
         forgets: who goes first at a limit: the `oldest`, `random` ones, those that are read the least (`usage`), or
             those that are most like others (`novelty`). Pinned frames never do, the newest only where no other can.
+        seed: of the random order, which depends on the seed, the video's name and the frame's index only; 0 or more.
+        video: name of the video.
 
     Raises:
-        InputError: `max_frames` is below 2, the budget not above 0, or dtype or `forgets` unknown.
+        InputError: `max_frames` is below 2, the budget not above 0, the seed below 0, or dtype or `forgets` unknown.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class MemoryBank:
         budget_mb: float | None = None,
         dtype: str | None = None,
         forgets: str = "oldest",
+        seed: int = 0,
+        video: str = "",
     ) -> None:
         if max_frames is not None and max_frames < 2:
             raise InputError(f"memory.max_frames={max_frames} is too few: the first frame and one more are needed")
@@ -52,8 +56,10 @@ class MemoryBank:
             raise InputError(f"memory.dtype={dtype!r} is unknown: use {', '.join(DTYPES)}, or null to keep what comes")
         if forgets not in FORGETS:
             raise InputError(f"memory.forgets={forgets!r} is unknown: use {', '.join(FORGETS)}")
+        if seed < 0:
+            raise InputError(f"memory.seed={seed} is not possible: use 0 or more")
         self.max_frames, self.budget_mb = max_frames, budget_mb
-        self._records = FrameRecords(forgets)
+        self._records = FrameRecords(forgets, seed, video)
         self._dtype = None if dtype is None else DTYPES[dtype]
         self._groups: list[ObjectGroup] = []
         self._pinned: set[int] = set()

@@ -43,6 +43,7 @@ class MemoryPolicy(ABC):
         budget_mb: as of `MemoryBank`.
         dtype: as of `MemoryBank`.
         forgets: as of `MemoryBank`.
+        seed: as of `MemoryBank`.
         gated: whether the network's gate says after every frame that is kept how many stay.
     """
 
@@ -50,6 +51,7 @@ class MemoryPolicy(ABC):
     budget_mb: float | None = None
     dtype: str | None = None
     forgets: str = "oldest"
+    seed: int = 0
     gated: bool = False
 
     @property
@@ -76,9 +78,9 @@ class MemoryPolicy(ABC):
             last: the frame that was kept last; None where there is none.
         """
 
-    def make_bank(self) -> MemoryBank:
-        """An empty bank with the policy's limits."""
-        return MemoryBank(self.max_frames, self.budget_mb, self.dtype, self.forgets)
+    def make_bank(self, video: str = "") -> MemoryBank:
+        """An empty bank with the policy's limits, for the video of that name."""
+        return MemoryBank(self.max_frames, self.budget_mb, self.dtype, self.forgets, self.seed, video)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What is known of the frames in memory beside keys and values, and which of them go first."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -50,10 +51,14 @@ class FrameRecords:
 
     Args:
         forgets: who goes first: `oldest`, `random`, `usage` or `novelty`.
+        seed: of `random`; 0 or more.
+        video: name of the video, so that `random` draws other frames in each.
     """
 
-    def __init__(self, forgets: str) -> None:
+    def __init__(self, forgets: str, seed: int = 0, video: str = "") -> None:
         self.forgets = forgets
+        # A digest and not `hash`, which differs between processes.
+        self._draw = (seed, int.from_bytes(hashlib.sha256(video.encode()).digest()[:8], "big"))
         self._records: dict[int, _Record] = {}
         self._taken = 0
 
@@ -82,7 +87,7 @@ class FrameRecords:
             "oldest": lambda frame: frame,
             "usage": lambda frame: self._records[frame].usage,
             # Drawn once a frame: what stays is then a random choice of all that came.
-            "random": lambda frame: np.random.default_rng(frame).random(),
+            "random": lambda frame: np.random.default_rng((*self._draw, frame)).random(),
         }[self.forgets]
         return fixed + sorted(rest, key=worth, reverse=True)
 

@@ -74,6 +74,6 @@ class WatchedPolicy(MemoryPolicy):
         self.decisions[frame.t] = Decision(frame.mask_given, kept, variation)
         return kept
 
-    def make_bank(self) -> MemoryBank:
+    def make_bank(self, video: str = "") -> MemoryBank:
         """As the other policy."""
-        return self.policy.make_bank()
+        return self.policy.make_bank(video)

@@ -83,13 +83,14 @@ class PretrainModule(pl.LightningModule):
         return loss + self.matching_weight * matching
 
     def validation_step(self, sequence: VideoSequence | None, batch_index: int) -> dict[str, SequenceRun] | None:
-        """Propagate through a sequence as evaluation does in whole frames (`zoom.most=1`), and score it.
+        """Propagate through a sequence in whole frames, as `vosmem evaluate` does by default, and score it.
 
         None stands for a sequence where there are fewer of them than processes.
         """
         if sequence is None:
             return None
-        run = evaluate_sequence(sequence, Propagator(self.network, self.policy), self.device, self.watch)
+        propagator = Propagator(self.network, self.policy, video=sequence.name)
+        run = evaluate_sequence(sequence, propagator, self.device, self.watch)
         self.val_scores.update(run.scores)
         return {"run": run}
 

@@ -124,7 +124,8 @@ def _draw(module: PretrainModule, data: ClipData, output_dir: Path) -> dict[str,
     module.eval()
     rows = []
     for sequence in _spread(data.sequences, 6):
-        frames = segment_sequence(sequence, Propagator(module.network, module.policy), module.device)
+        propagator = Propagator(module.network, module.policy, video=sequence.name)
+        frames = segment_sequence(sequence, propagator, module.device)
         (final,) = deque(frames, maxlen=1)  # a whole video's probabilities would fill the memory
         truth = sequence.labels(final.t)
         rows.append((sequence.frame(0), sequence.given_mask(0), sequence.frame(final.t), truth, final.labels))
