@@ -42,7 +42,7 @@ def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], No
         raise InputError("no checkpoint is given: set checkpoint=FILE, since the threshold depends on the network's keys")
     engine = make_engine(config)
     network = engine.ready(load_network(config.checkpoint))
-    sizes = {"short_side": config.short_side, "resize": config.resize, "zoom": make(config.zoom)}
+    sizes = {"short_side": config.short_side, "resize": config.resize, "zoom": make(config.get("zoom"))}
     look = partial(Propagator, network, **sizes, whole_masks=True)
     sequences: Sequence[VideoSequence] = make(config.dataset)
     found: list[float] = []
