@@ -61,6 +61,11 @@ def test_every_sweep_sees_whole_frames(sweep):
     assert make(config.method).keywords["zoom"] is None and "zoom" not in config
 
 
+def test_an_evaluation_sees_whole_frames_unless_asked():
+    assert make(compose("evaluate").method).keywords["zoom"] is None
+    assert make(compose("evaluate", "zoom=window").method).keywords["zoom"].most == 2
+
+
 def test_a_threshold_is_calibrated_as_the_evaluation_looks():
     assert make(compose("calibrate").get("zoom")) is None
     assert make(compose("calibrate", "zoom=window").zoom) == make(compose("evaluate", "zoom=window").zoom)
