@@ -13,6 +13,7 @@ import torch
 from jaxtyping import UInt8
 from torch.utils.data import Dataset
 
+from vosmem.data.framing import ObjectFraming
 from vosmem.data.pasting import Pasting
 from vosmem.data.sampling import SampleKey
 from vosmem.data.stills import Still, StillSource
@@ -33,6 +34,7 @@ class ClipSynthesis:
         num_frames: length of the clip.
         max_objects: objects followed at most; each clip follows a random number of them.
         min_object_pixels: an object with fewer pixels in frame 0 counts as lost and becomes background.
+        framing: cuts the frames around the clip's objects before `clip_transforms`; None leaves them whole.
         pasting: objects of other stills that move by themselves, and copies of the clip's own, laid over the picture
             after `clip_transforms`.
 
@@ -49,6 +51,7 @@ class ClipSynthesis:
     num_frames: int = 3
     max_objects: int = 3
     min_object_pixels: int = 16
+    framing: ObjectFraming | None = None
     pasting: Pasting | None = None
 
     def __post_init__(self) -> None:
@@ -100,7 +103,8 @@ class ClipSynthesis:
             taken = take(rng)
             table = choose_objects(taken[0].labels, self.max_objects, rng)
             chosen = [Still(moment.image, table[moment.labels]) for moment in taken]
-            frames, labels = self._draw(chosen, draw[1:], donors)
+            framed = chosen if self.framing is None else self.framing(chosen, rng)
+            frames, labels = self._draw(framed, draw[1:], donors)
             labels, count = keep_first_objects(labels, self.min_object_pixels)
             if count:
                 return frames, labels, count
@@ -199,3 +203,29 @@ def keep_first_objects(labels: UInt8[np.ndarray, "T H W"], min_pixels: int) -> t
 
 def _seeds(entropy: Sequence[int], count: int) -> list[int]:
     return [int(word) for word in np.random.SeedSequence(entropy).generate_state(count)]
+
+
+class JoinedClips(Dataset):
+    """Clips of several sets in one training, such as stills and videos.
+
+    Args:
+        parts: the sets; the items of a part follow those of the parts before it.
+    """
+
+    def __init__(self, parts: Sequence[Dataset]):
+        self.parts = list(parts)
+        self._ends = np.cumsum([len(part) for part in self.parts])  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, key: SampleKey) -> Clip:
+        """The clip of a sampler's key."""
+        which, item = self.locate(key.item)
+        clip: Clip = self.parts[which][key._replace(item=item)]
+        return clip
+
+    def locate(self, item: int) -> tuple[int, int]:
+        """The part that an item belongs to, and its index there."""
+        which = int(np.searchsorted(self._ends, item, side="right"))
+        return which, item - (int(self._ends[which - 1]) if which else 0)

@@ -2,8 +2,17 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Protocol
 
 from vosmem.errors import InputError
+
+
+class Curriculum(Protocol):
+    """The greatest skip at a position of the training."""
+
+    def __call__(self, epoch: int, samples: int) -> int:
+        """The greatest skip in an epoch, after a number of samples of the whole training."""
+        ...
 
 
 class SkipSchedule:
@@ -23,7 +32,7 @@ class SkipSchedule:
 
     Example:
         >>> schedule = SkipSchedule([0, 20, 40], [0, 5, 10])
-        >>> [schedule(epoch) for epoch in (0, 19, 20, 400)]
+        >>> [schedule(epoch, samples=0) for epoch in (0, 19, 20, 400)]
         [0, 0, 5, 10]
     """
 
@@ -36,6 +45,42 @@ class SkipSchedule:
                 f"ascending epochs from 0"
             )
 
-    def __call__(self, epoch: int) -> int:
-        """The greatest skip of an epoch."""
+    def __call__(self, epoch: int, samples: int) -> int:
+        """The greatest skip of an epoch, whatever the number of samples before it."""
         return self.skips[bisect_right(self.epochs, epoch) - 1]
+
+
+class SkipShares:
+    """The greatest skip as a step function of the share of a training that is done, whatever its length.
+
+    Args:
+        shares: where each step begins, ascending from 0 to below 1.
+        skips: the greatest skip from there on.
+        max_steps: optimiser steps of the training.
+        batch_size: samples of a step.
+
+    Raises:
+        InputError: the lists differ in length, shares do not start at 0, do not ascend or reach 1, or a skip is
+            negative.
+
+    Source:
+        STCN (Cheng et al., NeurIPS 2021) gives its curriculum by shares of the training.
+
+    Example:
+        >>> schedule = SkipShares([0, 0.5], [5, 10], max_steps=100, batch_size=4)
+        >>> [schedule(0, samples) for samples in (0, 199, 200)]
+        [5, 5, 10]
+    """
+
+    def __init__(self, shares: Sequence[float], skips: Sequence[int], max_steps: int, batch_size: int):
+        self.shares, self.skips, self.num_samples = list(shares), list(skips), max_steps * batch_size
+        ascends = all(before < after for before, after in zip(self.shares, [*self.shares[1:], 1], strict=True))
+        if len(self.shares) != len(self.skips) or self.shares[:1] != [0] or not ascends or min(self.skips) < 0:
+            raise InputError(
+                f"curriculum with shares {self.shares} and skips {self.skips}: give one skip of 0 or more for each "
+                f"share, and ascending shares from 0 to below 1"
+            )
+
+    def __call__(self, epoch: int, samples: int) -> int:
+        """The greatest skip after a number of samples of the whole training."""
+        return self.skips[bisect_right(self.shares, samples / self.num_samples) - 1]

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch.utils.data import DataLoader, Dataset
 
 from vosmem.data.checks import check_stills, check_videos
-from vosmem.data.clips import ClipSynthesis, SyntheticClips
-from vosmem.data.curriculum import SkipSchedule
+from vosmem.data.clips import ClipSynthesis, JoinedClips, SyntheticClips
+from vosmem.data.curriculum import Curriculum
 from vosmem.data.loading import ClipLoader
 from vosmem.data.sampling import ClipSampler
 from vosmem.data.sets import repeats as repeats_of
@@ -53,7 +53,7 @@ class ClipData(pl.LightningDataModule, ABC):
         samples_per_epoch: int | None,
         seed: int,
         num_workers: int,
-        curriculum: SkipSchedule | None = None,
+        curriculum: Curriculum | None = None,
     ):
         super().__init__()
         self.clips, self.repeats, self.sequences, self.curriculum = clips, repeats, sequences, curriculum
@@ -196,7 +196,7 @@ class MainData(ClipData):
         *,
         videos: Sequence[TrainingVideo],
         synthesis: ClipSynthesis,
-        curriculum: SkipSchedule,
+        curriculum: Curriculum,
         reversal: float,
         redundancy: float = 0.0,
         returning: float = 0.0,
@@ -214,6 +214,68 @@ class MainData(ClipData):
     def sample_name(self, item: int) -> str:
         """The video's."""
         return self.videos[item].name
+
+
+class MixedData(ClipData):
+    """Clips of videos and synthetic clips of stills in one training.
+
+    Few videos are soon known by heart; stills add objects, as clips of their own and pasted over the videos.
+
+    Args:
+        videos: the training videos.
+        stills: the training stills; also the donors of what is pasted.
+        synthesis: augmentation of video clips.
+        stills_synthesis: how a still becomes a clip.
+        stills_share: share of the clips that are made of stills, in (0, 1).
+        curriculum: the greatest skip of video clips.
+        reversal: probability that a video clip runs backwards.
+        seed: base seed of order and draws.
+        settings: the rest of `ClipData`'s.
+
+    Raises:
+        InputError: `stills_share` is outside (0, 1), or the clips differ in size or number of frames.
+    """
+
+    def __init__(
+        self,
+        *,
+        videos: Sequence[TrainingVideo],
+        stills: StillSource,
+        synthesis: ClipSynthesis,
+        stills_synthesis: ClipSynthesis,
+        stills_share: float,
+        curriculum: Curriculum,
+        reversal: float,
+        seed: int,
+        **settings: Any,
+    ):
+        if not 0 < stills_share < 1:
+            raise InputError(f"data.stills_share={stills_share} is outside (0, 1): use data=main or data=stills alone")
+        shapes = [(made.size, made.num_frames) for made in (synthesis, stills_synthesis)]
+        if shapes[0] != shapes[1]:
+            raise InputError(f"clips of videos and of stills differ in (size, num_frames): {shapes[0]} and {shapes[1]}")
+        self.videos, self.stills, self.num_frames = videos, stills, synthesis.num_frames
+        self._joined = JoinedClips(
+            [
+                VideoClips(videos, synthesis, seed, reversal, donors=stills),
+                SyntheticClips(stills, stills_synthesis, seed),
+            ]
+        )
+        parts = [(repeats_of(videos), 1 - stills_share), (repeats_of(stills), stills_share)]
+        # Shares of the clips, whatever the sizes of the sets: a pass is as long as both sets together.
+        total = sum(part.sum() for part, _ in parts)
+        repeats = np.concatenate([part * share * total / part.sum() for part, share in parts])
+        super().__init__(clips=self._joined, repeats=repeats, seed=seed, curriculum=curriculum, **settings)
+
+    def check(self) -> None:
+        """Look at all training videos and stills."""
+        check_videos(self.videos, self.num_frames)
+        check_stills(self.stills)
+
+    def sample_name(self, item: int) -> str:
+        """The video's or the still's."""
+        which, index = self._joined.locate(item)
+        return self.stills.name(index) if which else self.videos[index].name
 
 
 class FolderData(MainData):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch.utils.data import Sampler
 
-from vosmem.data.curriculum import SkipSchedule
+from vosmem.data.curriculum import Curriculum
 from vosmem.errors import InputError
 
 
@@ -40,7 +40,7 @@ class ClipSampler(Sampler[SampleKey]):
         seed: base seed.
         num_replicas: processes that share an epoch.
         rank: this process.
-        curriculum: the greatest skip of each epoch; None is 0 throughout.
+        curriculum: the greatest skip as training goes on; None is 0 throughout.
 
     Raises:
         InputError: the data set is empty, or an epoch has fewer samples than there are processes.
@@ -53,7 +53,7 @@ class ClipSampler(Sampler[SampleKey]):
         seed: int,
         num_replicas: int = 1,
         rank: int = 0,
-        curriculum: SkipSchedule | None = None,
+        curriculum: Curriculum | None = None,
     ):
         if len(repeats) == 0:
             raise InputError("the data set is empty: no sample can be drawn")
@@ -73,8 +73,8 @@ class ClipSampler(Sampler[SampleKey]):
 
     @property
     def max_skip(self) -> int:
-        """Greatest skip of the present epoch."""
-        return 0 if self.curriculum is None else self.curriculum(self.epoch)
+        """Greatest skip at the present position."""
+        return self._skip_at(self._done)
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch; its own epoch leaves the position alone. Lightning calls this before each epoch."""
@@ -95,7 +95,7 @@ class ClipSampler(Sampler[SampleKey]):
         """The next samples after those that are counted, of all processes and of this epoch; at most `count`."""
         order = self._order()
         places = range(self._done, min(self._done + count, len(self) * self.num_replicas))
-        return [SampleKey(self.epoch, place, int(order[place]), self.max_skip) for place in places]
+        return [SampleKey(self.epoch, place, int(order[place]), self._skip_at(place)) for place in places]
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and samples done, over all processes: also right for another number of them."""
@@ -104,6 +104,9 @@ class ClipSampler(Sampler[SampleKey]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved position."""
         self.epoch, self._done = int(state["epoch"]), int(state["done"])
+
+    def _skip_at(self, place: int) -> int:
+        return 0 if self.curriculum is None else self.curriculum(self.epoch, self.epoch * self.samples_per_epoch + place)
 
     def _order(self) -> np.ndarray:
         rng = np.random.default_rng((self.seed, self.epoch))

@@ -82,14 +82,36 @@ class MaskedFrames:
         return self._void_is_object
 
 
-def davis_videos(root: str, year: int, image_set: str = "train", resolution: str = "480p") -> list[MaskedFrames]:
+def davis_videos(
+    root: str,
+    year: int,
+    image_set: str = "train",
+    resolution: str = "480p",
+    frame_step: int = 1,
+    exclude: Sequence[str] = (),
+) -> list[MaskedFrames]:
     """Training videos of a folder in DAVIS layout; 2016 merges the objects of a video.
 
+    Args:
+        root: holds `JPEGImages/`, `Annotations/` and `ImageSets/`.
+        year: 2016 or 2017.
+        image_set: name of the list.
+        resolution: folder below `JPEGImages` and `Annotations`.
+        frame_step: frames of the original rate between two neighbours: 2 for a copy with every second frame.
+        exclude: videos of the list that are left out, such as those that validation uses.
+
     Raises:
-        InputError: root, list or a video's folder is missing.
+        InputError: root, list or a video's folder is missing, or `exclude` names a video that is not in the list.
     """
     folders = davis_folders(root, year, image_set, resolution)
-    return [MaskedFrames(*folder, merge_objects=year == 2016) for folder in folders]
+    unknown = [name for name in exclude if name not in {folder.name for folder in folders}]
+    if unknown:
+        raise InputError(f"exclude names {unknown[0]!r}, which is not in the {image_set} list of {root!r}")
+    return [
+        MaskedFrames(*folder, merge_objects=year == 2016, frame_step=frame_step)
+        for folder in folders
+        if folder.name not in exclude
+    ]
 
 
 def folder_videos(root: str, frame_step: int = 1) -> list[MaskedFrames]:

@@ -21,6 +21,7 @@ class CropAffine(A.Affine):
         rotate: range in degrees.
         shear: range in degrees, each axis by itself.
         translate: range as a share of the crop, each axis by itself.
+        centred: whether the crop is the middle of the picture instead of a random part.
         p: probability of the affine map; the crop is always cut.
 
     Source:
@@ -35,6 +36,7 @@ class CropAffine(A.Affine):
         rotate: tuple[float, float]
         shear: tuple[float, float]
         translate: tuple[float, float]
+        centred: bool
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class CropAffine(A.Affine):
         rotate: tuple[float, float] = (0.0, 0.0),
         shear: tuple[float, float] = (0.0, 0.0),
         translate: tuple[float, float] = (0.0, 0.0),
+        centred: bool = False,
         p: float = 1.0,
     ):
         super().__init__(
@@ -56,7 +59,7 @@ class CropAffine(A.Affine):
             fill_mask=0,
             p=1.0,  # the crop is always cut; `map_probability` decides on the map alone
         )
-        self.size, self.map_probability = size, p
+        self.size, self.centred, self.map_probability = size, centred, p
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draw the affine map for a picture of the crop's size, then put the crop's position before it."""
@@ -80,7 +83,9 @@ class CropAffine(A.Affine):
 
     def _corner(self, length: int) -> int:
         # Whole pixels: a fraction would blur the frame and shift it against its nearest-label mask.
-        return self.py_random.randint(0, length - self.size) if length > self.size else (length - self.size) // 2
+        if length > self.size and not self.centred:
+            return self.py_random.randint(0, length - self.size)
+        return (length - self.size) // 2
 
 
 class ZoomShortSide(A.DualTransform):

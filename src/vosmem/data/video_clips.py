@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 
 from vosmem.data.clips import ClipSynthesis, as_clip
 from vosmem.data.sampling import SampleKey
-from vosmem.data.stills import Still
+from vosmem.data.stills import Still, StillSource
 from vosmem.data.training_videos import TrainingVideo
 from vosmem.errors import InputError
 from vosmem.shapes import Clip
@@ -25,6 +25,7 @@ class VideoClips(Dataset):
         reversal: probability that a clip runs backwards.
         redundancy: probability that frames of a clip, the last two left out, come several times: what is between two
             of them then says nothing new but for the synthesis's own changes.
+        donors: stills whose objects may be pasted over the clips; None pastes copies of a clip's own objects only.
         returning: probability that a clip's last two frames show a moment of long before, as where an object comes
             back: what was last seen then says less of them than what is remembered.
 
@@ -40,6 +41,7 @@ class VideoClips(Dataset):
         reversal: float = 0.0,
         redundancy: float = 0.0,
         returning: float = 0.0,
+        donors: StillSource | None = None,
     ):
         if returning and synthesis.num_frames < 4:
             raise InputError(
@@ -48,6 +50,7 @@ class VideoClips(Dataset):
             )
         self.videos, self.synthesis, self.seed = videos, synthesis, seed
         self.reversal, self.redundancy, self.returning = reversal, redundancy, returning
+        self.donors = donors
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -71,7 +74,7 @@ class VideoClips(Dataset):
             stills = {times[0]: first}
             return [stills[t] if t in stills else stills.setdefault(t, video.read(t)) for t in times]
 
-        return as_clip(*self.synthesis.of_frames(take, (self.seed, key.epoch, key.place)))
+        return as_clip(*self.synthesis.of_frames(take, (self.seed, key.epoch, key.place), self.donors))
 
 
 def repeated(times: Sequence[int], rng: np.random.Generator) -> list[int]:

@@ -66,6 +66,18 @@ class ResNetTrunk(nn.Module):
             norm.eval()
         return self
 
+    def freeze(self, num_stages: int) -> None:
+        """Leave the first stages out of training: 0 none, 1 the stem and `layer1`, 2 also `layer2`, 3 all.
+
+        Raises:
+            InputError: there is no such number of stages.
+        """
+        stages: list[nn.Module] = [self.conv1, self.bn1, self.layer1, self.layer2, self.layer3]
+        if not 0 <= num_stages <= 3:
+            raise InputError(f"frozen_stages={num_stages} is not possible: a trunk has 3 stages, use 0 to 3")
+        for stage in stages[: num_stages + 2 if num_stages else 0]:
+            stage.requires_grad_(False)
+
     def forward(
         self, image: Float[Tensor, "B 3 H W"]
     ) -> tuple[Float[Tensor, "B C16 h w"], Float[Tensor, "B C8 h8 w8"], Float[Tensor, "B C4 h4 w4"]]:

@@ -89,8 +89,8 @@ class LogMaxSkip(pl.Callback):
     ) -> None:
         """Log now and then."""
         data: ClipData = trainer.datamodule  # type: ignore[attr-defined]
-        if data.curriculum is not None:
-            pl_module.log("train/max_skip", float(data.curriculum(trainer.current_epoch)))
+        if data.curriculum is not None and data.sampler is not None:
+            pl_module.log("train/max_skip", float(data.sampler.max_skip))
 
 
 class KeepConfig(pl.Callback):

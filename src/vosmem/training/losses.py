@@ -9,6 +9,9 @@ from vosmem.errors import InputError
 from vosmem.ops.masks import one_hot
 
 
+LEAST_CARRIED = 1e-6  # keeps the logarithm of what a match carries finite
+
+
 class ClipCrossEntropy(nn.Module):
     """Cross entropy over background and the objects in use: mean over pixels and clips, sum over frames.
 
@@ -123,6 +126,7 @@ def matching_loss(
     if not len(carried):
         return carried.sum()
     with torch.autocast(carried.device.type, enabled=False):  # autocast refuses this loss
-        clamped = carried.float().clamp(1e-4, 1 - 1e-4)
-        cells = F.binary_cross_entropy(clamped, expected.float(), reduction="none")
+        # Squeezed, not clamped: a clamp has no gradient where the match is worst.
+        inside = LEAST_CARRIED + (1 - 2 * LEAST_CARRIED) * carried.float()
+        cells = F.binary_cross_entropy(inside, expected.float(), reduction="none")
     return cells.mean(dim=(2, 3)).sum() / batch_size

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vosmem.data.videos import VideoSequence
 from vosmem.evaluation.run import SequenceRun, Writer, evaluate_sequence
 from vosmem.inference.propagation import Propagator
+from vosmem.inference.window import Zoom
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.metrics.j_and_f import JAndF
 from vosmem.networks.network import MemoryNetwork
@@ -32,11 +33,15 @@ class PretrainModule(pl.LightningModule):
         optimizer: makes the optimiser from parameter groups.
         scheduler: makes a schedule that is stepped after every optimiser step.
         policy: which frames validation keeps in memory.
-        backbone_lr_factor: the trunks' learning rate as a share of the rest's; 0 leaves them as they are, which saves
-            their backward pass.
+        backbone_lr_factor: learning rate of the trunk that reads frames without masks, as a share of the rest's; 0
+            freezes it, which saves its backward pass. A trunk that reads masks learns at the full rate: it starts
+            from image classification, where there were none.
+        mask_lr_factor: learning rate of the filters that read masks, as a share of the rest's; they start from random.
+        frozen_stages: stages of the first trunk that stay as they are: 0 none, 1 its stem and `layer1`, 2 also `layer2`.
         matching_weight: weight of `matching_loss`, which teaches the keys directly; 0 is the paper.
         recompute: as of `unroll`; for clips that do not fit into a GPU's memory otherwise.
         perturb: as of `unroll`; None tells local attention what was found.
+        zoom: window that validation looks through; None looks at whole frames, as the papers do.
 
     Source:
         STM sections 3.6 and 3.7.
@@ -54,18 +59,21 @@ class PretrainModule(pl.LightningModule):
         scheduler: MakeScheduler,
         policy: MemoryPolicy,
         backbone_lr_factor: float = 1.0,
+        mask_lr_factor: float = 1.0,
+        frozen_stages: int = 0,
         matching_weight: float = 0.0,
         recompute: bool = False,
         perturb: PriorPerturbation | None = None,
+        zoom: Zoom | None = None,
     ):
         super().__init__()
-        self.network, self.loss, self.policy = network, loss, policy
+        self.network, self.loss, self.policy, self.zoom = network, loss, policy, zoom
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self.backbone_lr_factor, self.matching_weight = backbone_lr_factor, matching_weight
         self.recompute, self.perturb = recompute, perturb
-        if not backbone_lr_factor:
-            for trunk in network.trunks():
-                trunk.requires_grad_(False)
+        self.mask_lr_factor = mask_lr_factor
+        trunk = network.trunks()[0]
+        trunk.freeze(3 if not backbone_lr_factor else frozen_stages)
         if network.gate is not None:
             network.gate.requires_grad_(False)  # it learns in a stage of its own; no other asks it anything
         self.val_scores = JAndF()
@@ -83,13 +91,13 @@ class PretrainModule(pl.LightningModule):
         return loss + self.matching_weight * matching
 
     def validation_step(self, sequence: VideoSequence | None, batch_index: int) -> dict[str, SequenceRun] | None:
-        """Propagate through a sequence in whole frames, as `vosmem evaluate` does by default, and score it.
+        """Propagate through a sequence as `vosmem evaluate` with the same `zoom` does, and score it.
 
         None stands for a sequence where there are fewer of them than processes.
         """
         if sequence is None:
             return None
-        propagator = Propagator(self.network, self.policy, video=sequence.name)
+        propagator = Propagator(self.network, self.policy, zoom=self.zoom, video=sequence.name)
         run = evaluate_sequence(sequence, propagator, self.device, self.watch)
         self.val_scores.update(run.scores)
         return {"run": run}
@@ -102,13 +110,15 @@ class PretrainModule(pl.LightningModule):
         self.val_scores.reset()
 
     def configure_optimizers(self) -> Any:
-        """Two groups, the trunks first; one where the trunks are left as they are."""
-        trunk_ids = {id(p) for trunk in self.network.trunks() for p in trunk.parameters()}
+        """A group for the first trunk, one for the filters that read masks, and one for the rest; empty ones left out."""
+        trunk_ids = {id(p) for p in self.network.trunks()[0].parameters()}
+        mask_ids = {id(p) for trunk in self.network.trunks() for p in trunk.mask_convs.parameters()}
         trainable = [p for p in self.network.parameters() if p.requires_grad]
         rate = self._make_optimizer([{"params": trainable}]).param_groups[0]["lr"]
         groups = [
             {"params": [p for p in trainable if id(p) in trunk_ids], "lr": rate * self.backbone_lr_factor},
-            {"params": [p for p in trainable if id(p) not in trunk_ids]},
+            {"params": [p for p in trainable if id(p) in mask_ids], "lr": rate * self.mask_lr_factor},
+            {"params": [p for p in trainable if id(p) not in trunk_ids | mask_ids]},
         ]
         optimizer = self._make_optimizer([group for group in groups if group["params"]])
         return {

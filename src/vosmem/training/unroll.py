@@ -65,10 +65,13 @@ def unroll(
     for t in range(1, frames.shape[1]):
         entry = run(network.encode_memory, frames[:, t - 1], masks, valid, query)
         memory = entry if memory is None else _append(memory, entry)
-        prior = Prior(cells(masks.detach()), valid, earlier)
-        if perturb is not None:  # a mask that was shifted has not moved
-            prior = Prior(cells(perturb(masks.detach(), clip, t)), valid)
-        earlier = cells(masks.detach())
+        told = [None if known is None else known.detach() for known in (masks, earlier)]
+        if perturb is not None:  # both alike, so that a shift does not look like motion
+            told = [None if known is None else perturb(known, clip, t) for known in told]
+        previous, before = (None if known is None else cells(known) for known in told)
+        assert previous is not None  # frame t - 1 always has masks
+        prior = Prior(previous, valid, before)
+        earlier = masks
         query = run(network.encode_query, frames[:, t], prior)
         logits.append(run(network.segment, query, memory, valid))
         values = carried_from[:, None, :t].to(torch.promote_types(carried_from.dtype, memory.key.dtype))
