@@ -99,5 +99,13 @@ def test_matching_loss_of_shares_is_the_whole():
     torch.testing.assert_close(torch.stack(shares).mean(), matching_loss(carried, expected, batch_size=4))
 
 
+@pytest.mark.parametrize("carried", [1e-5, 1 - 1e-5])
+def test_matching_loss_pulls_hardest_where_the_match_is_worst(carried):
+    """No flat part: a clamp of what is carried would leave the worst cells without a gradient."""
+    worst = torch.tensor(carried).expand(1, 1, 1, 1).clone().requires_grad_()
+    matching_loss(worst, torch.full((1, 1, 1, 1), float(carried < 0.5)), batch_size=1).backward()
+    assert worst.grad.abs() > 1e4
+
+
 def test_matching_loss_without_objects_is_nothing():
     assert matching_loss(torch.zeros(0, 2, 3, 3), torch.zeros(0, 2, 3, 3), batch_size=2) == 0

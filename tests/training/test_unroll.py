@@ -139,3 +139,17 @@ def test_carried_masks_are_what_matching_alone_would_say(small_network):
     torch.testing.assert_close(expected[2], first[1:])
     still = Clip(batch.frames, torch.ones_like(batch.labels), torch.tensor([1, 1]))
     torch.testing.assert_close(unroll(small_network, still).carried, torch.ones(2, 2, 2, 2))
+
+
+def test_changed_masks_keep_how_far_objects_moved(small_network, monkeypatch):
+    """Local attention widens its search by the displacement between two frames: a shift of both leaves it."""
+    priors = []
+
+    def encode_query(frames, prior=None):
+        priors.append(prior)
+        return type(small_network).encode_query(small_network, frames, prior)
+
+    monkeypatch.setattr(small_network, "encode_query", encode_query)
+    unroll(small_network, moving_square(), perturb=lambda masks, clip, t: masks.roll(16, dims=3))
+    assert priors[0].earlier is None
+    torch.testing.assert_close(priors[1].earlier, priors[0].masks)

@@ -1,18 +1,13 @@
 """How far apart the frames of a training clip may lie, as training goes on."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from vosmem.errors import InputError
 
 
-class Curriculum(Protocol):
-    """The greatest skip at a position of the training."""
-
-    def __call__(self, epoch: int, samples: int) -> int:
-        """The greatest skip in an epoch, after a number of samples of the whole training."""
-        ...
+# From an epoch and the number of samples of the whole training before this one to the greatest skip.
+Curriculum = Callable[[int, int], int]
 
 
 class SkipSchedule:
@@ -32,7 +27,7 @@ class SkipSchedule:
 
     Example:
         >>> schedule = SkipSchedule([0, 20, 40], [0, 5, 10])
-        >>> [schedule(epoch, samples=0) for epoch in (0, 19, 20, 400)]
+        >>> [schedule(epoch) for epoch in (0, 19, 20, 400)]
         [0, 0, 5, 10]
     """
 
@@ -45,7 +40,7 @@ class SkipSchedule:
                 f"ascending epochs from 0"
             )
 
-    def __call__(self, epoch: int, samples: int) -> int:
+    def __call__(self, epoch: int, samples: int = 0) -> int:
         """The greatest skip of an epoch, whatever the number of samples before it."""
         return self.skips[bisect_right(self.epochs, epoch) - 1]
 
