@@ -40,6 +40,8 @@ class DrawnMasks:
     Attributes:
         given: the masks by frame.
         absent: the objects that are said to be nowhere, by frame; there is a mask of each of these frames.
+
+    Both are replaced, never changed: whoever reads one in another thread goes on with what it was.
     """
 
     def __init__(self) -> None:
@@ -69,12 +71,9 @@ class DrawnMasks:
         return step
 
     def _set(self, t: int, ids: Ids | None, absent: frozenset[int]) -> None:
-        self.given.pop(t, None)
-        self.absent.pop(t, None)
-        if ids is not None:
-            self.given[t] = ids
-        if absent:
-            self.absent[t] = absent
+        others = {at: mask for at, mask in self.given.items() if at != t}
+        self.given = others if ids is None else {**others, t: ids}
+        self.absent = {at: gone for at, gone in {**self.absent, t: absent}.items() if gone}
 
 
 def brushed(ids: Ids, number: int, points: Sequence[Point], radius: Number) -> Ids:

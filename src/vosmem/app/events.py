@@ -113,10 +113,11 @@ class Events:
         try:
             session = self.studio.session(key)
             step(session)
+            shown = self._everything(session, 0)  # fails where another tab opens another video
         except (InputError, OSError) as error:
             self._tell(error)
             return {self.parts.upload: None}
-        return {self.parts.upload: None, self.parts.opener: gr.Accordion(open=False), **self._everything(session, 0)}
+        return {self.parts.upload: None, self.parts.opener: gr.Accordion(open=False), **shown}
 
     def _drawn(self, key: str | None, t: int, step: Callable[[Session], Any]) -> Changes:
         return self._changed(key, t, step, lambda session: {self.parts.status: views.status(session)})
@@ -163,7 +164,7 @@ class Events:
                 yield {**moved, **self._buttons(session), self.parts.status: views.pace(at, time.monotonic() - began)}
         except (InputError, OSError) as error:
             self._tell(error)
-        yield self._everything(session, t)
+        yield self._moved(key, t, lambda session: t)
 
     def _file(self, key: str | None, make: Callable[[Session], Path]) -> str:
         try:

@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Results:
         self._rows: dict[int, list[ObjectConfidence]] = {}  # their slots are ids here, since slots change with masks
         self._memory_frames: dict[int, int] = {}
         self._done: set[int] = set()
+        self._lock = Lock()  # a page reads masks while others are written; Windows replaces no file that is being read
 
     @property
     def done(self) -> frozenset[int]:
@@ -51,9 +53,10 @@ class Results:
         Raises:
             OSError: it could not be written.
         """
-        write_labels(self._mask(t), ids.astype(id_type((int(ids.max()),))))
-        self._done.add(t)
-        self._outdate()
+        with self._lock:
+            write_labels(self._mask(t), ids.astype(id_type((int(ids.max()),))))
+            self._done.add(t)
+            self._outdate()
 
     def note(self, t: int, rows: list[ObjectConfidence], object_ids: tuple[int, ...], memory_frames: int) -> None:
         """Keep how sure the network was in a frame.
@@ -69,18 +72,20 @@ class Results:
 
     def drop(self, t: int) -> None:
         """Forget a frame."""
-        self._mask(t).unlink(missing_ok=True)
-        self._done.discard(t)
-        self._rows.pop(t, None)
-        self._outdate()
+        with self._lock:
+            self._mask(t).unlink(missing_ok=True)
+            self._done.discard(t)
+            self._rows.pop(t, None)
+            self._outdate()
 
     def ids(self, t: int) -> UInt16[np.ndarray, "H W"] | None:
         """The mask of a frame; None where it is not done."""
-        return read_mask(self._mask(t), max_objects=None).ids.astype(np.uint16) if t in self._done else None
+        with self._lock:
+            return read_mask(self._mask(t), max_objects=None).ids.astype(np.uint16) if t in self._done else None
 
     def rows(self) -> list[ObjectConfidence]:
         """Of each object and frame that is done; slots are ids."""
-        return [row for t in sorted(self._rows) for row in self._rows[t]]
+        return [row for _, rows in sorted(self._rows.copy().items()) for row in rows]
 
     def checks(self) -> list[Check]:
         """The frames that a person should look at; slots are ids."""

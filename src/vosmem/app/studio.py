@@ -45,6 +45,7 @@ class Studio:
         """
         with self._lock:
             if key in self._sessions:
+                self._seen[str(key)] = time.monotonic()
                 return str(key)
             self._make_room()
             key = secrets.token_hex(16)
@@ -66,7 +67,9 @@ class Studio:
 
     def told(self, error: Exception) -> str:
         """What a visitor is told of an error: its line, without our folders."""
-        return re.sub(re.escape(f"{self.folder}/") + r"(?:[^'\"/]+/)*", "", str(error))
+        separator = r"[/\\]+"  # of Windows too, where a quoted path has two
+        folder = separator.join(re.escape(part.strip("/\\")) for part in self.folder.parts)
+        return re.sub(rf"{folder}{separator}(?:[^'\"/\\]+{separator})*", "", str(error))
 
     def close(self) -> None:
         """End all visits and delete everything."""
@@ -80,9 +83,8 @@ class Studio:
         """End the visit that has been idle for longest, where there are too many."""
         if len(self._sessions) < MOST_VISITORS:
             return
-        idle = [key for key, session in self._sessions.items() if not session.is_working]
-        if not idle:
-            raise InputError("too many visitors at a time: come back in a while")
-        longest = min(idle, key=lambda key: self._seen[key])
-        self._sessions.pop(longest).close()
-        del self._seen[longest]
+        for key in sorted(self._sessions, key=self._seen.__getitem__):
+            if self._sessions[key].close_if_idle():
+                del self._sessions[key], self._seen[key]
+                return
+        raise InputError("too many visitors at a time: come back in a while")

@@ -120,15 +120,18 @@ class Work:
             InputError: a frame cannot be read.
             OSError: a mask could not be written.
         """
-        with ThreadPoolExecutor(1, thread_name_prefix="propagation") as pool:
-            task = pool.submit(self._work)
-            try:
-                while wait([task], SECONDS_BETWEEN).not_done:
-                    yield self._pace
-            finally:
-                self._stop.set()
-            task.result()
-            yield self._pace
+        try:
+            with ThreadPoolExecutor(1, thread_name_prefix="propagation") as pool:
+                task = pool.submit(self._work)
+                try:
+                    while wait([task], SECONDS_BETWEEN).not_done:
+                        yield self._pace
+                finally:
+                    self._stop.set()
+                task.result()
+                yield self._pace
+        finally:
+            self._ended.set()  # also where no thread could be started
 
     def _work(self) -> None:
         try:
