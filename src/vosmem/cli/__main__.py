@@ -21,6 +21,9 @@ COMMANDS = {
     "score": "score a folder of masks against ground truth (vosmem score GT_DIR PRED_DIR --output FILE)",
     "completion": "let bash complete commands, groups, choices and keys (vosmem completion bash)",
 }
+# Commands that send frame after frame through a network, in one process that ends with its work. A page that serves for
+# weeks gives memory back between visitors, and the loader processes of a training would each keep what they freed.
+SHORT_LIVED = ("segment", "evaluate", "calibrate", "benchmark")
 
 
 def main() -> None:
@@ -41,7 +44,7 @@ def _run(name: str) -> None:
     from vosmem.cli.environment import prepare
     from vosmem.errors import InputError
 
-    prepare()
+    prepare(keep_freed=name in SHORT_LIVED)
     try:
         importlib.import_module(f"vosmem.cli.{name}").run(sys.argv[2:])
     except InputError as error:

@@ -11,10 +11,15 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 2**31 - 1
 
 
-def prepare() -> None:
-    """Let torch use huge pages, and the allocator keep what is freed; a no-op where a system has neither."""
+def prepare(keep_freed: bool) -> None:
+    """Let torch use huge pages, and the allocator keep what is freed; a no-op where a system has neither.
+
+    Args:
+        keep_freed: whether this process never gives memory back, nor do those that are forked from it. Only where it
+            ends with its work.
+    """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    if sys.platform == "linux":
+    if keep_freed and sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # not glibc
             libc = ctypes.CDLL("libc.so.6")
             libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
