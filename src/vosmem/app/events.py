@@ -207,6 +207,6 @@ class Events:
 def _sent(event: gr.EventData, name: str, kind: Callable[[Any], Any]) -> Any:
     """A value that the page sent, which may be anything."""
     try:
-        return kind(event._data[name])
-    except (KeyError, TypeError, ValueError, OverflowError):
+        return kind(getattr(event, name))
+    except (AttributeError, TypeError, ValueError, OverflowError):
         raise gr.Error(f"the page sent no {name}: reload it", print_exception=False) from None

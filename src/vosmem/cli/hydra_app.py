@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from vosmem.cli.hydra_internals import forget_main_module, parse_flags
 from vosmem.errors import InputError
 from vosmem.files import locked, unwritable, write_text
 
@@ -41,7 +41,7 @@ def run_hydra(
         InputError: the command line names an unknown group, choice or key, a value is missing, the folder is another
             run's, or it cannot be written to.
     """
-    flags = get_args_parser().parse_intermixed_args(arguments)
+    flags = parse_flags(arguments)
     program, home = sys.argv[0], _this_process()
     failures: list[Exception] = []
 
@@ -171,7 +171,7 @@ def _pin_command_line(program: str, command: str, config_dir: str | None, away: 
     hydra_config = HydraConfig.get()
     flags = ["--config-dir", config_dir] if config_dir else []
     if away:
-        sys.modules["__main__"].__spec__ = None  # or Lightning runs the launcher's module again
+        forget_main_module()
         multiprocessing.set_start_method(None, force=True)  # joblib's own way starts no loader's processes
     # A sweep that a config asks for would start again as well.
     sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task, PINNED]

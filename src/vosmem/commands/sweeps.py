@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from natsort import natsorted
 
+from vosmem.commands.hydra_internals import parse_overrides
 from vosmem.errors import InputError
 
 # Columns of an evaluation, and where they stand in its results.json.
@@ -80,7 +80,7 @@ def _outcome(job: Path) -> dict[str, float]:
     for name in ("results.json", "scores.json"):
         if (job / name).is_file():
             try:
-                content = json.loads((job / name).read_text())
+                content = json.loads((job / name).read_text(encoding="utf-8"))
             except ValueError as error:
                 raise InputError(f"{str(job / name)!r} is damaged: delete it or run that job again") from error
             found = content if name == "scores.json" else _picked(content)
@@ -101,5 +101,4 @@ def _picked(results: Mapping[str, Any]) -> dict[str, float]:
 
 def _overrides(path: Path) -> dict[str, Any]:
     """A job's overrides by key, values as Hydra reads them."""
-    overrides = OverridesParser.create().parse_overrides(yaml.safe_load(path.read_text()) or [])
-    return {override.key_or_group: override.value() for override in overrides}
+    return parse_overrides(yaml.safe_load(path.read_text(encoding="utf-8")) or [])

@@ -23,6 +23,7 @@ from vosmem.networks.network import MemoryNetwork
 from vosmem.training.calibration import Calibration, calibrate
 from vosmem.training.callbacks import KeepConfig
 from vosmem.training.guards import ReplayedBatch, replay_step
+from vosmem.training.lightning_internals import set_accumulation
 from vosmem.training.modules import PretrainModule
 from vosmem.training.run import TrainingReport, hush_lightning, run_training
 from vosmem.training.saving import CheckpointFiles, last_checkpoint
@@ -52,7 +53,7 @@ def train(config: DictConfig) -> TrainingReport:
     trainer = make_trainer(config, plain, data)
     if trainer.is_global_zero:
         output_dir.mkdir(parents=True, exist_ok=True)
-        (output_dir / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
+        (output_dir / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
     try:
         calibration = make_calibration(config)
         with advice_on_memory(MEMORY_ADVICE):
@@ -140,8 +141,8 @@ def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> p
         plugins=[CheckpointFiles()],
         logger=loggers,
     )
-    trainer.accumulate_grad_batches = data.accumulation(trainer.world_size)
-    trainer.val_check_interval = config.validate_every_steps * trainer.accumulate_grad_batches
+    accumulation = data.accumulation(trainer.world_size)
+    set_accumulation(trainer, accumulation, config.validate_every_steps * accumulation)
     if trainer.is_global_zero:
         for logger in loggers:
             logger.log_hyperparams(plain)

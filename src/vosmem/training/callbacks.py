@@ -9,6 +9,7 @@ import torch
 
 from vosmem.data.datamodules import ClipData
 from vosmem.shapes import Clip
+from vosmem.training.lightning_internals import batch_progress, batches_done, set_logged_step, validate_now
 
 try:
     import resource
@@ -38,8 +39,7 @@ class TrackSamples(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Take Lightning's own count back to the last whole step, where a batch or a step is under way."""
-        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-        current, total = progress["current"], progress["total"]
+        current, total = batch_progress(checkpoint)
         beyond = current["processed"] % trainer.accumulate_grad_batches
         if beyond or current["ready"] > current["processed"]:
             whole = {"current": current["processed"] - beyond, "total": total["processed"] - beyond}
@@ -59,18 +59,14 @@ class FinishValidation(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validate, as Lightning's loop would have."""
-        loop = trainer.fit_loop.epoch_loop
         batches = int(trainer.val_check_batch or 0)
-        due = batches and trainer.global_step and (loop.total_batch_idx + 1) % batches == 0
+        due = batches and trainer.global_step and batches_done(trainer) % batches == 0
         if due and self._validated_at != trainer.global_step:
-            trainer.validating = True
-            loop.val_loop.run()
-            trainer.training = True
+            validate_now(trainer)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Let the validation after training be logged at the last step, also where no step was left to be done."""
-        # Lightning saves this count before it counts the step, and makes up for that in the next step alone.
-        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+        set_logged_step(trainer, trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
         """The step of the last validation."""
@@ -153,7 +149,7 @@ class LogThroughput(pl.Callback):
     ) -> None:
         """Count, and log now and then. The wait for the next batch counts, since the clock runs on."""
         self._clips += len(batch.frames) * trainer.world_size
-        if (trainer.fit_loop.total_batch_idx + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if batches_done(trainer) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._stop()
             self._start = time.perf_counter()
             pl_module.log("train/clips_per_second", self._clips / max(self._seconds, 1e-9))

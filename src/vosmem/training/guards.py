@@ -13,6 +13,7 @@ from torch.nn.utils import get_total_norm
 from vosmem.data.datamodules import ClipData
 from vosmem.errors import InputError
 from vosmem.shapes import Clip
+from vosmem.training.lightning_internals import scales_gradients
 
 SHOWN = 8
 
@@ -46,7 +47,7 @@ class StopAtNotFinite(pl.Callback):
         """
         losses, self._losses = torch.stack(self._losses), []
         finite = losses.isfinite().all()
-        if getattr(trainer.precision_plugin, "scaler", None) is None:
+        if not scales_gradients(trainer):
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
             finite &= get_total_norm(gradients).isfinite()
         if not trainer.strategy.reduce_boolean_decision(bool(finite)):

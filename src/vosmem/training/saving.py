@@ -8,13 +8,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.trainer.states import TrainerFn
 
 from vosmem.checkpoints.reading import read_checkpoint
 from vosmem.errors import InputError
 from vosmem.files import replacing
+from vosmem.training.lightning_internals import has_saved, save_now
 
 CHECKPOINTS, LAST, PREVIOUS = "checkpoints", "last.ckpt", "previous.ckpt"
 
@@ -79,8 +80,8 @@ class LastCheckpoint(ModelCheckpoint):
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save what a validation of the training would have to be repeated with."""
-        if trainer.state.fn == TrainerFn.FITTING and self._last_global_step_saved != trainer.global_step:
-            self._save_none_monitor_checkpoint(trainer, self._monitor_candidates(trainer))
+        if trainer.state.fn == TrainerFn.FITTING and not has_saved(self, trainer):
+            save_now(self, trainer)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Save, unless weights are half updated, averaged or not finite, or other processes do not save with this."""

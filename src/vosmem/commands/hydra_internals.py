@@ -1,0 +1,21 @@
+"""What is used of Hydra beyond its documented interface, to read what earlier jobs were started with.
+
+`tests/commands/test_hydra_internals.py` says which change of Hydra broke it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+
+def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Overrides by key, values as Hydra reads them.
+
+    Seen in hydra-core 1.3.8: `OverridesParser` and its `Override` are public names without documentation.
+
+    Example:
+        >>> parse_overrides(["memory.k=5", "dataset=davis2017", "sizes=[1,2]"])
+        {'memory.k': 5, 'dataset': 'davis2017', 'sizes': [1, 2]}
+    """
+    return {o.key_or_group: o.value() for o in OverridesParser.create().parse_overrides(list(overrides))}
