@@ -2,12 +2,13 @@
 
 import secrets
 import socket
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 import torch
 
 from tests.messages import naming
+from vosmem.app import serve
 from vosmem.app.serve import free_port, own_folder, serving
 from vosmem.app.studio import MOST_VISITORS, Studio
 from vosmem.app.uploads import Limits
@@ -42,6 +43,13 @@ def test_messages_do_not_tell_where_files_lie(studio):
     assert studio.told(error) == "video 'a b.mp4' cannot be read: replace the file"
 
 
+def test_messages_do_not_tell_where_files_lie_on_windows(studio):
+    studio.folder = PureWindowsPath("C:/Users/me (2)/visits")
+    path = studio.folder / "0a" / "video_x" / "source" / "a b.mp4"
+    for text in (str(path), repr(str(path))[1:-1]):
+        assert studio.told(InputError(f"video '{text}' cannot be read")) == "video 'a b.mp4' cannot be read"
+
+
 def test_the_folder_is_private_and_goes_at_the_end(tmp_path):
     with own_folder(tmp_path / "new" / "visits") as folder:
         assert folder.stat().st_mode & 0o077 == 0
@@ -53,6 +61,21 @@ def test_the_folder_is_private_and_goes_at_the_end(tmp_path):
         own_folder(tmp_path / "file"),
     ):
         pass
+
+
+def test_on_windows_a_taken_port_is_not_asked_for_again(monkeypatch):
+    """SO_REUSEADDR lets a second server listen there beside the first."""
+    set_options = []
+
+    class Watched(socket.socket):
+        def setsockopt(self, *option):
+            set_options.append(option)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(serve.socket, "socket", Watched)
+        patch.setattr(serve.os, "name", "nt")
+        port = free_port("127.0.0.1", None)
+    assert port and set_options == []
 
 
 def test_a_taken_port_is_named_and_a_free_one_found():

@@ -47,7 +47,8 @@ def free_port(host: str, port: int | None) -> int:
     wanted = range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,)
     for candidate in wanted:
         with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)) as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name == "posix":  # on Windows it would take a port that another process listens at
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 tried.bind((host, candidate))
                 return int(tried.getsockname()[1])

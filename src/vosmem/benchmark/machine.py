@@ -1,7 +1,6 @@
 """What a process takes, what a device is and how fast it convolves."""
 
 import platform
-import resource
 import sys
 import time
 from pathlib import Path
@@ -9,18 +8,25 @@ from pathlib import Path
 import torch
 from torch import nn
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 REPEATS = 9
 # The layer that a frame spends most of its time in: a 3x3 convolution of 256 channels at stride 4 of 480 x 854.
 CHANNELS, HEIGHT, WIDTH = 256, 120, 216
 
 
 def resident_mb(peak: bool = False) -> float:
-    """Resident size of this process in MB of 2^20 bytes, now or at its largest."""
+    """Resident size of this process in MB of 2^20 bytes, now or at its largest; nan where the system does not tell."""
+    if resource is None:
+        return float("nan")
     statm = Path("/proc/self/statm")
     if peak or not statm.is_file():
         unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-    return int(statm.read_text().split()[1]) * resource.getpagesize() / 2**20
+    return int(statm.read_text(encoding="utf-8").split()[1]) * resource.getpagesize() / 2**20
 
 
 @torch.inference_mode()
@@ -61,7 +67,7 @@ def describe(device: torch.device) -> dict[str, str | int]:
 def _processor() -> str:
     information = Path("/proc/cpuinfo")
     if information.is_file():
-        for line in information.read_text().splitlines():
+        for line in information.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

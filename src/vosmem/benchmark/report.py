@@ -32,8 +32,8 @@ def write_report(about: Mapping[str, Any], rows: Sequence[Row], folder: Path) ->
     slopes = growth(rows)
     files = {kind: folder / f"benchmark.{kind}" for kind in ("json", "md", "png")}
     content = {"about": about, "rows": [row.as_dict() for row in rows], "growth": [g._asdict() for g in slopes]}
-    files["json"].write_text(json.dumps(content, indent=2) + "\n")
-    files["md"].write_text(_markdown(about, rows, slopes))
+    files["json"].write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    files["md"].write_text(_markdown(about, rows, slopes), encoding="utf-8")
     plot_benchmark(figures(rows), files["png"])
     return files
 

@@ -71,7 +71,7 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written ({error.strerror}): name another file") from error
 

@@ -91,5 +91,5 @@ def _paper(options: argparse.Namespace) -> None:
     if options.output is None:
         print(text, end="")
     else:
-        options.output.write_text(text)
+        options.output.write_text(text, encoding="utf-8")
         CONSOLE.print(options.output)

@@ -25,13 +25,15 @@ def resumed_arguments(command: str, arguments: list[str]) -> list[str]:
     if not saved.is_file():
         raise InputError(f"cannot resume {str(run_dir)!r}: it is not the folder of a run (no .hydra/overrides.yaml)")
     notes = saved.with_name("hydra.yaml")
-    made_by = yaml.safe_load(notes.read_text())["hydra"]["job"]["name"] if notes.is_file() else command
+    made_by = yaml.safe_load(notes.read_text(encoding="utf-8"))["hydra"]["job"]["name"] if notes.is_file() else command
     if made_by != command:
         raise InputError(
             f"cannot resume {str(run_dir)!r}: it is a run of `vosmem {made_by}`; name one of `vosmem {command}`"
         )
     before = [
-        override for override in yaml.safe_load(saved.read_text()) or [] if not override.startswith((key, "replay="))
+        override
+        for override in yaml.safe_load(saved.read_text(encoding="utf-8")) or []
+        if not override.startswith((key, "replay="))
     ]
     now = [argument for argument in arguments if argument not in given]
     return [*before, *now, f"resume='{run_dir}'", f"hydra.run.dir='{run_dir}'"]

@@ -163,7 +163,7 @@ def _read_stems(path: Path) -> list[str]:
     if not path.is_file():
         there = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt"))) or "none"
         raise InputError(f"list {str(path)!r} not found: lists there: {there}")
-    stems = path.read_text().split()
+    stems = path.read_text(encoding="utf-8").split()
     if not stems:
         raise InputError(f"list {str(path)!r} is empty: write one picture's name a line")
     return stems

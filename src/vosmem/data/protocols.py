@@ -150,7 +150,7 @@ def _seen_categories(root: Path, seen: str | None) -> set[str] | None:
 def _read_meta(path: Path) -> Mapping[str, Any]:
     """Objects by video and id, each with its category and frames."""
     try:
-        videos = json.loads(path.read_text())["videos"]
+        videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
         for name, video in videos.items():
             for object_id, about in video["objects"].items():
                 if not (int(object_id) > 0 and isinstance(about["frames"], list)):

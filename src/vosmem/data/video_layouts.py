@@ -104,7 +104,7 @@ def _read_list(root: Path, year: int, image_set: str) -> list[str]:
     if found is None:
         raise InputError(f"no list {image_set}.txt below {str(root / 'ImageSets')!r}: expected {candidates[0]}")
     names: dict[str, None] = {}
-    for line in found.read_text().split("\n"):
+    for line in found.read_text(encoding="utf-8").split("\n"):
         if line.strip():
             first = line.split()[0]
             names[Path(first).parent.name if "/" in first else first] = None

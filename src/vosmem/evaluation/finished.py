@@ -30,7 +30,7 @@ class FinishedSequences:
         self.folder = folder
         described = json.dumps(about, sort_keys=True, indent=2) + "\n"
         note = folder / "about.json"
-        if note.is_file() and note.read_text() != described:
+        if note.is_file() and note.read_text(encoding="utf-8") != described:
             raise InputError(
                 f"{str(folder.parent)!r} holds an evaluation made with another checkpoint, data set or method: name "
                 f"another folder, or move that one away"
@@ -69,7 +69,7 @@ def finished_scores(run_dir: Path) -> list[ObjectScore]:
 
 def _read(path: Path) -> SequenceRun:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         scores = [
             ObjectScore(score["sequence"], score["object_id"], np.array(score["j"]), np.array(score["f"]))
             for score in content.pop("scores")

@@ -28,7 +28,9 @@ def paper_tables(ours: Path | None = None) -> str:
     Source:
         STM, Tables 1 to 5.
     """
-    tables: Mapping[str, Any] = json.loads((files("vosmem.evaluation") / "paper_tables.json").read_text())
+    tables: Mapping[str, Any] = json.loads(
+        (files("vosmem.evaluation") / "paper_tables.json").read_text(encoding="utf-8")
+    )
     own = {} if ours is None else _read(ours, tables)
     return "\n".join(_table(name, table, own.get(name)) for name, table in tables.items())
 
@@ -46,7 +48,7 @@ def _table(name: str, table: Mapping[str, Any], own: Mapping[str, Mapping[str, A
 
 def _read(path: Path, tables: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"scores {str(path)!r} cannot be read as YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):

@@ -55,7 +55,7 @@ def score_results(scores: Sequence[ObjectScore], about: Mapping[str, Any]) -> di
 def write_results(outcome: Mapping[str, Any], json_path: Path) -> Path:
     """Write the JSON, and beside it a CSV with a line an object; returns the CSV's path."""
     json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(outcome, indent=2) + "\n")
+    json_path.write_text(json.dumps(outcome, indent=2) + "\n", encoding="utf-8")
     rows = [
         {"sequence": name, "object": object_id, **values}
         for name, sequence in outcome["sequences"].items()

@@ -11,7 +11,7 @@ def write_table(table: pd.DataFrame, path: Path, settings: Collection[str] = ())
     """Write a table as CSV and, as `as_markdown` has it, beside it; returns both paths."""
     markdown = path.with_suffix(".md")
     table.to_csv(path, index=False)
-    markdown.write_text(as_markdown(table, settings))
+    markdown.write_text(as_markdown(table, settings), encoding="utf-8")
     return [path, markdown]
 
 

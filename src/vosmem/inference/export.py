@@ -47,7 +47,7 @@ def write_davis(
     for year in ("2016", "2017"):
         path = root / "ImageSets" / year / f"{image_set}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(f"{name}\n" for name in names))
+        path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 def write_frame(path: Path, frame: UInt8[Tensor, "3 H W"], quality: int = 95) -> None:

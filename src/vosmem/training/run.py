@@ -141,7 +141,7 @@ def _spread(sequences: Sequence[VideoSequence], most: int) -> Sequence[VideoSequ
 def _read_scores(output_dir: Path) -> dict[str, float]:
     path = output_dir / "scores.json"
     try:
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
     except ValueError as error:
         raise InputError(f"scores {str(path)!r} are damaged: delete the file to go on without them") from error
 
