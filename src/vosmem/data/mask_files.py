@@ -10,6 +10,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from vosmem.data.decoding import load_picture
+from vosmem.data.notes import Decision, Note
 from vosmem.data.palette import ColourIds, pack, whole_palette
 from vosmem.errors import InputError
 
@@ -34,7 +35,7 @@ class MaskFile(NamedTuple):
 
     ids: UInt16[np.ndarray, "H W"]
     palette: UInt8[np.ndarray, "256 3"] | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     kind: str
 
 
@@ -59,7 +60,8 @@ def read_mask(
     image = load_picture(path, "mask")
     try:
         codes, kind = _codes(image)
-        notes = ["its transparency is ignored"] if "A" in image.mode.upper() and image.mode != "LAB" else []
+        transparent = "A" in image.mode.upper() and image.mode != "LAB"
+        notes = [Decision.TRANSPARENCY_IGNORED.note()] if transparent else []
         if max_objects is not None:
             codes, said = _thinned(codes, max_objects, clean)
             notes += said
@@ -101,7 +103,7 @@ def _own_palette(image: Image.Image) -> UInt8[np.ndarray, "256 3"]:
 
 def _thinned(
     codes: Int32[np.ndarray, "H W"], max_objects: int, clean: bool
-) -> tuple[Int32[np.ndarray, "H W"], list[str]]:
+) -> tuple[Int32[np.ndarray, "H W"], list[Note]]:
     """The codes, cleaned if that is wished, and what there is to say of thin ones."""
     inside = _uniform(codes)
     present, solid = _distinct(codes), _distinct(codes[inside])
@@ -110,9 +112,9 @@ def _thinned(
     if clean and len(thin) and solid.any():
         nearest = distance_transform_edt(~np.isin(codes, solid), return_distances=False, return_indices=True)
         codes, present = codes[tuple(nearest)], solid
-        notes = [f"cleaned: {_count(thin)} nowhere 3 pixels wide went to the nearest other"]
+        notes = [Decision.EDGES_CLEANED.note(values=_count(thin))]
     elif len(thin) >= FEW:
-        notes = [f"{_count(thin)} nowhere 3 pixels wide, as anti-aliased edges are; --clean-masks removes them"]
+        notes = [Decision.EDGES_THIN.note(values=_count(thin))]
     if np.count_nonzero(present) > max_objects:
         edges = f", {len(thin)} of them nowhere 3 pixels wide (anti-aliased edges? --clean-masks)" if len(thin) else ""
         raise InputError(
@@ -152,11 +154,9 @@ def _count(codes: Int32[np.ndarray, "N"]) -> str:
     return f"{len(codes)} {'value is' if len(codes) == 1 else 'values are'}"
 
 
-def _colour_note(kind: str, present: Int32[np.ndarray, "N"], table: ColourIds) -> str:
+def _colour_note(kind: str, present: Int32[np.ndarray, "N"], table: ColourIds) -> Note:
     if kind != OTHER_COLOURS:
-        return (
-            f"a colour picture; its ids are {'grey levels' if kind == 'grey as RGB' else 'those of the DAVIS palette'}"
-        )
+        return (Decision.COLOURS_GREY if kind == "grey as RGB" else Decision.COLOURS_OF_DAVIS).note()
     shown = sorted((table.of[int(colour)], f"#{colour:06x}") for colour in present if colour)
     said = ", ".join(f"{colour} is {number}" for number, colour in shown[:SHOWN])
-    return f"its colours are no ids and were numbered: {said}{' ...' if len(shown) > SHOWN else ''}"
+    return Decision.COLOURS_NUMBERED.note(colours=said + (" ..." if len(shown) > SHOWN else ""))

@@ -9,6 +9,7 @@ import numpy as np
 from natsort import natsorted
 
 from vosmem.data.mask_files import LARGEST_ID, MaskFile
+from vosmem.data.notes import Decision, Note
 from vosmem.errors import InputError
 from vosmem.inputs.given_masks import GivenMasks
 from vosmem.inputs.regions import Region, circle, polygons, rectangle, run_lengths
@@ -52,7 +53,7 @@ class AnnotationMasks(GivenMasks):
         self._file_of: dict[str, Path] = {}
         self._kind = "LabelMe"
         labels: dict[tuple[str, Any], int] = {}
-        notes: dict[str, None] = {}
+        notes: dict[Note, None] = {}
         for path in paths:
             content = _load(path)
             try:
@@ -101,7 +102,7 @@ def _load(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _coco(content: Mapping[str, Any]) -> tuple[dict[str, _Drawing], list[str]]:
+def _coco(content: Mapping[str, Any]) -> tuple[dict[str, _Drawing], list[Note]]:
     """The drawings by stem; larger regions first, so that small ones in front stay whole."""
     kept = [entry for entry in content["annotations"] if not entry.get("iscrowd")]
     ids, notes = _identities(kept)
@@ -122,16 +123,16 @@ def _coco(content: Mapping[str, Any]) -> tuple[dict[str, _Drawing], list[str]]:
     return drawings, notes
 
 
-def _identities(entries: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[str]]:
+def _identities(entries: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[Note]]:
     """The id of every annotation, 0 for those that are to be numbered."""
     for key in IDENTITIES:
         if entries and all(isinstance(entry.get(key), int) for entry in entries):
             numbers = [entry[key] for entry in entries]
             if min(numbers) == 0:
-                return [number + 1 for number in numbers], [f"{key} starts at 0: ids are one more"]
+                return [number + 1 for number in numbers], [Decision.IDS_FROM_ZERO.note(key=key)]
             return numbers, []
     if len({entry["image_id"] for entry in entries}) > 1:
-        return [0] * len(entries), ["no track_id tells which object is which: those of a picture are numbered in order"]
+        return [0] * len(entries), [Decision.OBJECTS_NUMBERED.note()]
     return [0] * len(entries), []
 
 
@@ -143,7 +144,7 @@ def _region(segmentation: Any) -> Region:
 
 def _labelme(
     path: Path, content: Mapping[str, Any], labels: dict[tuple[str, Any], int]
-) -> tuple[dict[str, _Drawing], list[str]]:
+) -> tuple[dict[str, _Drawing], list[Note]]:
     """The drawing of a file; `labels` grows by the objects that are new."""
     regions, left_out = [], set()
     for shape in content["shapes"]:
@@ -154,8 +155,8 @@ def _labelme(
             left_out.add(str(kind))
     stem = _stem(content["imagePath"]) if content.get("imagePath") else path.stem
     size = _size(content["imageHeight"], content["imageWidth"])
-    notes = [f"shapes that are no polygon, rectangle or circle are left out: {', '.join(sorted(left_out))}"]
-    return {stem: _Drawing(*size, regions)}, notes if left_out else []
+    notes = [Decision.SHAPES_LEFT_OUT.note(kinds=", ".join(sorted(left_out)))] if left_out else []
+    return {stem: _Drawing(*size, regions)}, notes
 
 
 def _label_id(shape: Mapping[str, Any], labels: dict[tuple[str, Any], int]) -> int:

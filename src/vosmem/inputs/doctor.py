@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vosmem.data.notes import Note
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.manifest import is_manifest, read_manifest
@@ -48,7 +49,7 @@ class VideoDiagnosis:
     masks_used: list[str] = field(default_factory=list)
     given_at: dict[int, int] = field(default_factory=dict)
     wide_ids: bool = False
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vosmem.data.decoding import read_header
 from vosmem.data.images import read_image
+from vosmem.data.notes import Decision, Note
 from vosmem.data.video_layouts import list_pictures
 from vosmem.errors import InputError
 
@@ -32,7 +33,7 @@ class FrameSource(ABC):
     size: tuple[int, int]
     rate: Fraction | None = None
     times: Sequence[float] | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame_names)
@@ -85,9 +86,7 @@ class FolderFrames(FrameSource):
         header = read_header(self._paths[0])
         self.size = (header.width, header.height)
         if header.rotated:
-            self.notes = (
-                f"EXIF asks viewers to turn {self._paths[0].name}: frames are taken as they are stored, as masks are",
-            )
+            self.notes = (Decision.EXIF_IGNORED.note(name=self._paths[0].name),)
 
     def check(self, t: int) -> None:
         """From the header of the picture."""

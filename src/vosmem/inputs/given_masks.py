@@ -8,6 +8,7 @@ from natsort import natsorted
 
 from vosmem.data.images import is_image
 from vosmem.data.mask_files import MaskFile, read_mask
+from vosmem.data.notes import Note
 from vosmem.data.palette import ColourIds
 
 
@@ -22,7 +23,7 @@ class GivenMasks(ABC):
 
     name: str
     stems: Sequence[str]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @abstractmethod
     def label(self, stem: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 
 from vosmem.data.mask_files import FEW, ONE_BYTE, VOID, MaskFile, solid_ids
+from vosmem.data.notes import Decision, Note
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks
@@ -51,10 +52,10 @@ class MaskScan:
         self._frames, self._masks = frames, masks
         self.records: list[MaskRecord] = []
         self.errors: list[str] = []
-        self.notes: list[str] = list(masks.notes)
+        self.notes: list[Note] = list(masks.notes)
         self.palette: UInt8[np.ndarray, "256 3"] | None = None
         self._void_is_object: bool | None = None
-        self._remarks: dict[str, list[str]] = {}
+        self._remarks: dict[Note, list[str]] = {}
         try:
             self._stem_at = self._placed(start)
         except InputError as error:
@@ -67,7 +68,7 @@ class MaskScan:
                 self.errors.append(str(error))
         for remark, labels in self._remarks.items():
             more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
-            self.notes.append(f"mask {labels[0]!r}{more}: {remark}")
+            self.notes.append(remark.prefixed(f"mask {labels[0]!r}{more}: "))
 
     def ids(self, t: int) -> UInt16[np.ndarray, "H W"]:
         """The mask of frame t, at the frame's size and without void.
@@ -98,9 +99,7 @@ class MaskScan:
         place_of = _matching(names, stems)
         if not place_of:
             if len(stems) == 1:
-                self.notes.append(
-                    f"mask {self._masks.label(stems[0])!r} has no frame of its name: it is taken for the first frame's"
-                )
+                self.notes.append(Decision.MASK_FOR_FIRST_FRAME.note(name=self._masks.label(stems[0])))
                 return {0: stems[0]}
             raise InputError(
                 f"none of the {len(stems)} masks in {self._masks.name!r} has a frame of its name "
@@ -110,7 +109,7 @@ class MaskScan:
         if lone:
             more = " ..." if len(lone) > 1 else ""
             self.notes.append(
-                f"{counted(len(lone), 'mask')} without a frame of the same name, not used: {lone[0]!r}{more}"
+                Decision.MASKS_WITHOUT_FRAME.note(masks=counted(len(lone), "mask"), names=repr(lone[0]) + more)
             )
         return {place: stem for stem, place in place_of.items()}
 
@@ -121,8 +120,8 @@ class MaskScan:
         for remark in mask.notes:
             self._remark(label, remark)
         if (width, height) != self._frames.size:
-            size = f"{width}x{height}, its frame {self._frames.size[0]}x{self._frames.size[1]}"
-            self._remark(label, f"it is {size}, and was resized by nearest neighbour")
+            frame = f"{self._frames.size[0]}x{self._frames.size[1]}"
+            self._remark(label, Decision.MASK_RESIZED.note(size=f"{width}x{height}", frame=frame))
         present = np.flatnonzero(np.bincount(mask.ids.ravel()))
         self._settle_void(mask, set(present.tolist()) - {0}, label)
         self.palette = mask.palette if self.palette is None or mask.kind == "other colours" else self.palette
@@ -130,7 +129,7 @@ class MaskScan:
         found = {int(number): int(areas[number]) for number in np.flatnonzero(areas) if number}
         lost = np.setdiff1d(present, [0, VOID, *found])
         if len(lost):
-            self._remark(label, f"object {lost[0]} vanishes when it is resized")
+            self._remark(label, Decision.OBJECT_VANISHES.note(number=lost[0]))
         self.records.append(MaskRecord(t, label, mask.kind, (width, height), found))
 
     def _settle_void(self, mask: MaskFile, present: set[int], label: str) -> None:
@@ -145,11 +144,11 @@ class MaskScan:
         if self._void_is_object is None:
             self._void_is_object = present == {VOID}
             if self._void_is_object:
-                self._remark(label, "255 is its only value, and taken for an object")
+                self._remark(label, Decision.OBJECT_OF_255.note())
         if VOID in present and not self._void_is_object:
-            self._remark(label, "255 is taken for void, which is background, since other values are ids")
+            self._remark(label, Decision.VOID_OF_255.note())
 
-    def _remark(self, label: str, remark: str) -> None:
+    def _remark(self, label: str, remark: Note) -> None:
         self._remarks.setdefault(remark, []).append(label)
 
 

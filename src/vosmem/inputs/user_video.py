@@ -7,6 +7,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from vosmem.data.notes import Decision, Note
 from vosmem.data.videos import AppearingSequence
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
@@ -99,18 +100,16 @@ class UserVideo(AppearingSequence):
                 f"--max-objects (up to {MOST_OBJECTS}), or clean them with --clean-masks"
             )
 
-    def _remarks(self) -> list[str]:
+    def _remarks(self) -> list[Note]:
         remarks = []
         unused = len(self._scan.records) - len(self.masks_used)
         if unused and self._first_only:
-            remarks.append(
-                f"{counted(unused, 'more mask')} beside the video, not used; name their folder with --mask to use all"
-            )
+            remarks.append(Decision.MASKS_NOT_USED.note(masks=counted(unused, "more mask")))
         elif unused:
-            remarks.append(f"{counted(unused, 'mask')} without objects, not used")
+            remarks.append(Decision.MASKS_EMPTY.note(masks=counted(unused, "mask")))
         first = min(self._given)
         if first:
             remarks.append(
-                f"the first mask is that of frame {self.frame_names[first]!r}: {counted(first, 'frame')} before it"
+                Decision.FIRST_MASK_LATE.note(name=self.frame_names[first], frames=counted(first, "frame"))
             )
         return remarks

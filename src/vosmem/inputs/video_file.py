@@ -12,6 +12,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from vosmem.data.notes import Decision, Note
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.video_index import UNEVEN, decoded, opened, read_index, said
@@ -125,15 +126,15 @@ class VideoFrames(FrameSource):
             pass
         raise InputError(f"video {self.name!r} has no frame that can be decoded: convert it to mp4 (H.264)")
 
-    def _remarks(self) -> Iterator[str]:
+    def _remarks(self) -> Iterator[Note]:
         gaps = np.diff(self.times or [])
         if len(gaps) and gaps.max() > UNEVEN * gaps.min():
-            yield f"the frame rate varies: {1000 * gaps.min():.0f} to {1000 * gaps.max():.0f} ms between frames"
+            yield Decision.RATE_VARIES.note(shortest=1000 * gaps.min(), longest=1000 * gaps.max())
         promised, ends = self._index.promised_seconds, self.times[-1] if self.times else 0
         if len(gaps) and len(self) == self._index.num_present and promised > ends + gaps.max() + SHORT_BY:
-            yield f"it says that it is {promised:.2f} s long and ends at {ends:.2f} s: it may be cut"
+            yield Decision.ENDS_EARLY.note(promised=promised, end=ends)
         if self._index.pixel_shape != 1:
-            yield f"pixels are {self._index.pixel_shape} as wide as high: frames are taken as they are stored"
+            yield Decision.PIXEL_SHAPE.note(shape=self._index.pixel_shape)
 
     def _unreadable(self, t: int, reason: str) -> InputError:
         return InputError(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from vosmem.data.notes import Note
 from vosmem.errors import InputError
 from vosmem.inference.confidence import Check, ConfidenceRows, ConfidenceTracker, frames_to_check
 from vosmem.inference.directions import Given, given_masks, segment_in_direction
@@ -54,7 +55,7 @@ class VideoResult:
     folder: Path
     num_frames: int
     skipped: bool = False
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -101,7 +102,7 @@ def segment_video(
     given = given_masks(video)
     record = RunRecord(folder, {"input": describe_video(video, given), **about, "options": asdict(options)})
     if record.finished:
-        return VideoResult(folder, len(video), skipped=True)
+        return VideoResult(folder, len(video), skipped=True, notes=list(video.notes))
     noted = {**noted, "notes": list(video.notes)}
     record.write(finished=False, **noted)
     shutil.rmtree(folder / SPILL, ignore_errors=True)  # of a run that was killed

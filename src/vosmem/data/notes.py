@@ -1,0 +1,89 @@
+"""Decisions about a user's input that a run does not take in silence: one enum, with the text of the note for each.
+
+A reader that uses less of a file than it holds, or uses the file otherwise than it says, makes a `Note` from a
+`Decision`. Notes are printed, and are in `run.json`, in the report and on the page.
+"""
+
+from enum import Enum
+from typing import Any
+
+
+class Note(str):
+    """The text of a note, with the decision that the note reports.
+
+    Args:
+        decision: what was decided.
+        text: one line for the user.
+    """
+
+    decision: "Decision"
+
+    def __new__(cls, decision: "Decision", text: str) -> "Note":
+        """A string that knows its decision."""
+        note = super().__new__(cls, text)
+        note.decision = decision
+        return note
+
+    def __getnewargs__(self) -> tuple["Decision", str]:  # type: ignore[override]  # for pickle and copy
+        """The arguments of `__new__`, so that a note survives the way from a worker process."""
+        return self.decision, str(self)
+
+    @property
+    def warns(self) -> bool:
+        """Whether a user must not miss the note."""
+        return self.decision.warns
+
+    def prefixed(self, prefix: str) -> "Note":
+        """The note with more text in front, for example the name of the file."""
+        return Note(self.decision, prefix + self)
+
+
+class Decision(Enum):
+    """What readers decide about an input. The value is the template of the note and whether the note is a warning.
+
+    Warnings are also printed on the standard error stream: the result may not be what the user meant.
+
+    Example:
+        >>> note = Decision.MASK_RESIZED.note(size="32x24", frame="64x48")
+        >>> note, note.warns, note.decision.name
+        ('it is 32x24, its frame 64x48, and was resized by nearest neighbour', False, 'MASK_RESIZED')
+    """
+
+    # Video files
+    RATE_VARIES = ("the frame rate varies: {shortest:.0f} to {longest:.0f} ms between frames", False)
+    ENDS_EARLY = ("it says that it is {promised:.2f} s long and ends at {end:.2f} s: it may be cut", True)
+    PIXEL_SHAPE = ("pixels are {shape} as wide as high: frames are taken as they are stored", False)
+
+    # Folders of pictures
+    EXIF_IGNORED = ("EXIF asks viewers to turn {name}: frames are taken as they are stored, as masks are", True)
+
+    # Masks: which frame they belong to
+    MASK_FOR_FIRST_FRAME = ("mask {name!r} has no frame of its name: it is taken for the first frame's", True)
+    MASKS_WITHOUT_FRAME = ("{masks} without a frame of the same name, not used: {names}", True)
+    MASKS_NOT_USED = ("{masks} beside the video, not used; name their folder with --mask to use all", False)
+    MASKS_EMPTY = ("{masks} without objects, not used", False)
+    FIRST_MASK_LATE = ("the first mask is that of frame {name!r}: {frames} before it", True)
+
+    # Masks: how they are read
+    MASK_RESIZED = ("it is {size}, its frame {frame}, and was resized by nearest neighbour", False)
+    OBJECT_VANISHES = ("object {number} vanishes when it is resized", True)
+    OBJECT_OF_255 = ("255 is its only value, and taken for an object", False)
+    VOID_OF_255 = ("255 is taken for void, which is background, since other values are ids", False)
+    TRANSPARENCY_IGNORED = ("its transparency is ignored", False)
+    EDGES_CLEANED = ("cleaned: {values} nowhere 3 pixels wide went to the nearest other", False)
+    EDGES_THIN = ("{values} nowhere 3 pixels wide, as anti-aliased edges are; --clean-masks removes them", False)
+    COLOURS_NUMBERED = ("its colours are no ids and were numbered: {colours}", False)
+    COLOURS_OF_DAVIS = ("a colour picture; its ids are those of the DAVIS palette", False)
+    COLOURS_GREY = ("a colour picture; its ids are grey levels", False)
+
+    # Annotation files
+    IDS_FROM_ZERO = ("{key} starts at 0: ids are one more", False)
+    OBJECTS_NUMBERED = ("no track_id tells which object is which: those of a picture are numbered in order", True)
+    SHAPES_LEFT_OUT = ("shapes that are no polygon, rectangle or circle are left out: {kinds}", True)
+
+    def __init__(self, template: str, warns: bool):
+        self.template, self.warns = template, warns
+
+    def note(self, **values: Any) -> Note:
+        """The note of the decision, with the values that its template names."""
+        return Note(self, self.template.format(**values))
