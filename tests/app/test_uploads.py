@@ -16,7 +16,7 @@ from tests.inputs.made import write_clip, write_frames
 from tests.messages import naming
 from vosmem.app.uploads import Limits, take_in, unpack
 from vosmem.errors import InputError
-from vosmem.inputs.frames import FolderFrames
+from vosmem.inputs.picture_frames import PictureFrames
 
 
 def picture(grey=0, size=(16, 12)) -> bytes:
@@ -161,7 +161,7 @@ def test_limits(tmp_path):
     with pytest.raises(InputError, match=naming("larger than 1 MB", "--max-upload")):
         take_in([tmp_path / "a.mp4"], tmp_path / "out", Limits(upload_mb=1))
 
-    frames = FolderFrames(write_frames(tmp_path / "frames", ["0", "1", "2"], size=(100, 50)))
+    frames = PictureFrames(write_frames(tmp_path / "frames", ["0", "1", "2"], size=(100, 50)))
     with pytest.raises(InputError, match=naming("3 frames", "more than 2", "--max-frames")):
         Limits(frames=2).check(frames)
     with pytest.raises(InputError, match=naming("100x50", "too large")):

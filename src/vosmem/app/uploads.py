@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from vosmem.data.images import is_image
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
-from vosmem.inputs.open import VIDEO_SUFFIXES
+from vosmem.inputs.picture_folder import VIDEO_SUFFIXES
 from vosmem.inputs.wording import counted
 
 CHUNK = 2**20

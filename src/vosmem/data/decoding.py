@@ -7,6 +7,8 @@ from PIL import Image
 
 from vosmem.errors import InputError
 
+STACKS = ("TIFF", "PNG", "WEBP", "GIF")  # formats whose files hold pages or animations; a JPEG's are previews
+SUBFILE, NO_PAGE = 254, 0b101  # the TIFF tag, and its bits for a smaller copy and for a mask of another page
 ORIENTATION, UPRIGHT = 0x0112, 1  # the EXIF tag, and its value for a picture that is stored as it is to be seen
 
 
@@ -18,30 +20,41 @@ class PictureHeader(NamedTuple):
         height: in pixels, as stored.
         mode: Pillow's word for what a pixel holds.
         rotated: whether EXIF asks viewers to turn or mirror it.
+        pages: the pictures in the file, as `seek` of Pillow numbers them; one but for stacks and animations.
+        thumbnails: pages beside these that are smaller copies or masks of others.
+        bits: of a channel: 8, 16, or 32 for whole numbers of 32 bits and for fractional numbers.
     """
 
     width: int
     height: int
     mode: str
     rotated: bool
+    pages: tuple[int, ...]
+    thumbnails: int
+    bits: int
 
 
-def load_picture(path: Path, what: str = "image") -> Image.Image:
+def load_picture(path: Path, what: str = "image", page: int | None = None) -> Image.Image:
     """Decode a picture to its end.
 
     Args:
         path: the file.
         what: what the message calls it.
+        page: of a stack or an animation, from 0 up; None for a file of one picture.
 
     Raises:
-        InputError: the file is missing or cannot be decoded to the end.
+        InputError: the file is missing, cannot be decoded to the end, or holds several pictures and no page is given.
     """
     try:
         with Image.open(path) as image:
-            image.load()
-            return image
+            pages, _ = _pages(image)
+            if page is not None or len(pages) == 1:
+                image.seek(pages[0] if page is None else page)
+                image.load()
+                return image
     except Exception as error:  # a damaged file makes decoders raise nearly anything
         raise _unreadable(path, what, error) from error
+    raise InputError(f"{what} {str(path)!r} holds {len(pages)} pictures: save each in a file of its own")
 
 
 def read_header(path: Path, what: str = "image") -> PictureHeader:
@@ -58,9 +71,35 @@ def read_header(path: Path, what: str = "image") -> PictureHeader:
         with Image.open(path) as image:
             # Asked for more, a PNG without EXIF would be decoded to its end.
             rotated = "exif" in image.info and image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
-            return PictureHeader(*image.size, image.mode, rotated)
+            bits = _bits(image)
+            pages, thumbnails = _pages(image)
+            return PictureHeader(*image.size, image.mode, rotated, pages, thumbnails, bits)
     except Exception as error:  # as above
         raise _unreadable(path, what, error) from error
+
+
+def _pages(image: Image.Image) -> tuple[tuple[int, ...], int]:
+    """The pages of a picture, and how many others are smaller copies; the image stays at its first page."""
+    count = getattr(image, "n_frames", 1) if image.format in STACKS else 1
+    first = 1 if getattr(image, "default_image", False) and count > 1 else 0  # PNG: shown where animation is unknown
+    if count == 1 or image.format != "TIFF":
+        return tuple(range(first, count)), 0
+    pages = []
+    for page in range(count):
+        image.seek(page)
+        if not image.tag_v2.get(SUBFILE, 0) & NO_PAGE:  # type: ignore[attr-defined]  # a TIFF has tags
+            pages.append(page)
+    image.seek(0)
+    return tuple(pages or [0]), count - max(1, len(pages))
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits of a channel in the file. Pillow keeps the upper eight of a colour of 16 bits without a word."""
+    if image.mode in ("I", "F"):
+        return 32
+    arguments = image.tile[0][3] if image.tile else ""
+    raw = arguments if isinstance(arguments, str) else str(arguments[0]) if arguments else ""
+    return 16 if image.mode.startswith("I;16") or ";16" in raw else 8
 
 
 def _unreadable(path: Path, what: str, error: Exception) -> InputError:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
 from vosmem.data.decoding import load_picture, read_header
 from vosmem.data.mask_files import OTHER_COLOURS, VOID, read_mask
@@ -18,13 +19,28 @@ def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
     Raises:
         InputError: the file is missing, cannot be decoded to the end, or holds fractional numbers.
     """
-    image = load_picture(path)
+    return as_rgb(load_picture(path), path)
+
+
+def as_rgb(image: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    """A decoded picture as RGB bytes; of 16 bits the upper eight.
+
+    Args:
+        image: the picture.
+        path: where it was read, for the message.
+
+    Raises:
+        InputError: the picture holds fractional numbers, or colours that have no RGB here.
+    """
     if image.mode == "F":
         raise InputError(f"image {str(path)!r} holds fractional numbers: save it with 8 bits a channel")
     if image.mode.startswith("I"):
         grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
-    return np.asarray(image.convert("RGB"))
+    try:
+        return np.asarray(image.convert("RGB"))
+    except ValueError as error:
+        raise InputError(f"image {str(path)!r} has colours of the kind {image.mode}: save it as RGB") from error
 
 
 def read_labels(path: Path, void_is_object: bool | None = None) -> UInt8[np.ndarray, "H W"]:

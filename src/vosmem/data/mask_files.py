@@ -40,7 +40,11 @@ class MaskFile(NamedTuple):
 
 
 def read_mask(
-    path: Path, max_objects: int | None = 50, clean: bool = False, colours: ColourIds | None = None
+    path: Path,
+    max_objects: int | None = 50,
+    clean: bool = False,
+    colours: ColourIds | None = None,
+    page: int | None = None,
 ) -> MaskFile:
     """Read a mask picture of any kind.
 
@@ -52,12 +56,13 @@ def read_mask(
         max_objects: more ids than this are taken for a mistake; None for no limit (and no notes on thin ids).
         clean: give the pixels of ids that are nowhere 3 pixels wide to the nearest other id: what anti-aliasing leaves.
         colours: ids of the colours seen in other masks of the video; what this one adds is added to it.
+        page: of a stack, from 0 up; None for a file of one picture.
 
     Raises:
         InputError: the file is missing or cannot be decoded, holds fractional, negative or too large numbers, or more
             than `max_objects` objects.
     """
-    image = load_picture(path, "mask")
+    image = load_picture(path, "mask", page)
     try:
         codes, kind = _codes(image)
         transparent = "A" in image.mode.upper() and image.mode != "LAB"

@@ -52,13 +52,32 @@ class Decision(Enum):
     # Video files
     RATE_VARIES = ("the frame rate varies: {shortest:.0f} to {longest:.0f} ms between frames", False)
     ENDS_EARLY = ("it says that it is {promised:.2f} s long and ends at {end:.2f} s: it may be cut", True)
+    STREAM_CHOSEN = ("it holds several video streams: stream {stream} is used, {others} not", True)
+    STAMPS_GO_BACK = (
+        "its time stamps go back at frame {t}{more}, as in joined recordings: frames are in order of decoding",
+        True,
+    )
+    RATE_ASSUMED = ("it holds no time stamps: {rate:.4g} frames/s are assumed", False)
     PIXEL_SHAPE = ("pixels are {shape} as wide as high: frames are taken as they are stored", False)
 
     # Folders of pictures
-    EXIF_IGNORED = ("EXIF asks viewers to turn {name}: frames are taken as they are stored, as masks are", True)
+    EXIF_IGNORED = (
+        "EXIF asks viewers to turn {number} of {total} frames ({names}): they are taken as stored, as masks are",
+        True,
+    )
+    PICTURES_BESIDE_VIDEOS = ("pictures beside video files are not used: {names}", True)
+    MASK_AMONG_FRAMES = ("{name} lies among the frames and is given as mask: it is no frame", False)
+    NO_FRAMES_BY_NAME = ("pictures with the name of a mask or a poster are no frames: {names}", True)
+    FILES_LEFT_OUT = ("files that are no pictures are not used: {names}", True)
+    FOLDERS_LEFT_OUT = ("folders beside the frames are not used: {names}", False)
+    RESOLUTION_CHOSEN = ("of several folders of videos {name} is used; {others} not", True)
+    PAGES_ARE_FRAMES = ("the {pages} of the file are its frames", False)
+    PAGES_LEFT_OUT = ("{pages} with a smaller copy or a mask of another are not used", False)
+    RANGE_SCALED = ("frames have {bits} bits a channel: {low:g} to {high:g} became 0 to 255 in the whole video", True)
 
     # Masks: which frame they belong to
-    MASK_FOR_FIRST_FRAME = ("mask {name!r} has no frame of its name: it is taken for the first frame's", True)
+    MASK_FOR_FIRST_FRAME = ("mask {name!r} has no frame of its name: it is taken for the first frame's", False)
+    MASK_PAGES = ("mask {name!r} has {pages}, which are the masks of the frames in their order", False)
     MASKS_WITHOUT_FRAME = ("{masks} without a frame of the same name, not used: {names}", True)
     MASKS_NOT_USED = ("{masks} beside the video, not used; name their folder with --mask to use all", False)
     MASKS_EMPTY = ("{masks} without objects, not used", False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,8 @@ def _inspect_video(video: VideoInput, thorough: bool) -> VideoDiagnosis:
     said.num_frames, said.size = len(frames), frames.size
     said.first, said.last = frames.frame_names[0], frames.frame_names[-1]
     said.rate = None if frames.rate is None else float(frames.rate)
-    said.notes += frames.notes
-    said.problems += _broken_frames(frames, frames.frame if thorough else frames.check)
+    said.notes += [*video.notes, *frames.notes]
+    said.problems += _broken_frames(frames, frames.frame if thorough else partial(_look, frames))
     try:
         _inspect_masks(video, frames, said)
     except InputError as error:
@@ -138,6 +139,13 @@ def _inspect_masks(video: VideoInput, frames: FrameSource, said: VideoDiagnosis)
     said.notes = ready.notes
     said.masks_used, said.wide_ids = ready.masks_used, ready.wide_ids
     said.given_at = dict(zip(ready.object_ids, ready.given_at, strict=True))
+
+
+def _look(frames: FrameSource, t: int) -> None:
+    """Look at a frame's header; the first frame is decoded, since a header does not tell every kind of pixel."""
+    frames.check(t)
+    if t == 0:
+        frames.frame(t)
 
 
 def _broken_frames(frames: FrameSource, look: Callable[[int], object]) -> list[str]:

@@ -1,18 +1,13 @@
-"""Where the frames of a user's video come from, and folders of pictures as such a source."""
+"""Where the frames of a user's video come from."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 
-import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from vosmem.data.decoding import read_header
-from vosmem.data.images import read_image
-from vosmem.data.notes import Decision, Note
-from vosmem.data.video_layouts import list_pictures
+from vosmem.data.notes import Note
 from vosmem.errors import InputError
 
 
@@ -66,42 +61,3 @@ class FrameSource(ABC):
                 f"frame {self.frame_names[t]!r} of {self.name!r} is {size[0]}x{size[1]}, the first frame "
                 f"{self.size[0]}x{self.size[1]}: all frames of a video need one size"
             )
-
-
-class FolderFrames(FrameSource):
-    """Pictures of any common type in natural order; what is no picture in their folder is overlooked.
-
-    Args:
-        source: the folder, or one picture, which is a video of one frame.
-
-    Raises:
-        InputError: the folder is missing or holds no pictures, the first cannot be read, or two share a stem.
-    """
-
-    def __init__(self, source: Path):
-        self.name = str(source)
-        self._paths = [source] if source.is_file() else list_pictures(source)
-        self.frame_names = [path.stem for path in self._paths]
-        self._raise_twins()
-        header = read_header(self._paths[0])
-        self.size = (header.width, header.height)
-        if header.rotated:
-            self.notes = (Decision.EXIF_IGNORED.note(name=self._paths[0].name),)
-
-    def check(self, t: int) -> None:
-        """From the header of the picture."""
-        header = read_header(self._paths[t], "frame")
-        self._check_size(t, (header.width, header.height))
-
-    def _decode(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        return torch.from_numpy(read_image(self._paths[t]).copy()).permute(2, 0, 1)
-
-    def _raise_twins(self) -> None:
-        path_of: dict[str, Path] = {}
-        for path in self._paths:
-            twin = path_of.setdefault(path.stem, path)
-            if twin != path:
-                raise InputError(
-                    f"folder {self.name!r} holds {twin.name} and {path.name}, whose masks would have one name: "
-                    f"keep one of each stem"
-                )

@@ -8,8 +8,9 @@ from natsort import natsorted
 
 from vosmem.data.images import is_image
 from vosmem.data.mask_files import MaskFile, read_mask
-from vosmem.data.notes import Note
+from vosmem.data.notes import Decision, Note
 from vosmem.data.palette import ColourIds
+from vosmem.inputs.wording import counted
 
 
 class GivenMasks(ABC):
@@ -39,26 +40,37 @@ class GivenMasks(ABC):
 
 
 class PictureMasks(GivenMasks):
-    """Pictures, one a frame.
+    """Pictures, one a frame, or the pages of one file.
 
     Args:
         name: where they lie.
         paths: by stem.
         max_objects: more ids than this in one mask are taken for a mistake.
         clean: whether what anti-aliasing leaves at edges is taken away.
+        pages: of a stack, by stem.
     """
 
-    def __init__(self, name: str, paths: Mapping[str, Path], max_objects: int, clean: bool):
+    def __init__(
+        self,
+        name: str,
+        paths: Mapping[str, Path],
+        max_objects: int,
+        clean: bool,
+        pages: Mapping[str, int] | None = None,
+    ):
         self.name, self._paths, self.stems = name, paths, natsorted(paths)
         self._max_objects, self._clean, self._colours = max_objects, clean, ColourIds()
+        self._pages = pages or {}
+        if self._pages:
+            self.notes = (Decision.MASK_PAGES.note(name=Path(name).name, pages=counted(len(self._pages), "page")),)
 
     def label(self, stem: str) -> str:
-        """The file's name."""
-        return self._paths[stem].name
+        """The file's name, and the frame's where one file holds several."""
+        return f"{self._paths[stem].name}[{stem}]" if self._pages else self._paths[stem].name
 
     def read(self, stem: str) -> MaskFile:
         """Decode the picture; colours keep their ids over all masks."""
-        return read_mask(self._paths[stem], self._max_objects, self._clean, self._colours)
+        return read_mask(self._paths[stem], self._max_objects, self._clean, self._colours, self._pages.get(stem))
 
 
 def pictures_by_stem(paths: Sequence[Path]) -> dict[str, Path]:

@@ -1,21 +1,26 @@
 """Finding a user's videos, and the masks that belong to each."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from natsort import natsorted
 
+from vosmem.data.decoding import read_header
 from vosmem.data.images import is_image
+from vosmem.data.notes import Decision, Note
 from vosmem.errors import InputError
 from vosmem.inputs.annotations import AnnotationMasks
-from vosmem.inputs.frames import FolderFrames, FrameSource
+from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks, PictureMasks, pictures_by_stem
+from vosmem.inputs.picture_folder import holds_frames, is_video_file, pictures_beside_videos, seen
+from vosmem.inputs.picture_frames import PictureFrames
 from vosmem.inputs.scan import MaskScan
 from vosmem.inputs.user_video import UserVideo
 from vosmem.inputs.video_file import VideoFrames
+from vosmem.inputs.wording import counted, listed
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".gif")
 FRAMES, MASKS, RESOLUTION = "JPEGImages", "Annotations", "480p"
 
 
@@ -31,6 +36,7 @@ class VideoInput:
         start: frame of the only mask.
         max_objects: more objects than this are taken for a mistake.
         clean: whether what anti-aliasing leaves at edges of masks is taken away.
+        notes: what was decided while the video was found.
     """
 
     name: str
@@ -40,6 +46,7 @@ class VideoInput:
     start: int | str | None
     max_objects: int
     clean: bool
+    notes: tuple[Note, ...] = ()
 
     def open(self) -> UserVideo:
         """Read the headers of the frames and all masks.
@@ -57,7 +64,7 @@ class VideoInput:
             InputError: it cannot be read.
         """
         if self.frames.is_dir() or is_image(self.frames):
-            return FolderFrames(self.frames)
+            return PictureFrames(self.frames, self.masks)
         return VideoFrames(self.frames)
 
     def scan(self, frames: FrameSource) -> MaskScan:
@@ -66,7 +73,7 @@ class VideoInput:
         Raises:
             InputError: there is none.
         """
-        return MaskScan(frames, self._open_masks(), self.start)
+        return MaskScan(frames, self._open_masks(frames), self.start)
 
     def video(
         self, frames: FrameSource, scan: MaskScan, absent: Mapping[int, Collection[int]] | None = None
@@ -81,14 +88,14 @@ class VideoInput:
         Raises:
             InputError: the masks cannot be used.
         """
-        return UserVideo(self.name, frames, scan, self.first_only, self.max_objects, absent)
+        return UserVideo(self.name, frames, scan, self.first_only, self.max_objects, absent, self.notes)
 
-    def _open_masks(self) -> GivenMasks:
+    def _open_masks(self, frames: FrameSource) -> GivenMasks:
         if self.masks is None:
             raise InputError(f"video {self.name!r} has no mask: give one with --mask to say what to follow")
         if not self.masks.exists():
             raise InputError(f"mask {str(self.masks)!r} is missing: give a picture, a JSON file or a folder of them")
-        files = natsorted(_seen(self.masks)) if self.masks.is_dir() else [self.masks]
+        files = natsorted(seen(self.masks)) if self.masks.is_dir() else [self.masks]
         annotations = [path for path in files if path.suffix.lower() == ".json"]
         pictures = pictures_by_stem(files)
         # LabelMe writes its files beside the pictures that they annotate, which are no masks then.
@@ -96,7 +103,19 @@ class VideoInput:
             return AnnotationMasks(annotations)
         if not pictures:
             raise InputError(f"{str(self.masks)!r} is no mask: give a picture, a JSON file or a folder of them")
+        if self.masks.is_file() and len(pages := read_header(self.masks, "mask").pages) > 1:
+            return self._stack(self.masks, pages, frames)
         return PictureMasks(str(self.masks), pictures, self.max_objects, self.clean)
+
+    def _stack(self, path: Path, pages: Sequence[int], frames: FrameSource) -> PictureMasks:
+        if len(pages) != len(frames):
+            raise InputError(
+                f"mask {str(path)!r} has {len(pages)} pages and the video {counted(len(frames), 'frame')}: give a page for "
+                "each frame, or one file for each mask, named like its frame"
+            )
+        names = frames.frame_names
+        page_of = dict(zip(names, pages, strict=True))
+        return PictureMasks(str(path), dict.fromkeys(names, path), self.max_objects, self.clean, page_of)
 
 
 def open_videos(
@@ -119,7 +138,7 @@ def open_videos(
         raise InputError(f"--max-objects {max_objects} is not possible: use 1 or more")
     if not source.exists():
         raise InputError(f"input {str(source)!r} is missing: give a video file or a folder of frames")
-    found, annotations = _find(source)
+    found, annotations, notes = _find(source)
     if not found:
         raise InputError(f"folder {str(source)!r} holds no frames and no videos")
     if mask is not None and mask.is_file() and len(found) > 1:
@@ -128,33 +147,42 @@ def open_videos(
         )
     masks_of = _masks_of(mask, annotations, len(found))
     return [
-        VideoInput(name, frames, masks_of(name), mask is None, start, max_objects, clean)
+        VideoInput(name, frames, masks_of(name), mask is None, start, max_objects, clean, notes)
         for name, frames in found.items()
     ]
 
 
-def _find(source: Path) -> tuple[dict[str, Path], Path | None]:
-    """Videos by name, and the folder of annotations that belongs to them."""
+class _Found(NamedTuple):
+    """Videos by name, the folder of annotations that belongs to them, and what was decided on the way."""
+
+    videos: dict[str, Path]
+    annotations: Path | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def _find(source: Path) -> _Found:
     if source.is_file():
-        return {source.stem: source}, None
+        return _Found({source.stem: source})
     frames = source / FRAMES
-    if frames.is_dir():
-        if _has_pictures(frames):
-            return {source.resolve().name: frames}, source / MASKS
-        inner = [path for path in _seen(frames) if path.is_dir()]
-        if inner and not any(_has_pictures(path) for path in inner):
-            resolution = RESOLUTION if frames / RESOLUTION in inner else natsorted(inner)[0].name
-            return _videos_in(frames / resolution), source / MASKS / resolution
-        return _videos_in(frames), source / MASKS
-    if _has_pictures(source):
-        return {source.resolve().name: source}, None
-    return _videos_in(source), None
+    if not frames.is_dir():
+        if holds_frames(source):
+            return _Found({source.resolve().name: source})
+        return _Found(_videos_in(source), None, pictures_beside_videos(source))
+    if holds_frames(frames):
+        return _Found({source.resolve().name: frames}, source / MASKS)
+    inner = natsorted(path for path in seen(frames) if path.is_dir())
+    if not inner or any(holds_frames(path) for path in inner):
+        return _Found(_videos_in(frames), source / MASKS, pictures_beside_videos(frames))
+    chosen = frames / RESOLUTION if frames / RESOLUTION in inner else inner[0]
+    others = [path.name for path in inner if path != chosen]
+    notes = (Decision.RESOLUTION_CHOSEN.note(name=chosen.name, others=listed(others)),) if others else ()
+    return _Found(_videos_in(chosen), source / MASKS / chosen.name, notes)
 
 
 def _videos_in(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in natsorted(_seen(folder)):
-        if (path.is_dir() and _has_pictures(path)) or (path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES):
+    for path in natsorted(seen(folder)):
+        if is_video_file(path) or (path.is_dir() and holds_frames(path)):
             name = path.name if path.is_dir() else path.stem
             found[path.name if name in found else name] = path
     return found
@@ -170,22 +198,9 @@ def _masks_of(mask: Path | None, annotations: Path | None, num_videos: int) -> C
         inner = folder / name
         if inner.is_dir():
             return inner
-        if num_videos == 1 and (mask is not None or (folder.is_dir() and _has_pictures(folder))):
+        if num_videos == 1 and (mask is not None or (folder.is_dir() and any(map(is_image, seen(folder))))):
             return folder
-        files = [path for path in (natsorted(_seen(folder)) if folder.is_dir() else []) if path.is_file()]
+        files = [path for path in (natsorted(seen(folder)) if folder.is_dir() else []) if path.is_file()]
         return next((path for path in files if path.stem == name and (is_image(path) or path.suffix == ".json")), None)
 
     return choose
-
-
-def _seen(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if not path.name.startswith(".")]
-    except OSError as error:
-        raise InputError(
-            f"folder {str(folder)!r} cannot be read ({error.strerror}): look at its permissions"
-        ) from error
-
-
-def _has_pictures(folder: Path) -> bool:
-    return any(is_image(path) for path in _seen(folder))

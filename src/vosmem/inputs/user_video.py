@@ -27,6 +27,7 @@ class UserVideo(AppearingSequence):
             beside a video must be taken so, or most of the result is its own input.
         max_objects: more objects than this in all are taken for a mistake.
         absent: for frames of which somebody says that objects are nowhere in them, the ids of these.
+        notes: what was decided while the video was found.
 
     Attributes:
         rate: frames a second; None where nobody knows.
@@ -48,6 +49,7 @@ class UserVideo(AppearingSequence):
         first_only: bool = False,
         max_objects: int = MOST_OBJECTS,
         absent: Mapping[int, Collection[int]] | None = None,
+        notes: Sequence[Note] = (),
     ):
         if scan.errors:
             rest = len(scan.errors) - 1
@@ -68,7 +70,7 @@ class UserVideo(AppearingSequence):
                 self._appearances.setdefault(number, record.t)
         self._check(max_objects)
         self.wide_ids = max(self._appearances) > np.iinfo(np.uint8).max
-        self.notes = [*frames.notes, *scan.notes, *self._remarks()]
+        self.notes = [*notes, *frames.notes, *scan.notes, *self._remarks()]
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
         """Decode frame t."""
@@ -109,7 +111,5 @@ class UserVideo(AppearingSequence):
             remarks.append(Decision.MASKS_EMPTY.note(masks=counted(unused, "mask")))
         first = min(self._given)
         if first:
-            remarks.append(
-                Decision.FIRST_MASK_LATE.note(name=self.frame_names[first], frames=counted(first, "frame"))
-            )
+            remarks.append(Decision.FIRST_MASK_LATE.note(name=self.frame_names[first], frames=counted(first, "frame")))
         return remarks

@@ -15,7 +15,9 @@ from torch import Tensor
 from vosmem.data.notes import Decision, Note
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
-from vosmem.inputs.video_index import UNEVEN, decoded, opened, read_index, said
+from vosmem.inputs.display import upright
+from vosmem.inputs.video_container import decoded, opened, said
+from vosmem.inputs.video_index import UNEVEN, read_index
 
 CACHE_BYTES, FEWEST_KEPT, MOST_KEPT = 64 * 2**20, 2, 64
 SHORT_BY = 0.25  # seconds that a file may end before it says
@@ -25,10 +27,11 @@ class VideoFrames(FrameSource):
     """A video file by PyAV. Frames are found by their time stamps, which opening reads without decoding.
 
     Frames asked for in order are decoded once. A step back decodes from the key frame before, and keeps the frames
-    just before the one asked for, so that reading backward is affordable too. Turned videos are turned upright.
+    just before the one asked for, so that reading backward is affordable too. Turned and mirrored videos are shown
+    as players show them.
 
     Args:
-        path: the file.
+        path: the file, under any name.
 
     Raises:
         InputError: the file is missing, is no video, or has no frame that can be decoded.
@@ -40,7 +43,8 @@ class VideoFrames(FrameSource):
         # A file that was cut in mid-stream may begin with frames that need others before them; none of them comes out.
         stamp, first = self._first_frame()
         self._index = index.from_frame(stamp)
-        self._place_of: dict[int | None, int] = {stamp: place for place, stamp in enumerate(self._index.stamps)}
+        found_by = self._index.stamps if self._index.seekable else ()
+        self._place_of: dict[int | None, int] = {stamp: place for place, stamp in enumerate(found_by)}
         self._cache: deque[tuple[int, UInt8[np.ndarray, "H W 3"]]] = deque(
             maxlen=min(MOST_KEPT, max(FEWEST_KEPT, CACHE_BYTES // first.nbytes))
         )
@@ -57,7 +61,7 @@ class VideoFrames(FrameSource):
         """Whether the file holds data of frame t."""
         if t >= self._index.num_present:
             raise self._unreadable(t, "the file ends before it")
-        if self._index.stamps and self._index.stamps[t] in self._index.damaged:
+        if t in self._index.damaged:
             raise self._unreadable(t, "its data are damaged")
 
     def _decode(self, t: int) -> UInt8[Tensor, "3 H W"]:
@@ -85,7 +89,7 @@ class VideoFrames(FrameSource):
     def _start(self, place: int) -> None:
         """Decode from here, in a container opened anew, since a decoder that has failed is not to be trusted."""
         self._close()
-        container, stream = self._open.enter_context(opened(self._path))
+        container, stream, _ = self._open.enter_context(opened(self._path))
         if place:
             container.seek(self._index.stamps[place], stream=stream, backward=True)
         self._frames, self._next, self._began = decoded(container, stream), place, place
@@ -108,7 +112,7 @@ class VideoFrames(FrameSource):
                     reason = "its data are damaged"
                     break
                 if place > t - self._cache.maxlen:
-                    self._cache.append((place, _upright(frame)))
+                    self._cache.append((place, upright(frame)))
                 if place == t:
                     return self._cache[-1][1]
         except av.FFmpegError as error:
@@ -119,14 +123,15 @@ class VideoFrames(FrameSource):
     def _first_frame(self) -> tuple[int | None, UInt8[np.ndarray, "H W 3"]]:
         """Time stamp and pixels of the first frame that comes out."""
         try:
-            with opened(self._path) as (container, stream):
+            with opened(self._path) as (container, stream, _):
                 for frame in decoded(container, stream):
-                    return frame.pts, _upright(frame)
+                    return frame.pts, upright(frame)
         except av.FFmpegError:
             pass
         raise InputError(f"video {self.name!r} has no frame that can be decoded: convert it to mp4 (H.264)")
 
     def _remarks(self) -> Iterator[Note]:
+        yield from self._index.notes
         gaps = np.diff(self.times or [])
         if len(gaps) and gaps.max() > UNEVEN * gaps.min():
             yield Decision.RATE_VARIES.note(shortest=1000 * gaps.min(), longest=1000 * gaps.max())
@@ -140,7 +145,3 @@ class VideoFrames(FrameSource):
         return InputError(
             f"video {self.name!r}: frame {t} of {len(self)} cannot be read ({reason}): replace the file or end it there"
         )
-
-
-def _upright(frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), k=frame.rotation // 90))
