@@ -11,6 +11,7 @@ from vosmem.app.drawing import BACKGROUND, DrawnMasks
 from vosmem.app.results import Results
 from vosmem.app.uploads import Limits
 from vosmem.data.mask_files import VOID
+from vosmem.data.notes import Note
 from vosmem.errors import InputError
 from vosmem.inference.writer import write_labels
 from vosmem.inputs.frames import FrameSource
@@ -45,9 +46,15 @@ class Project:
         self._input = open_videos(source, None)[0]
         self.name = self._input.name
         self.frames: FrameSource = self._input.open_frames()
+        self._mask_notes: list[Note] = []
         limits.check(self.frames)
         self.frame(0)  # says so at once if nothing can be read
         self.drawn, self.results = DrawnMasks(), Results(folder / RESULTS, self.frames)
+
+    @property
+    def notes(self) -> list[Note]:
+        """What was decided about the video and the masks of files."""
+        return [*self._input.notes, *self.frames.notes, *self._mask_notes]
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -158,6 +165,7 @@ class Project:
         found = open_videos(self._input.frames, path, start=start, max_objects=MOST_OBJECTS)[0]
         scan = found.scan(self.frames)
         found.video(self.frames, scan)  # says what is wrong with the masks
+        self._mask_notes = scan.notes
         for record in scan.records:
             self.give(record.t, scan.ids(record.t))
         return min(record.t for record in scan.records)

@@ -16,6 +16,7 @@ from PIL import Image
 from vosmem.app.project import MOST_OBJECTS, Project
 from vosmem.app.session import Session
 from vosmem.app.work import Pace
+from vosmem.data.notes import Note
 from vosmem.inference.confidence import Check, ObjectConfidence
 from vosmem.inputs.wording import counted
 from vosmem.segmentation.report import REASONS
@@ -69,7 +70,16 @@ def charts(session: Session) -> str:
 
 
 def status(session: Session) -> str:
-    """One line on how things stand."""
+    """One line on how things stand, and the notes on the video."""
+    return _standing(session) + (_notes(session.project.notes) if session.is_open else "")
+
+
+def _notes(notes: Sequence[Note]) -> str:
+    lines = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f'<ul class="faint" aria-label="Notes">{lines}</ul>' if notes else ""
+
+
+def _standing(session: Session) -> str:
     if not session.is_open:
         return _said("Open a video to begin.")
     project = session.project

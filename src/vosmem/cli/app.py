@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from threading import Event
 
+from vosmem.cli.arguments import Parser
+
 EXAMPLES = """examples:
   vosmem app
   vosmem app --weights last.ckpt --port 8000 --folder /data/visits"""
@@ -31,7 +33,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vosmem app",
         description="A page in the browser: mark objects in a video, follow them, correct and take away the masks.",
         epilog=EXAMPLES,

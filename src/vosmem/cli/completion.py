@@ -1,6 +1,7 @@
 """`vosmem completion`."""
 
-import argparse
+
+from vosmem.cli.arguments import Parser
 
 # Hydra's own script takes a subcommand for an override, so each word is asked of the command that it belongs to.
 BASH = r"""_vosmem() {
@@ -28,7 +29,7 @@ HYDRA = ("train", "evaluate", "calibrate", "benchmark", "data")
 
 def run(arguments: list[str]) -> None:
     """Print what a shell needs to complete commands, groups, choices and keys."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vosmem completion",
         description="Print a script by which bash completes commands, and groups, choices and keys of their configs.",
         epilog='example: eval "$(vosmem completion bash)"    (for every new shell: a line of ~/.bashrc)',

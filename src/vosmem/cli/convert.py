@@ -1,14 +1,14 @@
 """`vosmem convert`."""
 
-import argparse
 from pathlib import Path
 
+from vosmem.cli.arguments import Parser
 from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
     """Write a weights file."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vosmem convert",
         description="Write the network of a checkpoint as a weights file, which any vosmem command takes in its place.",
         epilog="example: vosmem convert RUN_DIR/checkpoints/last.ckpt NAME.safetensors",

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vosmem.cli.arguments import Parser
 from vosmem.errors import InputError
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
 from vosmem.inputs.wording import counted
@@ -22,7 +23,7 @@ SHOWN = 12
 
 def run(arguments: list[str]) -> None:
     """Report on an input; exits with 1 where a run would fail."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vosmem doctor",
         description="Say what a video and its masks are, what is wrong with them, and what a run would write.",
         epilog="exit status: 0 if a run would go through, 1 if it would fail. No network is loaded.\n\n"
@@ -99,7 +100,8 @@ def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:
         console.print(f"  writes   {escape(folder)}/masks/{escape(video.first)}.png ... ({files})")
         console.print(f"  takes    about {_needed(video)} here, at full size with every 5th frame kept")
     for note in video.notes:
-        console.print(f"  [yellow]note[/yellow]     {escape(note)}")
+        label = "[bold yellow]warning[/bold yellow]  " if note.warns else "[yellow]note[/yellow]     "
+        console.print(f"  {label}{escape(note)}")
     for problem in video.problems:
         console.print(f"  [red]problem[/red]  {escape(problem)}")
 

@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
+from vosmem.cli.arguments import Parser
 from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
     """Write ONNX graphs."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vosmem export",
         description="Write a network as ONNX graphs for any frame size and any number of objects and memory frames.",
         epilog="example: vosmem export mine.safetensors graphs\n\n"

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from vosmem.cli.arguments import Parser
 from vosmem.cli.printing import plain_console
 from vosmem.cli.sweeps import write_sweep
 
@@ -16,7 +17,7 @@ EXAMPLES = """examples:
 
 def run(arguments: list[str]) -> None:
     """Run the subcommand."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vosmem report",
         description="Tables and figures from finished runs.",
         epilog=EXAMPLES,

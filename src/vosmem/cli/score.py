@@ -1,14 +1,14 @@
 """`vosmem score`."""
 
-import argparse
 from pathlib import Path
 
+from vosmem.cli.arguments import Parser
 from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
     """Score a folder of masks against a folder of ground truth, without a network."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vosmem score",
         description="J and F of predicted masks, exactly as DAVIS scores them (first and last frame left out).",
         epilog="example: vosmem score DAVIS/Annotations/480p outputs/evaluate/RUN/masks --output scores.json",

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from vosmem.cli.arguments import Parser
 from vosmem.cli.printing import plain_console
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def run(arguments: list[str]) -> None:
                 print(f"vosmem: video {name!r}: {outcome}", file=sys.stderr)
             else:
                 console.print(_told(name, outcome))
+                for note in outcome.notes:
+                    if note.warns:
+                        print(f"vosmem: warning: video {name!r}: {note}", file=sys.stderr)
     if failed:
         sys.exit(1)
 
@@ -58,7 +62,7 @@ def _joined(arguments: list[str]) -> list[str]:
 
 def make_parser() -> argparse.ArgumentParser:
     """All options of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vosmem segment",
         description="Follow the objects of a mask through a video; writes masks, an overlay video, tables and a page.",
         epilog=EXAMPLES,
@@ -69,7 +73,13 @@ def make_parser() -> argparse.ArgumentParser:
     add("--output", type=Path, required=True, metavar="DIR", help="where to; of several videos each has a folder there")
     what = parser.add_argument_group("what to follow")
     what.add_argument("--mask", type=Path, metavar="PATH", help="a picture, a JSON file, or a folder of them")
-    what.add_argument("--box", type=_box, metavar="X0,Y0,X1,Y1", help="a box around one object instead of a mask")
+    what.add_argument(
+        "--box",
+        type=_box,
+        action="append",
+        metavar="X0,Y0,X1,Y1",
+        help="a box around an object instead of a mask; again for each further object",
+    )
     what.add_argument(
         "--scribble", type=Path, metavar="PICTURE", help="strokes instead: 1 on the object, 2 on what is not the object"
     )
@@ -149,12 +159,13 @@ def _frame(text: str) -> int | str:
 
 
 def _told(name: str, result: "VideoResult") -> str:
+    notes = [f"  note: {note}" for note in result.notes if not note.warns]
     if result.skipped:
-        return f"{name}: done already, {result.folder}"
+        return "\n".join([f"{name}: done already, {result.folder}", *notes])
     rate = result.num_frames / max(result.seconds, 1e-9)
     frames = len({check.t for check in result.checks})
     told = f"{name}: {result.num_frames} frames, {rate:.1f} frames/s, {frames} frames to check, {result.folder}"
-    return "\n".join([told, *(f"  note: {note}" for note in result.notes)])
+    return "\n".join([told, *notes])
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 import argparse
 import sys
 
+from vosmem.cli.arguments import Parser
 from vosmem.cli.printing import plain_console
 from vosmem.errors import InputError
 
 
 def run(arguments: list[str]) -> None:
     """List what comes with the package, and verify it; exits with 1 if something is damaged."""
-    argparse.ArgumentParser(
+    Parser(
         prog="vosmem weights",
         description="List the weights that come with the package; each is loaded, and its hash and shapes verified.",
         epilog="Their names are taken wherever a checkpoint is, and as vosmem segment --model NAME.\n\n"

@@ -3,7 +3,7 @@
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
 from vosmem.data.images import read_labels
 from vosmem.data.mask_files import read_mask
+from vosmem.data.notes import Note
 from vosmem.errors import InputError
 from vosmem.files import locked, unwritable
 from vosmem.inference.engine import Engine
 from vosmem.inference.streaming import Segmenter
 from vosmem.inference.writer import write_labels
-from vosmem.inputs.cut import mask_from_box, mask_from_strokes
+from vosmem.inputs.cut import mask_from_boxes, mask_from_strokes
 from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.inputs.scan import frame_place
@@ -126,7 +127,9 @@ class VideoSegmenter:
         self._about = _about(options, policy, weights, self._segmenter)
         self._noted = {"source": str(options.input), "weights": str(weights)}
 
-    def __call__(self, video: VideoInput, on_progress: Callable[[Progress], None] = lambda progress: None) -> VideoResult:
+    def __call__(
+        self, video: VideoInput, on_progress: Callable[[Progress], None] = lambda progress: None
+    ) -> VideoResult:
         """Segment a video.
 
         Raises:
@@ -135,7 +138,7 @@ class VideoSegmenter:
         """
         folder = self._options.output if self._alone else self._options.output / video.name
         device = self._segmenter.engine.device
-        opened = video.open()  # nothing is made for one that cannot be used
+        opened = replace(video, direction=self._options.direction).open()  # nothing is made for one that cannot be used
         with locked(folder), self._segmenter.context():
             return segment_video(
                 opened,
@@ -157,8 +160,9 @@ def _videos(options: Namespace) -> tuple[list[VideoInput], dict[str, InputError]
         if given:
             raise InputError(f"--{given[0]} is given for a list, which names masks itself: leave it out")
         return read_manifest(options.input, start=options.start, **read)
-    mask, start = _mask_and_start(options)
-    return open_videos(options.input, mask, start=start, **read), {}
+    mask, start, notes = _mask_and_start(options)
+    found = open_videos(options.input, mask, start=start, **read)
+    return [replace(video, notes=(*video.notes, *notes)) for video in found], {}
 
 
 def _in_turn(
@@ -205,29 +209,31 @@ def _policy(options: Namespace) -> MemoryPolicy:
     return policy
 
 
-def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None]:
-    """The given mask and its frame; that of a box or of strokes is cut out first, and kept beside the results."""
+def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, tuple[Note, ...]]:
+    """The given mask and its frame; that of boxes or of strokes is cut out first, and kept next to the results."""
     given = [name for name in ("mask", "box", "scribble") if getattr(options, name) is not None]
     if len(given) > 1:
         raise InputError(f"--{' and --'.join(given)} are given: give one of them")
     if given in ([], ["mask"]):
-        return options.mask, options.start
+        return options.mask, options.start, ()
     found = open_videos(options.input, None)
     if len(found) > 1:
         raise InputError(f"--{given[0]} is given for {len(found)} videos: give one video, or masks")
     if options.input.is_dir() and options.output.resolve().is_relative_to(options.input.resolve()):
-        raise InputError(f"--output {options.output} is in the input, where --{given[0]} leaves a mask: name another folder")
+        raise InputError(
+            f"--output {options.output} is in the input, where --{given[0]} leaves a mask: name another folder"
+        )
     frames = found[0].open_frames()
     t = frame_place(frames.frame_names, 0 if options.start is None else options.start)
     frame = np.ascontiguousarray(frames.frame(t).permute(1, 2, 0).numpy())
-    mask = mask_from_box(frame, options.box) if options.box else _cut_by_strokes(frame, options.scribble)
+    mask, notes = mask_from_boxes(frame, options.box) if options.box else (_cut_by_strokes(frame, options.scribble), ())
     path: Path = options.output / CUT_MASK.format(given[0])
     if path.exists() and not np.array_equal(read_labels(path), mask):
         raise InputError(
             f"{str(path)!r} is there already, and is another mask: give it as --mask, remove it, or name another --output"
         )
     write_labels(path, mask)
-    return path, t
+    return path, t, notes
 
 
 def _cut_by_strokes(frame: np.ndarray, path: Path) -> np.ndarray:

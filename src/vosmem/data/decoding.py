@@ -97,7 +97,8 @@ def _bits(image: Image.Image) -> int:
     """Bits of a channel in the file. Pillow keeps the upper eight of a colour of 16 bits without a word."""
     if image.mode in ("I", "F"):
         return 32
-    arguments = image.tile[0][3] if image.tile else ""
+    tiles = getattr(image, "tile", None)
+    arguments = tiles[0][3] if tiles else ""
     raw = arguments if isinstance(arguments, str) else str(arguments[0]) if arguments else ""
     return 16 if image.mode.startswith("I;16") or ";16" in raw else 8
 

@@ -63,24 +63,33 @@ def read_mask(
             than `max_objects` objects.
     """
     image = load_picture(path, "mask", page)
+    table = ColourIds() if colours is None else colours
+    notes: list[Note] = []
     try:
         codes, kind = _codes(image)
-        transparent = "A" in image.mode.upper() and image.mode != "LAB"
-        notes = [Decision.TRANSPARENCY_IGNORED.note()] if transparent else []
-        if max_objects is not None:
-            codes, said = _thinned(codes, max_objects, clean)
-            notes += said
-        if kind != "colours":
-            palette = _own_palette(image) if kind == "palette" else None
-            return MaskFile(codes.astype(np.uint16), palette, tuple(notes), kind)
-        table = ColourIds() if colours is None else colours
-        present, places = np.unique(codes, return_inverse=True)
+    except InputError as error:
+        raise _no_ids(path, error) from error
+    if "A" in image.mode.upper() and image.mode != "LAB":
+        notes.append(Decision.TRANSPARENCY_IGNORED.note())
+    if max_objects is not None:
+        codes, said, thin = _thinned(codes, clean)
+        _raise_too_many(path, codes, max_objects, thin)
+        notes += said
+    if kind != "colours":
+        palette = _own_palette(image) if kind == "palette" else None
+        return MaskFile(codes.astype(np.uint16), palette, tuple(notes), kind)
+    present, places = np.unique(codes, return_inverse=True)
+    try:
         kind = table.learn(present.tolist())
     except InputError as error:
-        raise InputError(f"mask {str(path)!r} {error}: save ids as palette, 8-bit or 16-bit grey PNG") from error
+        raise _no_ids(path, error) from error
     ids = np.array([table.of[int(colour)] for colour in present], np.uint16)[places.reshape(codes.shape)]
     notes.append(_colour_note(kind, present, table))
     return MaskFile(ids, table.palette() if kind == OTHER_COLOURS else None, tuple(notes), kind)
+
+
+def _no_ids(path: Path, error: InputError) -> InputError:
+    return InputError(f"mask {str(path)!r} {error}: save ids as palette, 8-bit or 16-bit grey PNG")
 
 
 def _codes(image: Image.Image) -> tuple[Int32[np.ndarray, "H W"], str]:
@@ -106,10 +115,8 @@ def _own_palette(image: Image.Image) -> UInt8[np.ndarray, "256 3"]:
     return whole_palette(colours[: 256 * 3].reshape(-1, 3))
 
 
-def _thinned(
-    codes: Int32[np.ndarray, "H W"], max_objects: int, clean: bool
-) -> tuple[Int32[np.ndarray, "H W"], list[Note]]:
-    """The codes, cleaned if that is wished, and what there is to say of thin ones."""
+def _thinned(codes: Int32[np.ndarray, "H W"], clean: bool) -> tuple[Int32[np.ndarray, "H W"], list[Note], int]:
+    """The codes, cleaned if that is wished, what there is to say of thin ones, and how many of these are left."""
     inside = _uniform(codes)
     present, solid = _distinct(codes), _distinct(codes[inside])
     thin = np.setdiff1d(present, solid)
@@ -120,12 +127,17 @@ def _thinned(
         notes = [Decision.EDGES_CLEANED.note(values=_count(thin))]
     elif len(thin) >= FEW:
         notes = [Decision.EDGES_THIN.note(values=_count(thin))]
-    if np.count_nonzero(present) > max_objects:
-        edges = f", {len(thin)} of them nowhere 3 pixels wide (anti-aliased edges? --clean-masks)" if len(thin) else ""
+    return codes, notes, len(np.intersect1d(present, thin))
+
+
+def _raise_too_many(path: Path, codes: Int32[np.ndarray, "H W"], max_objects: int, thin: int) -> None:
+    objects = int(np.count_nonzero(_distinct(codes)))
+    if objects > max_objects:
+        edges = f", {thin} of them nowhere 3 pixels wide (anti-aliased edges? --clean-masks)" if thin else ""
         raise InputError(
-            f"holds {np.count_nonzero(present)} objects{edges}, more than --max-objects {max_objects} allows"
+            f"mask {str(path)!r} holds {objects} objects{edges}, more than --max-objects {max_objects} allows: raise "
+            "--max-objects if they are objects, else save ids as palette, 8-bit or 16-bit grey PNG"
         )
-    return codes, notes
 
 
 def solid_ids(ids: UInt16[np.ndarray, "H W"]) -> set[int]:

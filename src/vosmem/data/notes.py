@@ -81,7 +81,21 @@ class Decision(Enum):
     MASKS_WITHOUT_FRAME = ("{masks} without a frame of the same name, not used: {names}", True)
     MASKS_NOT_USED = ("{masks} beside the video, not used; name their folder with --mask to use all", False)
     MASKS_EMPTY = ("{masks} without objects, not used", False)
-    FIRST_MASK_LATE = ("the first mask is that of frame {name!r}: {frames} before it", True)
+    EMPTY_BEFORE = (
+        "the first mask is that of frame {name!r}: the masks of {frames} before it stay empty; --direction both fills "
+        "them",
+        True,
+    )
+    EMPTY_AFTER = (
+        "the last mask is that of frame {name!r}: the masks of {frames} after it stay empty; --direction both fills them",
+        True,
+    )
+    OBJECTS_LATE = (
+        "{objects} first given after the first mask ({numbers}): they are followed from there; --direction both also "
+        "finds them before",
+        False,
+    )
+    BOXES_OVERLAP = ("objects of several boxes overlap: the object of the smaller box is in front", True)
 
     # Masks: how they are read
     MASK_RESIZED = ("it is {size}, its frame {frame}, and was resized by nearest neighbour", False)

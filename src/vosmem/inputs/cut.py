@@ -1,11 +1,15 @@
 """A mask from a box around the object, or from strokes on it and beside it."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from jaxtyping import UInt8, UInt16
 from scipy.spatial import KDTree
 
+from vosmem.data.notes import Decision, Note
 from vosmem.errors import InputError
+from vosmem.ops.masks import MOST_OBJECTS
 
 ROUNDS = 5
 SMALLEST = 4  # pixels of a side: colour models need something to learn from
@@ -44,6 +48,42 @@ def mask_from_box(frame: UInt8[np.ndarray, "H W 3"], box: tuple[int, int, int, i
     if not found.any():
         raise InputError(f"nothing in box {box} differs from what is around it: draw a tighter box, or give a mask")
     return found
+
+
+def mask_from_boxes(
+    frame: UInt8[np.ndarray, "H W 3"], boxes: Sequence[tuple[int, int, int, int]]
+) -> tuple[UInt8[np.ndarray, "H W"], tuple[Note, ...]]:
+    """Cut one object out of each box, as `mask_from_box` does. The object of a smaller box lies in front.
+
+    Args:
+        frame: RGB bytes.
+        boxes: x0, y0, x1, y1 of each object.
+
+    Returns:
+        1 for the object of the first box, 2 for that of the second and so on, 0 elsewhere; and a note where objects
+        overlap.
+
+    Raises:
+        InputError: as of `mask_from_box`, there are too many boxes, or an object lies behind others as a whole.
+    """
+    if len(boxes) > MOST_OBJECTS:
+        raise InputError(f"--box is given {len(boxes)} times: give up to {MOST_OBJECTS}")
+    found = [mask_from_box(frame, box) for box in boxes]
+    mask, overlap = np.zeros(frame.shape[:2], np.uint8), False
+    for number in sorted(range(len(boxes)), key=lambda number: -_area(boxes[number])):
+        inside = found[number] > 0
+        overlap |= bool(mask[inside].any())
+        mask[inside] = number + 1
+    hidden = set(range(1, len(boxes) + 1)) - set(np.unique(mask).tolist())
+    if hidden:
+        raise InputError(
+            f"box {boxes[min(hidden) - 1]} leaves no object that other boxes do not hold: move the boxes apart"
+        )
+    return mask, (Decision.BOXES_OVERLAP.note(),) if overlap else ()
+
+
+def _area(box: tuple[int, int, int, int]) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def mask_from_strokes(

@@ -9,10 +9,10 @@ from jaxtyping import UInt8
 def upright(frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
     """RGB bytes of a frame in the nearest of the eight orientations that a display matrix can say."""
     picture = frame.to_ndarray(format="rgb24")
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
-    if matrix is None:
+    matrices = [bytes(data) for data in frame.side_data if data.type == Type.DISPLAYMATRIX]
+    if not matrices:
         return picture
-    return np.ascontiguousarray(oriented(picture, np.frombuffer(bytes(matrix), np.int32)[:9]))
+    return np.ascontiguousarray(oriented(picture, np.frombuffer(matrices[0], np.int32)[:9]))
 
 
 def oriented(picture: UInt8[np.ndarray, "H W 3"], matrix: np.ndarray) -> UInt8[np.ndarray, "H2 W2 3"]:

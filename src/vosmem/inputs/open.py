@@ -37,6 +37,7 @@ class VideoInput:
         max_objects: more objects than this are taken for a mistake.
         clean: whether what anti-aliasing leaves at edges of masks is taken away.
         notes: what was decided while the video was found.
+        direction: in which objects are followed, which decides where masks stay empty.
     """
 
     name: str
@@ -47,6 +48,7 @@ class VideoInput:
     max_objects: int
     clean: bool
     notes: tuple[Note, ...] = ()
+    direction: str = "forward"
 
     def open(self) -> UserVideo:
         """Read the headers of the frames and all masks.
@@ -88,7 +90,7 @@ class VideoInput:
         Raises:
             InputError: the masks cannot be used.
         """
-        return UserVideo(self.name, frames, scan, self.first_only, self.max_objects, absent, self.notes)
+        return UserVideo(self.name, frames, scan, self.first_only, self.max_objects, absent, self.notes, self.direction)
 
     def _open_masks(self, frames: FrameSource) -> GivenMasks:
         if self.masks is None:

@@ -1,7 +1,9 @@
 """Pictures as the frames of a video: those of a folder, the pages of a stack or an animation, or one picture."""
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,9 @@ from vosmem.inputs.picture_folder import frames_in
 from vosmem.inputs.wording import counted, listed
 
 BYTE_BITS = 8
+DESCRIPTION = 270  # the TIFF tag in which ImageJ and OME say what pages are
+PLANES = re.compile(r'\b(?:channels|slices)=(\d+)|\bSize[CZ]="(\d+)"')
+FRAMES = re.compile(r'\bframes=(\d+)|\bSizeT="(\d+)"')
 LARGEST_DENOMINATOR = 1001
 
 
@@ -53,6 +58,8 @@ class PictureFrames(FrameSource):
         if self.times and self.times[-1]:
             self.rate = Fraction((len(self) - 1) / self.times[-1]).limit_denominator(LARGEST_DENOMINATOR)
         self.size, self._bits = (first.width, first.height), first.bits
+        if self._stack:
+            _raise_planes(paths[0], len(first.pages))
         self._levels = self._find_levels() if first.bits > BYTE_BITS else None
         self.notes = (*notes, *self._remarks(first))
 
@@ -126,6 +133,22 @@ def _header_or_error(path: Path) -> PictureHeader | InputError:
         return read_header(path, "frame")
     except InputError as error:
         return error
+
+
+def _raise_planes(path: Path, pages: int) -> None:
+    """Refuse a stack of a microscope whose pages are not one after the other in time.
+
+    Raises:
+        InputError: the pages are channels or slices of fewer frames.
+    """
+    with Image.open(path) as image:
+        text = str(image.tag_v2.get(DESCRIPTION, "")) if image.format == "TIFF" else ""  # type: ignore[attr-defined]
+    planes = [max(int(number) for number in match if number) for match in PLANES.findall(text)]
+    frames = [max(int(number) for number in match if number) for match in FRAMES.findall(text)]
+    if max(planes, default=1) > 1 and prod(planes) * prod(frames) == pages:
+        raise InputError(
+            f"stack {str(path)!r} has {prod(planes)} channels or slices of each frame: save one of them as a stack"
+        )
 
 
 def _times(path: Path, header: PictureHeader) -> list[float] | None:

@@ -12,7 +12,7 @@ from vosmem.data.videos import AppearingSequence
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.scan import MaskScan
-from vosmem.inputs.wording import counted
+from vosmem.inputs.wording import counted, listed
 from vosmem.ops.masks import MOST_OBJECTS, ids_to_slots
 
 
@@ -28,6 +28,7 @@ class UserVideo(AppearingSequence):
         max_objects: more objects than this in all are taken for a mistake.
         absent: for frames of which somebody says that objects are nowhere in them, the ids of these.
         notes: what was decided while the video was found.
+        direction: in which objects are followed: `forward`, `backward` or `both`.
 
     Attributes:
         rate: frames a second; None where nobody knows.
@@ -50,12 +51,13 @@ class UserVideo(AppearingSequence):
         max_objects: int = MOST_OBJECTS,
         absent: Mapping[int, Collection[int]] | None = None,
         notes: Sequence[Note] = (),
+        direction: str = "forward",
     ):
         if scan.errors:
             rest = len(scan.errors) - 1
             raise InputError(scan.errors[0] + (f" (and {counted(rest, 'more mask')} cannot be used)" if rest else ""))
         self.name, self._frames, self._scan, self._first_only = name, frames, scan, first_only
-        self._absent = absent or {}
+        self._absent, self._direction = absent or {}, direction
         self.frame_names: Sequence[str] = frames.frame_names
         self.rate, self.size, self.palette = frames.rate, frames.size, scan.palette
         self._given: dict[int, list[int]] = {}
@@ -109,7 +111,19 @@ class UserVideo(AppearingSequence):
             remarks.append(Decision.MASKS_NOT_USED.note(masks=counted(unused, "more mask")))
         elif unused:
             remarks.append(Decision.MASKS_EMPTY.note(masks=counted(unused, "mask")))
-        first = min(self._given)
-        if first:
-            remarks.append(Decision.FIRST_MASK_LATE.note(name=self.frame_names[first], frames=counted(first, "frame")))
+        return remarks + self._empty_frames()
+
+    def _empty_frames(self) -> list[Note]:
+        """Which masks of the result stay empty because of the direction."""
+        remarks, first, last = [], min(self._given), max(self._given)
+        after = len(self) - 1 - last
+        if first and self._direction == "forward":
+            frames = counted(first, "frame")
+            remarks.append(Decision.EMPTY_BEFORE.note(name=self.frame_names[first], frames=frames))
+        if after and self._direction == "backward":
+            frames = counted(after, "frame")
+            remarks.append(Decision.EMPTY_AFTER.note(name=self.frame_names[last], frames=frames))
+        late = [str(number) for number, t in sorted(self._appearances.items()) if t > first]
+        if late and self._direction == "forward":
+            remarks.append(Decision.OBJECTS_LATE.note(objects=counted(len(late), "object"), numbers=listed(late)))
         return remarks

@@ -43,7 +43,7 @@ def opened(path: Path) -> Iterator[OpenVideo]:
             # FFmpeg takes names with colons for protocols, with percent signs for patterns, and "-" for an option.
             file = stack.enter_context(io.FileIO(path))
             file.name = f"video{path.suffix.lower() if path.suffix[1:].isalnum() else ''}"
-            container = stack.enter_context(av.open(file, buffer_size=BUFFER_BYTES))
+            container = stack.enter_context(av.open(file, "r", buffer_size=BUFFER_BYTES))
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = "missing" if isinstance(error, FileNotFoundError) else said(error)
             raise InputError(f"video {str(path)!r} cannot be read ({reason}): replace the file") from error

@@ -106,3 +106,14 @@ class FrameFiles:
     def _coco(self) -> dict[str, Any]:
         categories = [{"id": 1, "name": "object"}]
         return {"images": self._images, "annotations": self._annotations, "categories": categories}
+
+
+def results_are_there(folder: Path, video: UserVideo, options: SegmentOptions) -> bool:
+    """Whether no file of a finished run was removed: those of all frames, the overlay video and the annotations."""
+    kinds = [folder / MASKS / "{}.png"]
+    kinds += [folder / OBJECTS / str(number) / "{}.png" for number in video.object_ids if options.per_object]
+    kinds += [folder / PROBABILITIES / "{}.npz"] if options.soft_masks else []
+    there = {kind: {path.name for path in kind.parent.glob("*")} for kind in kinds}
+    frames = all(kind.name.format(stem) in names for kind, names in there.items() for stem in video.frame_names)
+    alone = [name for name, wanted in ((OVERLAY, options.overlay), (ANNOTATIONS, options.rle)) if wanted]
+    return frames and all((folder / name).is_file() for name in alone)

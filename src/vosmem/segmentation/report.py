@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from vosmem.data.mask_files import read_mask
+from vosmem.data.notes import Note
 from vosmem.files import write_text
 from vosmem.inference.confidence import Check, ObjectConfidence
 from vosmem.inputs.user_video import UserVideo
@@ -57,6 +58,7 @@ def write_report(
         title=escape(video.name),
         summary=f"{_count(len(video), 'frame')} of {width} × {height}, {_count(num_objects, 'object')}",
         verdict=_verdict(rows, video),
+        notes=_notes(video.notes),
         video=_player(clip) if clip.is_file() else "",
         checks=_checks(path.parent, video, checks, clip.is_file()),
         objects="\n".join(_object(slot, list(own), video) for slot, own in _by_object(rows)),
@@ -72,6 +74,18 @@ def _verdict(rows: Collection[ObjectConfidence], video: UserVideo) -> str:
         return "<p>No object was lost.</p>"
     names = ", ".join(str(video.object_ids[slot - 1]) for slot in lost)
     return f'<p class="warn">Lost in some frames: {"object" if len(lost) == 1 else "objects"} {names}.</p>'
+
+
+def _notes(notes: Sequence[Note]) -> str:
+    """What was decided about the input, warnings first."""
+    if not notes:
+        return ""
+    lines = [f'<li class="{"warn" if note.warns else "faint"}">{escape(note)}</li>' for note in _warnings_first(notes)]
+    return "<h2>Notes on the input</h2>\n<ul>\n" + "\n".join(lines) + "\n</ul>"
+
+
+def _warnings_first(notes: Sequence[Note]) -> list[Note]:
+    return sorted(notes, key=lambda note: not note.warns)
 
 
 def _player(clip: Path) -> str:

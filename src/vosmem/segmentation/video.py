@@ -18,7 +18,7 @@ from vosmem.inference.directions import Given, given_masks, segment_in_direction
 from vosmem.inference.pipeline import Behind
 from vosmem.inference.sequences import Method, SegmentedFrame
 from vosmem.inputs.user_video import UserVideo
-from vosmem.segmentation.frame_files import FrameFiles
+from vosmem.segmentation.frame_files import FrameFiles, results_are_there
 from vosmem.segmentation.options import SegmentOptions
 from vosmem.segmentation.record import REPORT, SPILL, RunRecord, describe_video
 from vosmem.segmentation.report import write_report
@@ -101,7 +101,7 @@ def segment_video(
     start = time.perf_counter()
     given = given_masks(video)
     record = RunRecord(folder, {"input": describe_video(video, given), **about, "options": asdict(options)})
-    if record.finished:
+    if record.finished and results_are_there(folder, video, options):
         return VideoResult(folder, len(video), skipped=True, notes=list(video.notes))
     noted = {**noted, "notes": list(video.notes)}
     record.write(finished=False, **noted)
@@ -117,7 +117,8 @@ def segment_video(
         raise error
     if options.report:
         used = {name: value for name, value in record.about.items() if name != "input"}
-        write_report(folder / REPORT, video, findings.rows, checks, {**noted, **used, "timings": timings})
+        sources = {name: value for name, value in noted.items() if name != "notes"}  # a section of their own
+        write_report(folder / REPORT, video, findings.rows, checks, {**sources, **used, "timings": timings})
     record.write(finished=True, **noted, timings=timings)
     return VideoResult(folder, len(video), False, list(video.notes), checks, seconds)
 

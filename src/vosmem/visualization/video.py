@@ -43,7 +43,8 @@ class VideoWriter:
     def _start(self, frame: UInt8[np.ndarray, "H W 3"]) -> tuple[av.container.OutputContainer, av.VideoStream]:
         partial = self._open.enter_context(replacing(self.path))
         container = self._open.enter_context(
-            av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"})
+            # a name with a colon is no protocol
+            av.open(f"file:{partial}", "w", format="mp4", options={"movflags": "+faststart"})
         )
         stream = container.add_stream(CODEC, rate=self.frames_per_second, options=OPTIONS)
         assert isinstance(stream, av.VideoStream)  # by the codec
