@@ -66,7 +66,7 @@ class TestFolderSequence:
 
     @pytest.mark.parametrize("ids", [[0, 3, 200], [0, 255]])
     def test_merged_objects_are_one(self, tmp_path, ids):
-        sequence = FolderSequence("fish", *save_sequence(tmp_path, [[0, 3], ids]), merge_objects=True)
+        sequence = FolderSequence("fish", *save_sequence(tmp_path, [ids, ids]), merge_objects=True)
         assert sequence.object_ids == (1,)
         assert np.array_equal(sequence.labels(1), picture_of(ids) > 0)
 

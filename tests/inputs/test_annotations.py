@@ -9,7 +9,6 @@ from pycocotools import mask as reference
 from tests.messages import naming
 from vosmem.errors import InputError
 from vosmem.inputs.annotations import AnnotationMasks
-from vosmem.inputs.regions import polygons, run_lengths, unpacked
 
 HEIGHT, WIDTH = 20, 30
 
@@ -68,26 +67,6 @@ def test_coco_in_every_form(tmp_path, form):
     assert (first.kind, first.ids.dtype, masks.notes) == ("COCO", np.uint16, ())
     assert np.array_equal(first.ids, 4 * block(2, 8, 3, 9) + 300 * block(10, 19, 12, 30).astype(int))
     assert np.array_equal(masks.read("00003").ids, 300 * block(0, 20, 0, 5).astype(int))
-
-
-def test_run_lengths_equal_those_of_pycocotools():
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        mask = (rng.random(rng.integers(1, 40, 2)) < rng.random()).astype(np.uint8)
-        mask = np.repeat(mask, rng.integers(1, 50), axis=0)
-        encoded = compressed(mask)
-        assert np.array_equal(run_lengths(encoded["counts"], encoded["size"])(*mask.shape), mask)
-
-
-def test_polygons_equal_those_of_pycocotools_to_the_edge():
-    rng = np.random.default_rng(1)
-    for _ in range(50):
-        turns = np.sort(rng.random(7)) * 2 * np.pi
-        corners = np.stack([40 + 30 * np.cos(turns), 30 + 25 * np.sin(turns)], axis=1) + rng.random((7, 2))
-        expected = reference.decode(reference.merge(reference.frPyObjects([corners.ravel().tolist()], 64, 80)))
-        drawn = polygons([corners.ravel().tolist()])(64, 80)
-        length = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1).sum()
-        assert (drawn != expected).sum() < 0.6 * length
 
 
 @pytest.mark.parametrize(
@@ -213,9 +192,3 @@ def test_run_lengths_of_another_size_are_named(tmp_path):
     masks = coco(tmp_path, [{**GOOD, "segmentation": {"size": [2, 3], "counts": [6]}}])
     with pytest.raises(InputError, match=naming("instances.json[00000]", "3x2", "30x20")):
         masks.read("00000")
-
-
-@pytest.mark.parametrize("text", ["5P", "é", "ooooooooooooo0"])
-def test_damaged_run_lengths_are_refused(text):
-    with pytest.raises(ValueError, match=r"compressed run lengths are (damaged|cut)"):
-        unpacked(text)

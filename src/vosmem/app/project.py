@@ -10,7 +10,6 @@ from jaxtyping import UInt8, UInt16
 from vosmem.app.drawing import BACKGROUND, DrawnMasks
 from vosmem.app.results import Results
 from vosmem.app.uploads import Limits
-from vosmem.data.mask_files import VOID
 from vosmem.data.notes import Note
 from vosmem.errors import InputError
 from vosmem.inference.writer import write_labels
@@ -181,8 +180,7 @@ class Project:
         shutil.rmtree(folder, ignore_errors=True)
         if not self.object_ids:
             raise InputError("no object is marked: draw one in any frame, then propagate")
-        # Of 16 bits, 255 is an object; of 8 it is void beside others.
-        width = np.uint16 if VOID in self.object_ids else id_type(self.object_ids)
+        width = id_type(self.object_ids)
         for t, ids in self.drawn.given.items():
             if not ids.any():
                 continue  # it says of objects that they are nowhere, which no picture does

@@ -5,9 +5,11 @@ import io
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool
 from pycocotools.coco import COCO
 
 from vosmem.data.images import image_size, read_image
+from vosmem.data.regions import coco_area, coco_region
 from vosmem.data.stills import MAX_IDS, Still
 from vosmem.errors import InputError
 
@@ -29,7 +31,7 @@ class CocoInstances:
         self.images, self.min_area = Path(images), min_area
         if not self.images.is_dir():
             raise InputError(f"image folder {images!r} not found: set the path of the pictures")
-        self._coco = _open_coco(annotations)
+        self._file, self._coco = annotations, _open_coco(annotations)
         entries = [self._coco.imgs[key] for key in sorted(self._coco.imgs)]
         entries = [entry for entry in entries if split is None or entry.get("split") == split]
         self._entries = [entry for entry in entries if self._instances(entry)]
@@ -56,7 +58,7 @@ class CocoInstances:
             )
         labels = np.zeros(image.shape[:2], np.uint8)
         for label, annotation in enumerate(self._instances(entry)[:MAX_IDS], start=1):
-            labels[self._coco.annToMask(annotation) > 0] = label
+            labels[self._drawn(annotation, *labels.shape)] = label
         return Still(image, labels)
 
     def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -67,7 +69,15 @@ class CocoInstances:
     def _instances(self, entry: dict) -> list[dict]:
         annotations = self._coco.imgToAnns.get(entry["id"], [])
         kept = [a for a in annotations if not a.get("iscrowd") and a["area"] >= self.min_area]
-        return sorted(kept, key=lambda annotation: (-annotation["area"], annotation["id"]))
+        return sorted(kept, key=coco_area, reverse=True)
+
+    def _drawn(self, annotation: dict, height: int, width: int) -> Bool[np.ndarray, "H W"]:
+        try:
+            return coco_region(annotation["segmentation"])(height, width)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"annotation {annotation['id']} of {self._file!r} cannot be drawn ({error}): correct or remove it"
+            ) from error
 
 
 def _open_coco(path: str) -> COCO:

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from vosmem.data.images import read_image, read_labels
+from vosmem.data.images import find_void_rule, read_image, read_labels
 from vosmem.data.video_layouts import list_pictures
 from vosmem.data.videos import AppearingSequence
+from vosmem.data.void import VoidRule
 from vosmem.errors import InputError
 from vosmem.ops.masks import ids_to_slots
 
@@ -98,22 +99,14 @@ class FolderSequence(AppearingSequence):
         return found
 
     @cached_property
-    def _void_is_object(self) -> bool | None:
-        """What 255 means is settled by the first mask that is not empty: a later one may hold void and no object."""
-        if self.merge_objects:
-            return None
-        for name in self.frame_names:
-            if name in self._masks:
-                ids = np.unique(read_labels(self._masks[name], void_is_object=True))
-                if ids.any():
-                    return not read_labels(self._masks[name], void_is_object=False).any()
-        return None
+    def _void(self) -> VoidRule:
+        return find_void_rule(self._masks[name] for name in self.frame_names if name in self._masks)
 
     def _slots(self, path: Path) -> UInt8[Tensor, "H W"]:
         return torch.from_numpy(ids_to_slots(self._ids(path), self.object_ids))
 
     def _ids(self, path: Path) -> UInt8[np.ndarray, "H W"]:
-        ids = read_labels(path, self._void_is_object)
+        ids = read_labels(path, self._void)
         return (ids > 0).astype(np.uint8) if self.merge_objects else ids
 
     def _paired(self, masks: Path, frames: Path) -> dict[str, Path]:

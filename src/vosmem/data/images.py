@@ -1,5 +1,6 @@
 """Reading photographs and masks."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from vosmem.data.decoding import load_picture, read_header
-from vosmem.data.mask_files import OTHER_COLOURS, VOID, read_mask
+from vosmem.data.mask_files import ONE_BYTE, OTHER_COLOURS, VOID, MaskFile, read_mask
+from vosmem.data.void import VoidRule
 from vosmem.errors import InputError
 
+LARGEST_LABEL = 255
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -43,30 +46,53 @@ def as_rgb(image: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
         raise InputError(f"image {str(path)!r} has colours of the kind {image.mode}: save it as RGB") from error
 
 
-def read_labels(path: Path, void_is_object: bool | None = None) -> UInt8[np.ndarray, "H W"]:
+def read_labels(path: Path, void: VoidRule | None = None) -> UInt8[np.ndarray, "H W"]:
     """Read a mask as object ids; 0 is background.
 
     Palette and grey pictures carry ids as they are, colours of the DAVIS palette theirs. One-bit masks hold one
-    object, id 1.
+    object, id 1. If 255 of a one-byte mask is an object (saliency sets, DAVIS-2016), its id is 1.
 
     Args:
         path: the picture.
-        void_is_object: whether 255 is object 1 or void, read as background. By default it is the object if it is the
-            only value beside 0 (saliency sets, DAVIS-2016).
+        void: the meaning of 255 in the video of the mask; by default the mask itself settles it.
 
     Raises:
-        InputError: the file is missing, cannot be decoded, has ids above 255, or colours that say no id.
+        InputError: the file is missing, cannot be decoded, has ids above 255, soft edges, or colours that say no id.
     """
+    mask = _labelled(path)
+    rule = VoidRule() if void is None else void
+    if void is None:
+        rule.settle(mask, str(path))
+    labels = rule.ids(mask).astype(np.uint8)
+    if mask.kind in ONE_BYTE:
+        labels[labels == VOID] = 1
+    return labels
+
+
+def find_void_rule(paths: Iterable[Path]) -> VoidRule:
+    """The meaning of 255 in the masks of a video; no more masks are read than it takes.
+
+    Args:
+        paths: the masks in the order of their frames.
+
+    Raises:
+        InputError: as of `read_labels`.
+    """
+    rule = VoidRule()
+    for path in paths:
+        if rule.settle(_labelled(path), str(path)):
+            break
+    return rule
+
+
+def _labelled(path: Path) -> MaskFile:
+    """A mask whose ids fit into bytes."""
     mask = read_mask(path, max_objects=None)
     if mask.kind == OTHER_COLOURS:
         raise InputError(f"mask {str(path)!r} holds colours that say no id: save ids, or the colours of DAVIS")
-    if mask.ids.max() > VOID:
-        raise InputError(f"mask {str(path)!r} holds id {mask.ids.max()}: use ids up to {VOID}")
-    labels = mask.ids.astype(np.uint8)
-    if void_is_object is None:
-        void_is_object = not np.any((labels > 0) & (labels < VOID))
-    labels[labels == VOID] = int(void_is_object)
-    return labels
+    if mask.ids.max() > LARGEST_LABEL:
+        raise InputError(f"mask {str(path)!r} holds id {mask.ids.max()}: use ids up to {LARGEST_LABEL}")
+    return mask
 
 
 def read_silhouette(path: Path) -> UInt8[np.ndarray, "H W"]:

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from vosmem.data.images import is_image, read_labels, read_silhouette
 from vosmem.data.stills import PairedStills, pair_up
+from vosmem.data.void import VoidRule
 from vosmem.errors import InputError
 
 
@@ -170,7 +171,7 @@ def _read_stems(path: Path) -> list[str]:
 
 
 def _read_without_void(path: Path) -> UInt8[np.ndarray, "H W"]:
-    return read_labels(path, void_is_object=False)
+    return read_labels(path, VoidRule(is_object=False))
 
 
 def _read_sbd(path: Path) -> UInt8[np.ndarray, "H W"]:

@@ -13,8 +13,8 @@ from vosmem.data.decoding import load_picture
 from vosmem.data.notes import Decision, Note
 from vosmem.data.palette import ColourIds, pack, whole_palette
 from vosmem.errors import InputError
+from vosmem.ops.masks import VOID as VOID
 
-VOID = 255
 LARGEST_ID = 2**16 - 1
 OTHER_COLOURS = "other colours"
 ONE_BYTE = ("palette", "grey", "DAVIS colours", "grey as RGB")  # kinds in which 255 may stand for void

@@ -1,14 +1,15 @@
 """Videos as training reads them: any frame that has a mask, by its number."""
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from vosmem.data.images import image_size, read_image, read_labels
+from vosmem.data.images import find_void_rule, image_size, read_image, read_labels
 from vosmem.data.rendered import RenderedVideos
 from vosmem.data.stills import Still
 from vosmem.data.video_layouts import davis_folders, list_pictures, plain_folders
+from vosmem.data.void import VoidRule
 from vosmem.errors import InputError
 
 
@@ -56,7 +57,6 @@ class MaskedFrames:
         if mask_of:
             lone = sorted(mask_of)[0]
             raise InputError(f"video {name!r}: mask {lone!r} has no frame in {str(frames)!r} ({len(mask_of)} in all)")
-        self._void_is_object: bool | None = None
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -64,7 +64,7 @@ class MaskedFrames:
     def read(self, t: int) -> Still:
         """Decode frame and mask."""
         frame, mask = self._pairs[t]
-        image, labels = read_image(frame), read_labels(mask, self._void())
+        image, labels = read_image(frame), read_labels(mask, self._void)
         if labels.shape != image.shape[:2]:
             raise InputError(f"mask {str(mask)!r} and its frame differ in size: make them equal")
         return Still(image, (labels > 0).astype(labels.dtype) if self.merge_objects else labels)
@@ -74,12 +74,9 @@ class MaskedFrames:
         frame, mask = self._pairs[t]
         return image_size(frame), image_size(mask)
 
-    def _void(self) -> bool:
-        """Whether 255 is an object: where the first mask that is not empty has no other value."""
-        if self._void_is_object is None:
-            kinds = ((read_labels(mask, void_is_object=False), read_labels(mask)) for _, mask in self._pairs)
-            self._void_is_object = next((not ids.any() for ids, alone in kinds if ids.any() or alone.any()), False)
-        return self._void_is_object
+    @cached_property
+    def _void(self) -> VoidRule:
+        return find_void_rule(mask for _, mask in self._pairs)
 
 
 def davis_videos(

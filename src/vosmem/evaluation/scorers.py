@@ -5,7 +5,7 @@ from itertools import repeat
 from pathlib import Path
 
 from vosmem.data.folder_videos import FolderSequence
-from vosmem.data.images import read_labels
+from vosmem.data.images import find_void_rule, read_labels
 from vosmem.errors import InputError
 from vosmem.metrics.davis import ObjectScore, SequenceScorer
 from vosmem.ops.masks import ids_to_slots
@@ -51,11 +51,13 @@ def _score_sequence(truth: Path, predictions: Path, merge_objects: bool) -> list
     sequence = FolderSequence(truth.name, frames=truth, masks=truth, truth=truth, merge_objects=merge_objects)
     slots = range(1, len(sequence.object_ids) + 1)
     scorer = SequenceScorer(sequence.name, slots)
+    masks = (predictions / f"{name}.png" for name in sequence.frame_names)
+    void = find_void_rule(path for path in masks if path.is_file())
     for t in range(1, len(sequence) - 1):
         path = predictions / f"{sequence.frame_names[t]}.png"
         if not path.is_file():
             raise InputError(f"prediction {str(path)!r} is missing: every frame between first and last needs one")
-        ids = read_labels(path)
+        ids = read_labels(path, void)
         predicted = (ids > 0).astype(ids.dtype) if merge_objects else ids_to_slots(ids, sequence.object_ids)
         labels = sequence.labels(t)
         assert labels is not None  # frames and masks are the same files here

@@ -10,9 +10,9 @@ from natsort import natsorted
 
 from vosmem.data.mask_files import LARGEST_ID, MaskFile
 from vosmem.data.notes import Decision, Note
+from vosmem.data.regions import Region, circle, coco_area, coco_region, polygons, rectangle
 from vosmem.errors import InputError
 from vosmem.inputs.given_masks import GivenMasks
-from vosmem.inputs.regions import Region, circle, polygons, rectangle, run_lengths
 
 MOST_PIXELS = 2**28
 IDENTITIES = ("track_id", "instance_id")
@@ -118,8 +118,10 @@ def _coco(content: Mapping[str, Any]) -> tuple[dict[str, _Drawing], list[Note]]:
         if stem in drawings:
             raise ValueError(f"two pictures have the stem {stem!r}")
         numbered = [(number or place, entry) for place, (number, entry) in enumerate(found, start=1)]
-        numbered.sort(key=lambda pair: -float(pair[1].get("area") or 0))
-        drawings[stem] = _Drawing(*size, [(_id(number), _region(entry["segmentation"])) for number, entry in numbered])
+        numbered.sort(key=lambda pair: coco_area(pair[1]), reverse=True)
+        drawings[stem] = _Drawing(
+            *size, [(_id(number), coco_region(entry["segmentation"])) for number, entry in numbered]
+        )
     return drawings, notes
 
 
@@ -134,12 +136,6 @@ def _identities(entries: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[N
     if len({entry["image_id"] for entry in entries}) > 1:
         return [0] * len(entries), [Decision.OBJECTS_NUMBERED.note()]
     return [0] * len(entries), []
-
-
-def _region(segmentation: Any) -> Region:
-    if isinstance(segmentation, dict):
-        return run_lengths(segmentation["counts"], segmentation["size"])
-    return polygons(segmentation)
 
 
 def _labelme(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
-from vosmem.data.mask_files import FEW, ONE_BYTE, VOID, MaskFile, solid_ids
+from vosmem.data.mask_files import ONE_BYTE, VOID, MaskFile
 from vosmem.data.notes import Decision, Note
+from vosmem.data.void import VoidRule
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks
@@ -54,7 +55,7 @@ class MaskScan:
         self.errors: list[str] = []
         self.notes: list[Note] = list(masks.notes)
         self.palette: UInt8[np.ndarray, "256 3"] | None = None
-        self._void_is_object: bool | None = None
+        self._void = VoidRule()
         self._remarks: dict[Note, list[str]] = {}
         try:
             self._stem_at = self._placed(start)
@@ -80,10 +81,7 @@ class MaskScan:
 
     def _fitted(self, mask: MaskFile) -> UInt16[np.ndarray, "H W"]:
         width, height = self._frames.size
-        ids = resized(mask.ids, height, width)
-        if mask.kind in ONE_BYTE and self._void_is_object is False:
-            ids = np.where(ids == VOID, np.uint16(0), ids)
-        return ids
+        return resized(self._void.ids(mask), height, width)
 
     def _placed(self, start: int | str | None) -> dict[int, str]:
         """The stem of the mask of each frame that has one."""
@@ -133,20 +131,14 @@ class MaskScan:
         self.records.append(MaskRecord(t, label, mask.kind, (width, height), found))
 
     def _settle_void(self, mask: MaskFile, present: set[int], label: str) -> None:
-        """What 255 means is settled by the first mask that is not empty: a later one may hold void and no object."""
-        if mask.kind not in ONE_BYTE or not present:
+        known = self._void.is_object is not None
+        self._void.settle(mask, label)
+        if mask.kind not in ONE_BYTE or VOID not in present:
             return
-        if self._void_is_object is None and len(present) > FEW and solid_ids(mask.ids) - {0} == {VOID}:
-            raise InputError(
-                f"mask {label!r} is one object of 255 with soft edges, which are no ids: add --clean-masks, or save it "
-                "as PNG with hard ones"
-            )
-        if self._void_is_object is None:
-            self._void_is_object = present == {VOID}
-            if self._void_is_object:
-                self._remark(label, Decision.OBJECT_OF_255.note())
-        if VOID in present and not self._void_is_object:
+        if not self._void.is_object:
             self._remark(label, Decision.VOID_OF_255.note())
+        elif not known:
+            self._remark(label, Decision.OBJECT_OF_255.note())
 
     def _remark(self, label: str, remark: Note) -> None:
         self._remarks.setdefault(remark, []).append(label)

@@ -13,7 +13,7 @@ from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.scan import MaskScan
 from vosmem.inputs.wording import counted, listed
-from vosmem.ops.masks import MOST_OBJECTS, ids_to_slots
+from vosmem.ops.masks import MOST_OBJECTS, id_type, ids_to_slots
 
 
 class UserVideo(AppearingSequence):
@@ -34,7 +34,7 @@ class UserVideo(AppearingSequence):
         rate: frames a second; None where nobody knows.
         size: width and height of the frames.
         palette: colours of the ids in the masks given; None for those of DAVIS.
-        wide_ids: whether an id is above 255, so that masks are written as 16-bit grey.
+        wide_ids: whether the ids need 16 bits, as `id_type` says, so that masks are written as 16-bit grey.
         masks_used: the masks of which something is used, as the user knows them.
         notes: what the user should know, a line each.
 
@@ -71,7 +71,7 @@ class UserVideo(AppearingSequence):
             for number in used:
                 self._appearances.setdefault(number, record.t)
         self._check(max_objects)
-        self.wide_ids = max(self._appearances) > np.iinfo(np.uint8).max
+        self.wide_ids = id_type(self.object_ids) is np.uint16
         self.notes = [*notes, *frames.notes, *scan.notes, *self._remarks()]
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vosmem.errors import InputError
 
+VOID = 255  # in masks of one byte, unless it is the only id
 MOST_OBJECTS = 254  # slots are bytes, 0 is background, and 255 is left for void
 
 
@@ -135,10 +136,13 @@ def slots_to_ids(
 
 
 def id_type(object_ids: Sequence[int]) -> type[np.uint8] | type[np.uint16]:
-    """What holds all ids of a video: bytes, or 16 bits if one is above 255.
+    """The type of the masks that are written for a video: bytes, or 16 bits if the ids do not fit.
+
+    255 beside other ids does not fit: a byte of 255 would be read as void.
 
     Example:
-        >>> id_type((1, 300)).__name__
-        'uint16'
+        >>> [id_type(ids).__name__ for ids in ((1, 254), (255,), (1, 255), (1, 300))]
+        ['uint8', 'uint8', 'uint16', 'uint16']
     """
-    return np.uint16 if max(object_ids, default=0) > np.iinfo(np.uint8).max else np.uint8
+    most = max(object_ids, default=0)
+    return np.uint16 if most > VOID or (most == VOID and len(object_ids) > 1) else np.uint8

@@ -1,36 +1,42 @@
 """Regions of annotation files: polygons, rectangles, circles and run lengths, drawn into masks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from skimage.draw import polygon
+from pycocotools import mask as coco_mask
 
 MOST_BITS = 40  # of one number in compressed run lengths
+MOST_STEPS = 2**22  # pixels along all outlines of a region: pycocotools allocates about 40 bytes for each
 CORNERS = 96  # of the polygon that stands for a circle
 
 Region = Callable[[int, int], Bool[np.ndarray, "H W"]]
 
 
 def polygons(outlines: Sequence[Any]) -> Region:
-    """The pixels whose centres lie in any of some outlines.
+    """The pixels inside any of several outlines, as pycocotools draws them.
 
     Args:
         outlines: each a flat list x0, y0, x1, y1, ... in pixels, (0, 0) being the upper left corner of the picture.
 
     Raises:
-        ValueError: an outline has fewer than three corners, or what is no finite number.
+        ValueError: an outline has fewer than three corners or a number that is not finite, or is too long to draw.
+
+    Example:
+        >>> int(polygons([[1, 1, 4, 1, 4, 3, 1, 3]])(5, 5).sum())
+        6
     """
     corners = [_finite(outline).reshape(-1, 2) for outline in outlines]
     if not corners or min(map(len, corners)) < 3:
         raise ValueError("an outline has fewer than three corners")
+    if sum(_steps(outline) for outline in corners) > MOST_STEPS:
+        raise ValueError(f"an outline is longer than {MOST_STEPS} pixels")
+    flat = [outline.ravel().tolist() for outline in corners]
 
     def draw(height: int, width: int) -> Bool[np.ndarray, "H W"]:
-        inside = np.zeros((height, width), bool)
-        for outline in corners:
-            inside[polygon(outline[:, 1] - 0.5, outline[:, 0] - 0.5, inside.shape)] = True
-        return inside
+        union = coco_mask.merge(coco_mask.frPyObjects(flat, height, width))
+        return np.asarray(coco_mask.decode(union)).astype(bool)
 
     return draw
 
@@ -108,6 +114,29 @@ def unpacked(text: str) -> list[int]:
     if shift:
         raise ValueError("compressed run lengths are cut")
     return lengths
+
+
+def coco_region(segmentation: Any) -> Region:
+    """The region of a COCO `segmentation`: a list of outlines, or run lengths.
+
+    Raises:
+        ValueError: the outlines or run lengths are damaged.
+        KeyError: run lengths lack `counts` or `size`.
+        TypeError: the value is neither.
+    """
+    if isinstance(segmentation, dict):
+        return run_lengths(segmentation["counts"], segmentation["size"])
+    return polygons(segmentation)
+
+
+def coco_area(annotation: Mapping[str, Any]) -> float:
+    """The `area` of a COCO annotation, 0 without one. Larger objects are drawn first, so that small ones stay whole."""
+    return float(annotation.get("area") or 0)
+
+
+def _steps(outline: Float[np.ndarray, "N 2"]) -> float:
+    """Pixels along an outline, one for each corner at least."""
+    return float(np.abs(outline - np.roll(outline, 1, axis=0)).max(axis=1).sum()) + len(outline)
 
 
 def _finite(numbers: Any) -> Float[np.ndarray, "*S"]:
