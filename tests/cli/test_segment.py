@@ -10,8 +10,11 @@ from PIL import Image
 from tests.checkpoints.made import write_tiny
 from tests.messages import naming
 from tests.segmentation.made import write_checkpoint, write_frames
+from vosmem.checkpoints import loading
+from vosmem.checkpoints.loading import find_weights
 from vosmem.checkpoints.reading import file_hash
 from vosmem.cli.segment import run
+from vosmem.commands import segmentation
 from vosmem.errors import InputError
 from vosmem.inference.confidence import NUM_CHECKS
 
@@ -50,6 +53,20 @@ def test_odd_inputs(folder, tmp_path, kind):
     first = np.asarray(Image.open(out / "masks" / "00000.png"))
     assert np.array_equal(first, Image.open(tmp_path / "mask.png"))
     assert len((out / "frames_to_check.csv").read_text().splitlines()) <= NUM_CHECKS + 1
+
+
+def test_weights_are_looked_for_once(folder, tmp_path, monkeypatch):
+    calls = []
+
+    def counted(*names):
+        calls.append(names)
+        return find_weights(*names)
+
+    for module in (loading, segmentation):
+        monkeypatch.setattr(module, "find_weights", counted)
+    arguments = (str(folder / "frames"), "--mask", str(folder / "mask.png"), "--output", str(tmp_path / "out"))
+    segment(folder, *arguments)
+    assert len(calls) == 1
 
 
 def test_every_memory_of_the_configs_is_offered(folder, tmp_path):

@@ -1,12 +1,14 @@
 """Directions: a video backwards is the video that runs backwards, and two estimates meet in the middle."""
 
+import random
+
 import pytest
 import torch
 
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
-from vosmem.inference.directions import average, given_masks, segment_in_direction
+from vosmem.inference.directions import Given, average, given_masks, segment_in_direction
 from vosmem.memory.policy import EveryN
 
 CPU = torch.device("cpu")
@@ -143,6 +145,66 @@ def test_distances_to_the_masks_of_an_object():
     assert given.areas == {1: {1: 100}, 3: {2: 100}, 6: {1: 100, 2: 100}}
     assert [given.before(4, slot) for slot in (1, 2)] == [3, 1] and given.before(0, 1) is None
     assert [given.after(4, slot) for slot in (1, 2)] == [2, 2] and given.after(7, 2) is None
+
+
+def scanned(given, t, slot):
+    """`Given.before` and `Given.after` of a slot, by a look at all masks."""
+    told = [at for of_frames in (given.areas, given.absent) for at, slots in of_frames.items() if slot in slots]
+    return min((t - at for at in told if at <= t), default=None), min((at - t for at in told if at >= t), default=None)
+
+
+def test_given_masks_are_found_as_by_a_look_at_all_of_them():
+    draw = random.Random(0)
+    for _ in range(40):
+        areas = {t: dict.fromkeys(draw.sample(range(1, 6), draw.randint(1, 3)), 1 + t) for t in range(1, 20, 3)}
+        absent = {t: tuple(draw.sample(range(1, 6), 2)) for t in draw.sample(range(20), 3)}
+        given = Given(areas, absent)
+        behind = {t: {slot for at in areas if at <= t for slot in areas[at]} for t in range(20)}
+        ahead = {t: {slot for at in areas if at >= t for slot in areas[at]} for t in range(20)}
+        for t in range(20):
+            assert [(given.before(t, slot), given.after(t, slot)) for slot in range(1, 7)] == [
+                scanned(given, t, slot) for slot in range(1, 7)
+            ]
+            for direction, known in {"forward": behind[t], "backward": ahead[t], "both": behind[t] | ahead[t]}.items():
+                assert given.followed(t, direction) == {slot: 0 in scanned(given, t, slot) for slot in sorted(known)}
+        assert given.first_areas() == {slot: 1 + min(t for t in areas if slot in areas[t]) for slot in behind[19]}
+
+
+class Counted(dict):
+    """A dictionary that counts how often it is looked into."""
+
+    looks = 0
+
+    def __getitem__(self, key):
+        Counted.looks += 1
+        return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        Counted.looks += 1
+        return super().get(key, default)
+
+    def __iter__(self):
+        for key in super().__iter__():
+            Counted.looks += 1
+            yield key
+
+    def items(self):
+        return ((key, self[key]) for key in self)
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_looks_at_given_masks_grow_with_their_number_and_not_with_its_square(direction):
+    looks = []
+    for count in (100, 400):
+        Counted.looks = 0
+        given = Given(Counted({t: Counted({1: 5, 2: 5}) for t in range(count)}))
+        given.first_areas()
+        for t in range(count):
+            given.followed(t, direction)
+            given.before(t, 1)
+            given.after(t, 2)
+        looks.append(Counted.looks)
+    assert looks[0] >= 100 and looks[1] <= 5 * looks[0]
 
 
 def test_an_average_with_equal_shares_is_the_weighted_mean():

@@ -4,11 +4,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
 from vosmem.inference.view import View
-from vosmem.inference.window import Sight, Window, Zoom, sight
+from vosmem.inference.window import TAIL, Sight, Window, Zoom, sight
 from vosmem.memory.policy import EveryN
 from vosmem.ops.locality import cells
 
@@ -149,3 +150,48 @@ def test_a_zoomed_video_is_the_video_of_its_windows(small_network):
         probs = zoomed.step(frame, mask if t == 0 else None)
         cut = whole.step(shown, view.labels(mask) if t == 0 else None)
     torch.testing.assert_close(probs, view.back(cut))  # a third would be seen through another window
+
+
+def one_by_one(labels, num_objects, least):
+    """`sight` from the map of each object by itself."""
+    maps = [labels == k for k in range(1, num_objects + 1) if (labels == k).sum() >= least]
+    if not maps:
+        return Sight(None, num_objects == 0)
+    edges = []
+    for dim in (1, 0):
+        counts = torch.stack([shown.sum(dim=dim) for shown in maps]).float()
+        share = counts.cumsum(dim=1) / counts.sum(dim=1, keepdim=True)
+        edges += [float((share <= TAIL).sum(dim=1).min()), float((share < 1 - TAIL).sum(dim=1).max() + 1)]
+    return Sight((edges[0], edges[1], edges[2], edges[3]), len(maps) == num_objects)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_where_objects_are_is_found_as_one_by_one(dtype):
+    generator = torch.Generator().manual_seed(0)
+    for num_objects in (0, 1, 2, 5, 60, 254):
+        labels = torch.randint(0, num_objects + 1, (7, 11), generator=generator)
+        labels = labels.repeat_interleave(4, dim=0).repeat_interleave(3, dim=1).to(dtype)
+        for least in (1, 16, 40):
+            assert sight(labels, num_objects, least) == one_by_one(labels, num_objects, least)
+
+
+class Elements(TorchDispatchMode):
+    """Counts the elements of all tensors that operations return."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        self.count += out.numel() if isinstance(out, torch.Tensor) else 0
+        return out
+
+
+def test_where_objects_are_takes_no_map_of_each_object():
+    labels = (torch.arange(200 * 300).view(200, 300) // 1000).to(torch.uint8) + 1
+    elements = []
+    for num_objects in (2, 50):
+        with Elements() as counted:
+            sight(labels.clamp(max=num_objects), num_objects)
+        elements.append(counted.count)
+    assert elements[0] > labels.numel()  # operations are counted
+    assert elements[1] - elements[0] < 2 * labels.numel()

@@ -66,7 +66,15 @@ def load_with_about(source: str | os.PathLike[str]) -> tuple[MemoryNetwork, Weig
     Raises:
         InputError: as of `load_network`.
     """
-    path = find_weights(source)
+    return load_file(find_weights(source))
+
+
+def load_file(path: Path) -> tuple[MemoryNetwork, Weights]:
+    """As `load_with_about`, of a file that `find_weights` found.
+
+    Raises:
+        InputError: as of `load_network`.
+    """
     weights = _read(path)
     network = filled_network(weights.model, weights.state, f"checkpoint {str(path)!r}")
     _tell_licence(weights)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from vosmem.app.serve import free_port, own_folder, serving
 from vosmem.app.studio import Studio
 from vosmem.app.uploads import Limits
-from vosmem.commands.segmentation import load_segmenter
+from vosmem.commands.segmentation import make_segmenter
 from vosmem.checkpoints.loading import find_weights
 from vosmem.checkpoints.reading import file_hash
 from vosmem.errors import InputError
@@ -32,7 +32,7 @@ def app(options: Namespace) -> Iterator[str]:
         raise InputError("--max-upload and --max-frames have to be 1 or more")
     port = free_port(options.host, options.port)
     weights = find_weights(options.weights, options.model)
-    segmenter = load_segmenter(weights, None, options.device, options.precision)
+    segmenter = make_segmenter(weights, options.device, options.precision)
     segmenter.propagator(short_side=options.size)  # says so at once if it cannot be made
     limits = Limits(options.max_upload, options.max_frames)
     about = {

@@ -12,7 +12,7 @@ import numpy as np
 
 from vosmem.commands.common import advice_on_memory, compose, make, pick_device
 from vosmem.commands.workers import check_workers, make_slots
-from vosmem.checkpoints.loading import find_weights, load_network
+from vosmem.checkpoints.loading import find_weights, load_file
 from vosmem.checkpoints.reading import file_hash
 from vosmem.data.images import read_labels
 from vosmem.data.mask_files import read_mask
@@ -60,8 +60,17 @@ def load_segmenter(
         InputError: there are no such weights, they cannot be read, or the device is absent or has no use for the
             precision.
     """
+    return make_segmenter(find_weights(weights, model), device, precision, top_k)
+
+
+def make_segmenter(weights: Path, device: str, precision: str, top_k: int | None = None) -> Segmenter:
+    """As `load_segmenter`, of a file that `find_weights` found.
+
+    Raises:
+        InputError: the file cannot be read, or the device is absent or has no use for the precision.
+    """
     engine = Engine(pick_device(device), precision, reading=Reading(top_k=top_k))
-    return Segmenter(load_network(find_weights(weights, model)), engine)
+    return Segmenter(load_file(weights)[0], engine)
 
 
 def segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, VideoResult | InputError]]:
@@ -89,10 +98,11 @@ def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str,
     check_workers(options)
     options = _with_whole_paths(options)
     policy = _policy(options)
-    find_weights(options.weights, options.model)  # says so at once if there are none
+    weights = find_weights(options.weights, options.model)  # reports missing weights before anything is decoded
     found, problems = _videos(options)
     alone = len(found) == 1 and not is_manifest(options.input)
-    start = partial(VideoSegmenter, options, policy, alone)
+    # A machine of a Ray cluster looks for itself: the file that was found here need not be there.
+    start = partial(VideoSegmenter, options, policy, alone, None if options.engine == "ray" else weights.absolute())
     if alone and options.engine == "here":
         yield found[0].name, start()(found[0], partial(on_progress, found[0].name))
         return
@@ -113,15 +123,16 @@ class VideoSegmenter:
         options: of the command line.
         policy: which frames are remembered.
         alone: whether there is one video alone, whose results lie in the output folder itself.
+        weights: the file to load; None to look for what the options name.
 
     Raises:
         InputError: the network cannot be loaded, or not be run so.
     """
 
-    def __init__(self, options: Namespace, policy: MemoryPolicy, alone: bool):
+    def __init__(self, options: Namespace, policy: MemoryPolicy, alone: bool, weights: Path | None = None):
         self._options, self._alone = options, alone
-        weights = find_weights(options.weights, options.model)
-        self._segmenter = load_segmenter(weights, None, options.device, options.precision, options.top_k)
+        weights = find_weights(options.weights, options.model) if weights is None else weights
+        self._segmenter = make_segmenter(weights, options.device, options.precision, options.top_k)
         self._make_method = partial(self._segmenter.propagator, policy, options.size, options.flip, options.zoom)
         self._make_method()  # says so at once if it cannot be made
         self._about = _about(options, policy, weights, self._segmenter)

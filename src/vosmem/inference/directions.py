@@ -1,7 +1,10 @@
 """Segmenting a video forwards, backwards, or both ways at once."""
 
 import shutil
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +22,9 @@ from vosmem.inference.writer import write_probabilities
 DIRECTIONS = ("forward", "backward", "both")
 
 
-class Given(NamedTuple):
-    """The masks of a video that are given.
+@dataclass(frozen=True)
+class Given:
+    """The masks of a video that are given. Each question takes the logarithm of their number.
 
     Attributes:
         areas: for each frame with a mask, the pixels of each slot in it.
@@ -28,34 +32,49 @@ class Given(NamedTuple):
     """
 
     areas: Mapping[int, Mapping[int, int]]
-    absent: Mapping[int, tuple[int, ...]] = {}
+    absent: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def before(self, t: int, slot: int) -> int | None:
         """Frames back to the last one, t itself among them, where it is given where the slot is; None without one."""
-        return min((t - at for at in self._told(slot) if at <= t), default=None)
+        frames = self._frames_of.get(slot, [])
+        index = bisect_right(frames, t)
+        return t - frames[index - 1] if index else None
 
     def after(self, t: int, slot: int) -> int | None:
-        """The same ahead."""
-        return min((at - t for at in self._told(slot) if at >= t), default=None)
+        """Frames ahead to the next one, t itself among them, where it is given where the slot is; None without one."""
+        frames = self._frames_of.get(slot, [])
+        index = bisect_left(frames, t)
+        return frames[index] - t if index < len(frames) else None
 
     def followed(self, t: int, direction: str) -> dict[int, bool]:
         """The slots that are followed in frame t, and whether it is given where they are there."""
-        behind = {slot for at, areas in self.areas.items() if at <= t for slot in areas}
-        ahead = {slot for at, areas in self.areas.items() if at >= t for slot in areas}
-        known = {"forward": behind, "backward": ahead, "both": behind | ahead}[direction]
-        return {slot: t in self._told(slot) for slot in sorted(known)}
+        known = {
+            slot: direction == "both" or (first <= t if direction == "forward" else last >= t)
+            for slot, (first, last) in self._spans.items()
+        }
+        return {slot: self.before(t, slot) == 0 for slot in sorted(known) if known[slot]}
 
     def first_areas(self) -> dict[int, int]:
         """Pixels of the first mask of each slot."""
-        found: dict[int, int] = {}
+        return {slot: self.areas[first][slot] for slot, (first, _) in self._spans.items()}
+
+    @cached_property
+    def _spans(self) -> dict[int, tuple[int, int]]:
+        """The first and the last frame with a mask of each slot."""
+        found: dict[int, tuple[int, int]] = {}
         for t in sorted(self.areas):
-            for slot, area in self.areas[t].items():
-                found.setdefault(slot, area)
+            for slot in self.areas[t]:
+                found[slot] = (found.get(slot, (t, t))[0], t)
         return found
 
-    def _told(self, slot: int) -> set[int]:
-        """Frames with the mask of a slot, or in which it is said to be nowhere."""
-        return {at for told in (self.areas, self.absent) for at, slots in told.items() if slot in slots}
+    @cached_property
+    def _frames_of(self) -> dict[int, list[int]]:
+        """For each slot the frames, ascending, with a mask of it or in which it is said to be nowhere."""
+        found: dict[int, list[int]] = {}
+        for t in sorted({*self.areas, *self.absent}):
+            for slot in {*self.areas.get(t, ()), *self.absent.get(t, ())}:
+                found.setdefault(slot, []).append(t)
+        return found
 
 
 def given_masks(sequence: VideoSequence) -> Given:

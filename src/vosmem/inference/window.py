@@ -105,14 +105,23 @@ def sight(labels: Integer[Tensor, "H W"], num_objects: int, least: int = LEAST_P
         >>> sight(labels, 2)
         Sight(box=(10.0, 20.0, 30.0, 50.0), all_seen=False)
     """
-    counts = torch.bincount(labels.flatten().long(), minlength=num_objects + 1)[1 : num_objects + 1]
-    seen = (1 + (counts >= least).nonzero()[:, 0]).tolist()
-    if not seen:
+    rows, columns = (_counts_by_line(labels, num_objects, dim) for dim in (0, 1))
+    seen = rows.sum(dim=1) >= least
+    num_seen = int(seen.sum())
+    if not num_seen:
         return Sight(None, num_objects == 0)
-    # Each by itself: beside a large object, a small one is all tail. As float, which CPUs add up fastest.
-    shown = torch.stack([labels == k for k in seen]).float()
-    box = torch.stack([*_edges(shown.sum(dim=2)), *_edges(shown.sum(dim=1))]).tolist()
-    return Sight((box[0], box[1], box[2], box[3]), len(seen) == num_objects)
+    # Each by itself: beside a large object, a small one is all tail.
+    box = torch.stack([*_edges(rows[seen]), *_edges(columns[seen])]).tolist()
+    return Sight((box[0], box[1], box[2], box[3]), num_seen == num_objects)
+
+
+def _counts_by_line(labels: Integer[Tensor, "H W"], num_objects: int, dim: int) -> Float[Tensor, "K L"]:
+    """Pixels of each object in each row (`dim` 0) or column (1); memory does not grow by a map for each object."""
+    length = labels.shape[dim]
+    lines = torch.arange(length, dtype=torch.int32, device=labels.device)
+    index = labels.to(torch.int32).mul(length).add_(lines[:, None] if dim == 0 else lines)
+    size = (num_objects + 1) * length
+    return torch.bincount(index.flatten(), minlength=size)[length:size].view(num_objects, length).float()
 
 
 def _start(centre: float, length: int, whole: int) -> int:

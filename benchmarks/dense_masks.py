@@ -1,0 +1,126 @@
+"""How the cost of `vosmem segment` grows with frames and objects, where every frame has a given mask.
+
+    python -m benchmarks.dense_masks
+
+Each case runs in a process of its own, with one thread and a tiny network: time per frame at 500 and at 2,000 frames
+with 50 objects (the ratio is near 1 if growth is linear), the seconds of the parts that do not touch the network, and
+the peak memory that the window statistics of one 4K frame add with 2 and with 50 objects.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from PIL import Image
+
+from vosmem.benchmark.machine import resident_mb
+from vosmem.inference import Propagator
+from vosmem.inference.window import Zoom, sight
+from vosmem.inputs.open import open_videos
+from vosmem.memory.policy import EveryN
+from vosmem.networks import STM
+from vosmem.segmentation.options import SegmentOptions
+from vosmem.segmentation.video import segment_video
+
+HEIGHT, WIDTH = 48, 80
+HEIGHT_4K, WIDTH_4K = 2160, 3840
+WIDTHS = {"key_channels": 4, "value_channels": 4, "decoder_channels": 4}
+
+
+def striped(height: int, width: int, num_objects: int) -> np.ndarray:
+    """A mask that objects fill, in columns of equal width."""
+    return np.broadcast_to((np.arange(width) * num_objects // width + 1).astype(np.uint8), (height, width))
+
+
+def write_video(folder: Path, num_frames: int, num_objects: int) -> None:
+    """Frames of noise, each with its mask."""
+    rng = np.random.default_rng(0)
+    for name in ("frames", "masks"):
+        (folder / name).mkdir()
+    mask = striped(HEIGHT, WIDTH, num_objects)
+    for t in range(num_frames):
+        frame = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        Image.fromarray(frame).save(folder / "frames" / f"{t:05d}.png")
+        Image.fromarray(np.roll(mask, t, axis=1)).save(folder / "masks" / f"{t:05d}.png")
+
+
+def segment(num_frames: int, num_objects: int) -> dict[str, float]:
+    """One run: its seconds per frame, those outside the network, and its peak memory."""
+    network = STM(backbone="resnet10", weights="none", **WIDTHS).eval()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_video(folder, num_frames, num_objects)
+        start = time.perf_counter()
+        (found,) = open_videos(folder / "frames", folder / "masks")
+        segment_video(
+            found.open(),
+            lambda: Propagator(network, EveryN(interval=5, max_frames=2), zoom=Zoom()),
+            torch.device("cpu"),
+            folder / "out",
+            SegmentOptions(overlay=False, report=False),
+            {},
+            {},
+        )
+        seconds = time.perf_counter() - start
+        timings = json.loads((folder / "out" / "run.json").read_text())["timings"]
+    in_network = timings["network_ms_median"] / 1000
+    return {
+        "seconds_a_frame": seconds / num_frames,
+        "outside_network": seconds / num_frames - in_network,
+        "peak_mb": resident_mb(peak=True),
+    }
+
+
+def look(num_frames: int, num_objects: int) -> dict[str, float]:
+    """The window statistics of 4K frames."""
+    labels = torch.from_numpy(striped(HEIGHT_4K, WIDTH_4K, num_objects).copy())
+    before, start = resident_mb(peak=True), time.perf_counter()
+    for _ in range(num_frames):
+        sight(labels, num_objects)
+    seconds = (time.perf_counter() - start) / num_frames
+    return {"seconds_a_frame": seconds, "added_mb": resident_mb(peak=True) - before}
+
+
+PARTS: dict[str, Callable[[int, int], dict[str, float]]] = {"segment": segment, "look": look}
+
+
+def measured(part: str, num_frames: int, num_objects: int) -> dict[str, float]:
+    """The figures of a case in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.dense_masks", "--part", part]
+    command += ["--frames", str(num_frames), "--objects", str(num_objects)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    figures: dict[str, float] = json.loads(output.splitlines()[-1])
+    return figures
+
+
+def main() -> None:
+    """Print a line for each case, and the ratios."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--part", choices=PARTS)
+    parser.add_argument("--frames", type=int, nargs="+", default=[500, 2000])
+    parser.add_argument("--objects", type=int, nargs="+", default=[2, 50])
+    options = parser.parse_args()
+    if options.part is not None:
+        torch.set_num_threads(1)
+        print(json.dumps(PARTS[options.part](options.frames[0], options.objects[0])))
+        return
+    runs = {count: measured("segment", count, options.objects[-1]) for count in options.frames}
+    looks = {count: measured("look", 3, count) for count in options.objects}
+    for title, cases in (("frames", runs), ("objects in 4K", looks)):
+        for count, figures in cases.items():
+            print(f"{count} {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    first, last = runs[options.frames[0]], runs[options.frames[-1]]
+    for name in first:
+        print(f"{name}: ratio {last[name] / first[name]:.2f}")
+    print(f"memory of the window statistics: {looks[options.objects[-1]]['added_mb']:.0f} MB at the most objects")
+
+
+if __name__ == "__main__":
+    main()
