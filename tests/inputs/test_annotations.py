@@ -1,12 +1,16 @@
 """Masks drawn from COCO and LabelMe files."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from pycocotools import mask as reference
 
 from tests.messages import naming
+from vosmem.data.notes import Decision
 from vosmem.errors import InputError
 from vosmem.inputs.annotations import AnnotationMasks
 
@@ -75,7 +79,7 @@ def test_coco_in_every_form(tmp_path, form):
         ([{"track_id": 9, "instance_id": 1}, {"track_id": 2, "instance_id": 2}], [9, 2], ""),
         ([{"instance_id": 5}, {"instance_id": 6}], [5, 6], ""),
         ([{"track_id": 0}, {"track_id": 3}], [1, 4], "starts at 0"),
-        ([{}, {"track_id": 8}], [1, 2], ""),
+        ([{}, {"track_id": 8}], [9, 8], "1 annotation without track_id"),
     ],
 )
 def test_which_id_an_annotation_has(tmp_path, keys, ids, said):
@@ -92,12 +96,74 @@ def test_without_track_ids_several_pictures_are_numbered_and_that_is_said(tmp_pa
     assert "track_id" in coco(tmp_path, entries).notes[0]
 
 
-def test_small_objects_in_front_stay_whole_and_crowds_are_left_out(tmp_path):
+def test_small_objects_in_front_stay_whole(tmp_path):
     small = {"image_id": 7, "area": 9, "segmentation": outline(5, 8, 5, 8)}
     large = {"image_id": 7, "area": 400, "segmentation": outline(0, 20, 0, 20)}
-    crowd = {"image_id": 7, "area": 1, "iscrowd": 1, "segmentation": compressed(block(0, 20, 0, 30))}
-    ids = coco(tmp_path, [small, large, crowd]).read("00000").ids
+    ids = coco(tmp_path, [small, large]).read("00000").ids
     assert (ids == 1).sum() == 9 and (ids == 2).sum() == 391
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_brushes_drew_is_an_object_also_beside_outlines(tmp_path, form):
+    brush = {"image_id": 7, "iscrowd": 1, "track_id": 5, "segmentation": FORMS[form](2, 8, 3, 9)}
+    drawn = {"image_id": 7, "iscrowd": 0, "track_id": 6, "segmentation": outline(10, 19, 12, 30)}
+    for entries, ids in (([brush], {0, 5}), ([brush, drawn], {0, 5, 6})):
+        masks = coco(tmp_path, entries)
+        assert set(np.unique(masks.read("00000").ids)) == ids
+        assert [note.decision for note in masks.notes] == [Decision.CROWDS_TAKEN] and masks.notes[0].warns
+
+
+@pytest.mark.parametrize("below", [True, False])
+@pytest.mark.parametrize(
+    ("values", "ids", "decisions"),
+    [
+        ([4, 9], [4, 9], []),
+        (["4", "9"], [4, 9], []),
+        ([0, 1], [1, 2], [Decision.IDS_FROM_ZERO]),
+        (["0", "1"], [1, 2], [Decision.IDS_FROM_ZERO]),
+        (["fish", "crab"], [1, 2], [Decision.OBJECTS_NAMED]),
+        (["fish", 7], [1, 2], [Decision.OBJECTS_NAMED]),
+        ([3.0, 8.0], [3, 8], []),
+    ],
+)
+def test_ids_follow_the_track(tmp_path, below, values, ids, decisions):
+    boxes = [(0, 4, 0, 4), (6, 12, 6, 12)]
+    entries = [
+        {"image_id": image, "segmentation": outline(*boxes[k]), **({"attributes": own} if below else own)}
+        for image, order in ((7, (0, 1)), (8, (1, 0)))
+        for k in order
+        for own in [{"track_id": values[k], "occluded": False}]
+    ]
+    masks = coco(tmp_path, entries)
+    for stem in masks.stems:
+        drawn = masks.read(stem).ids
+        assert [drawn[1, 1], drawn[8, 8]] == ids
+    assert [note.decision for note in masks.notes] == decisions
+
+
+BAD = {
+    "no outline": {"segmentation": []},
+    "null": {"segmentation": None},
+    "two points": {"segmentation": [[1, 1, 5, 5]]},
+    "no image": {"image_id": 99},
+    "no number": {"segmentation": [["a", "b", "c", "d", "e", "f"]]},
+    "damaged": {"segmentation": {"size": [HEIGHT, WIDTH], "counts": "~~"}},
+    "no area": {"area": "large"},
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_one_bad_annotation_among_good_ones_is_left_out_and_noted(tmp_path, bad):
+    good = {"image_id": 7, "track_id": 2, "segmentation": outline(2, 8, 3, 9)}
+    masks = coco(tmp_path, [{**good, "track_id": 3, **bad}, good])
+    assert np.array_equal(masks.read("00000").ids, 2 * block(2, 8, 3, 9))
+    (note,) = masks.notes
+    assert note.decision is Decision.ENTRIES_LEFT_OUT and note.warns and "annotation 0: " in note
+
+
+def test_images_are_found_by_ids_that_are_strings(tmp_path):
+    masks = coco(tmp_path, [{"image_id": "8", "track_id": 2, "segmentation": outline(2, 8, 3, 9)}])
+    assert list(masks.stems) == ["00003"] and masks.notes == ()
 
 
 def labelme(path, shapes, **more):
@@ -141,6 +207,42 @@ def test_a_label_that_is_a_number_is_the_id(tmp_path):
         [labelme(tmp_path / "0.json", [shape("7", SQUARE), shape("0", [[20, 2], [28, 2], [28, 9]])])]
     )
     assert np.unique(masks.read("0").ids).tolist() == [0, 1, 7]
+
+
+def png(inside):
+    buffer = io.BytesIO()
+    Image.fromarray(inside).save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+@pytest.mark.parametrize(("left", "top"), [(4, 3), (-2, 3), (4, -1), (27, 17)])
+def test_masks_of_labelme(tmp_path, left, top):
+    inside = np.array([[1, 1, 0, 1], [0, 1, 1, 1], [1, 0, 1, 1]], np.uint8)
+    points = [[left, top], [left + 3, top + 2]]
+    entry = {**shape("cat", points, "mask"), "mask": png(inside * 255)}
+    whole = np.zeros((HEIGHT + 20, WIDTH + 20), np.uint16)
+    whole[10 + top : 13 + top, 10 + left : 14 + left] = inside
+    masks = AnnotationMasks([labelme(tmp_path / "0.json", [entry])])
+    assert np.array_equal(masks.read("0").ids, whole[10:-10, 10:-10]) and masks.notes == ()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        shape("eye", [[3, 3], [5, 5]], "mask"),
+        {**shape("eye", [[3, 3], [5, 5]], "mask"), "mask": "no picture"},
+        {**shape("eye", [[3, 3], [5, 5]], "mask"), "mask": png(np.ones((9, 9), np.uint8))},
+        shape("eye", [[3, 3], [5, 5]]),
+        shape("eye", [[3, 3], [5, 5]], "cuboid"),
+        {"points": SQUARE},
+    ],
+    ids=["no mask", "no picture", "another size", "two points", "unknown", "no label"],
+)
+def test_one_bad_shape_among_good_ones_is_left_out_and_noted(tmp_path, bad):
+    masks = AnnotationMasks([labelme(tmp_path / "0.json", [bad, shape("cat", SQUARE)])])
+    assert np.unique(masks.read("0").ids).tolist() == [0, 1]
+    (note,) = masks.notes
+    assert note.decision is Decision.ENTRIES_LEFT_OUT and note.warns and "shape 0: " in note
 
 
 def test_shapes_without_area_are_left_out_and_named(tmp_path):

@@ -3,10 +3,13 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.messages import naming
+from vosmem.data.mask_files import read_mask
+from vosmem.data.notes import Decision
 from vosmem.errors import InputError
-from vosmem.inputs.cut import mask_from_box, mask_from_strokes
+from vosmem.inputs.cut import mask_from_box, mask_from_strokes, strokes_by_colour
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,44 @@ def test_strokes_find_the_object_and_keep_what_they_say(scene):
     assert mask[drawn == 1].all() and not mask[drawn == 2].any()
     mask = mask_from_strokes(frame, strokes((1, 36, 44, 46, 54), (2, 4, 8, 5, 95)))
     assert (mask & disc).sum() / (mask | disc).sum() > 0.95
+
+
+RED, GREEN, BLUE, MAROON, DARK_GREEN = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 0, 0), (0, 128, 0)
+DRAWN = strokes((1, 36, 44, 46, 54), (2, 4, 8, 5, 95))
+
+
+def coloured(path, on, beside, palette=False):
+    picture = np.array([(0, 0, 0), on, beside], np.uint8)
+    image = Image.fromarray(picture[DRAWN])
+    if palette:
+        image = Image.fromarray(DRAWN.astype(np.uint8))
+        image.putpalette(picture.ravel().tolist())
+    image.save(path)
+    return read_mask(path, max_objects=None)
+
+
+@pytest.mark.parametrize("palette", [False, True])
+@pytest.mark.parametrize(("on", "beside"), [(GREEN, RED), ((20, 220, 30), (200, 10, 40)), (DARK_GREEN, RED)])
+def test_green_strokes_are_on_the_object_and_red_ones_beside_it(tmp_path, on, beside, palette):
+    ids, notes = strokes_by_colour(coloured(tmp_path / "s.png", on, beside, palette))
+    assert np.array_equal(ids, DRAWN)
+    assert [note.decision for note in notes if note.warns] == ([] if palette else [Decision.STROKES_BY_COLOUR])
+
+
+def test_a_palette_whose_colours_are_the_other_way_round(tmp_path):
+    ids, notes = strokes_by_colour(coloured(tmp_path / "s.png", RED, GREEN, palette=True))
+    assert np.array_equal(ids, np.array([0, 2, 1])[DRAWN]) and notes[0].decision is Decision.STROKES_BY_COLOUR
+
+
+def test_a_palette_of_davis_holds_numbers(tmp_path):
+    ids, notes = strokes_by_colour(coloured(tmp_path / "s.png", MAROON, DARK_GREEN, palette=True))
+    assert np.array_equal(ids, DRAWN) and notes == ()
+
+
+@pytest.mark.parametrize(("on", "beside"), [(MAROON, DARK_GREEN), (DARK_GREEN, MAROON), (BLUE, RED), (GREEN, BLUE)])
+def test_strokes_in_colours_that_do_not_say_which_is_which(tmp_path, on, beside):
+    with pytest.raises(InputError, match=naming("#" + bytes(on).hex(), "bright green on the object")):
+        strokes_by_colour(coloured(tmp_path / "s.png", on, beside))
 
 
 @pytest.mark.parametrize("kinds", [(), (1,), (2,), (1, 2, 3)])

@@ -109,7 +109,7 @@ def test_the_palette_of_the_masks_is_that_of_the_results(clip, masks):
     assert opened(clip, write_mask(masks / "grey.png", [1])).palette is None
 
 
-@pytest.mark.parametrize("size", [(32, 24), (128, 96), (100, 30)])
+@pytest.mark.parametrize("size", [(32, 24), (128, 96), (65, 48), (21, 16)])
 def test_a_mask_of_another_size_is_resized_and_said(clip, masks, size):
     write_mask(masks / "00000.png", [3, 5], size=size)
     video = opened(clip, masks)

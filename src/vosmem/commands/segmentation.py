@@ -22,7 +22,7 @@ from vosmem.files import locked, unwritable
 from vosmem.inference.engine import Engine
 from vosmem.inference.streaming import Segmenter
 from vosmem.inference.writer import write_labels
-from vosmem.inputs.cut import mask_from_boxes, mask_from_strokes
+from vosmem.inputs.cut import mask_from_boxes, mask_from_strokes, strokes_by_colour
 from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.inputs.scan import frame_place
@@ -102,7 +102,7 @@ def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str,
     found, problems = _videos(options)
     alone = len(found) == 1 and not is_manifest(options.input)
     # A machine of a Ray cluster looks for itself: the file that was found here need not be there.
-    start = partial(VideoSegmenter, options, policy, alone, None if options.engine == "ray" else weights.absolute())
+    start = partial(VideoSegmenter, options, policy, alone, None if options.engine == "ray" else weights)
     if alone and options.engine == "here":
         yield found[0].name, start()(found[0], partial(on_progress, found[0].name))
         return
@@ -237,7 +237,7 @@ def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, 
     frames = found[0].open_frames()
     t = frame_place(frames.frame_names, 0 if options.start is None else options.start)
     frame = np.ascontiguousarray(frames.frame(t).permute(1, 2, 0).numpy())
-    mask, notes = mask_from_boxes(frame, options.box) if options.box else (_cut_by_strokes(frame, options.scribble), ())
+    mask, notes = mask_from_boxes(frame, options.box) if options.box else _cut_by_strokes(frame, options.scribble)
     path: Path = options.output / CUT_MASK.format(given[0])
     if path.exists() and not np.array_equal(read_labels(path), mask):
         raise InputError(
@@ -247,15 +247,18 @@ def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, 
     return path, t, notes
 
 
-def _cut_by_strokes(frame: np.ndarray, path: Path) -> np.ndarray:
-    strokes = read_mask(path, max_objects=None).ids
-    if strokes.shape != frame.shape[:2]:
+def _cut_by_strokes(frame: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[Note, ...]]:
+    """The mask that strokes cut out, and what was decided about the strokes."""
+    drawn = read_mask(path, max_objects=None)
+    height, width = drawn.ids.shape
+    if (height, width) != frame.shape[:2]:
         raise InputError(
-            f"scribble {str(path)!r} has {strokes.shape[1]}x{strokes.shape[0]} pixels, the frame "
-            f"{frame.shape[1]}x{frame.shape[0]}: draw on the frame itself"
+            f"scribble {str(path)!r} has {width}x{height} pixels, the frame {frame.shape[1]}x{frame.shape[0]}: draw on "
+            "the frame itself"
         )
     try:
-        return mask_from_strokes(frame, strokes)
+        strokes, notes = strokes_by_colour(drawn)
+        return mask_from_strokes(frame, strokes), notes
     except InputError as error:
         raise InputError(f"scribble {str(path)!r}: {error}") from error
 

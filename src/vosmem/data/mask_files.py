@@ -20,6 +20,7 @@ OTHER_COLOURS = "other colours"
 ONE_BYTE = ("palette", "grey", "DAVIS colours", "grey as RGB")  # kinds in which 255 may stand for void
 FEW = 3  # fewer ids than this that are thin may well be small objects
 SHOWN = 6
+OPAQUE = 128  # opacity from which a pixel belongs to an object that is drawn in the transparency
 
 
 class MaskFile(NamedTuple):
@@ -29,8 +30,8 @@ class MaskFile(NamedTuple):
         ids: of the objects, as on disk; 0 is background. 255 stays 255: what it means is for the reader to say.
         palette: the colours of the ids, if the file has any of its own.
         notes: what a user should know of how it was read; each goes on from "mask NAME: ".
-        kind: `palette`, `grey`, `one-bit`, `16-bit grey`, `DAVIS colours`, `grey as RGB`, `other colours`, or the
-            format of a file of annotations.
+        kind: `palette`, `grey`, `one-bit`, `16-bit grey`, `DAVIS colours`, `grey as RGB`, `other colours`,
+            `transparency`, or the format of a file of annotations.
     """
 
     ids: UInt16[np.ndarray, "H W"]
@@ -49,7 +50,7 @@ def read_mask(
     """Read a mask picture of any kind.
 
     Palette, grey and 16-bit pictures hold ids; a one-bit picture holds one object, id 1. Of colour pictures the ids are
-    those that `ColourIds` gives. Transparency is ignored.
+    those that `ColourIds` gives. Transparency is ignored, except in a picture of one colour, whose object it is.
 
     Args:
         path: the picture.
@@ -67,10 +68,9 @@ def read_mask(
     notes: list[Note] = []
     try:
         codes, kind = _codes(image)
+        codes, kind, notes = _with_opacity(codes, kind, image)
     except InputError as error:
         raise _no_ids(path, error) from error
-    if "A" in image.mode.upper() and image.mode != "LAB":
-        notes.append(Decision.TRANSPARENCY_IGNORED.note())
     if max_objects is not None:
         codes, said, thin = _thinned(codes, clean)
         _raise_too_many(path, codes, max_objects, thin)
@@ -108,6 +108,23 @@ def _codes(image: Image.Image) -> tuple[Int32[np.ndarray, "H W"], str]:
             raise InputError(f"holds ids from {numbers.min()} to {numbers.max()}, beyond 0 to {LARGEST_ID}")
         return numbers.astype(np.int32), "16-bit grey"
     return pack(np.asarray(image.convert("RGB"))), "colours"
+
+
+def _with_opacity(
+    codes: Int32[np.ndarray, "H W"], kind: str, image: Image.Image
+) -> tuple[Int32[np.ndarray, "H W"], str, list[Note]]:
+    """The codes and their kind once transparency is looked at: in a picture of one colour, it is the mask."""
+    has_alpha = "A" in image.mode.upper() and image.mode != "LAB"
+    if not has_alpha and not (image.mode == "P" and "transparency" in image.info):
+        return codes, kind, []
+    colours = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    opacity = np.asarray(colours.getchannel("A"))
+    if opacity.min() < opacity.max():
+        if len(np.unique(pack(np.asarray(colours)[..., :3]))) == 1:
+            return (opacity >= OPAQUE).astype(np.int32), "transparency", [Decision.TRANSPARENCY_IS_MASK.note()]
+        if has_alpha and (codes[opacity == 0] != 0).any():
+            raise InputError("is transparent where its colours name an object, so that either may be the mask")
+    return codes, kind, [Decision.TRANSPARENCY_IGNORED.note()] if has_alpha else []
 
 
 def _own_palette(image: Image.Image) -> UInt8[np.ndarray, "256 3"]:

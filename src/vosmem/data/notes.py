@@ -77,6 +77,10 @@ class Decision(Enum):
 
     # Masks: which frame they belong to
     MASK_FOR_FIRST_FRAME = ("mask {name!r} has no frame of its name: it is taken for the first frame's", False)
+    MASK_BY_NUMBER = (
+        "no frame is called {stem!r}: by its number, mask {name!r} is that of frame {frame!r}{more}",
+        True,
+    )
     MASK_PAGES = ("mask {name!r} has {pages}, which are the masks of the frames in their order", False)
     MASKS_WITHOUT_FRAME = ("{masks} without a frame of the same name, not used: {names}", True)
     MASKS_NOT_USED = ("{masks} beside the video, not used; name their folder with --mask to use all", False)
@@ -103,6 +107,7 @@ class Decision(Enum):
     OBJECT_OF_255 = ("255 is its only value, and taken for an object", False)
     VOID_OF_255 = ("255 is taken for void, which is background, since other values are ids", False)
     TRANSPARENCY_IGNORED = ("its transparency is ignored", False)
+    TRANSPARENCY_IS_MASK = ("it is of one colour: the object is where it is at least half opaque", True)
     EDGES_CLEANED = ("cleaned: {values} nowhere 3 pixels wide went to the nearest other", False)
     EDGES_THIN = ("{values} nowhere 3 pixels wide, as anti-aliased edges are; --clean-masks removes them", False)
     COLOURS_NUMBERED = ("its colours are no ids and were numbered: {colours}", False)
@@ -112,7 +117,17 @@ class Decision(Enum):
     # Annotation files
     IDS_FROM_ZERO = ("{key} starts at 0: ids are one more", False)
     OBJECTS_NUMBERED = ("no track_id tells which object is which: those of a picture are numbered in order", True)
-    SHAPES_LEFT_OUT = ("shapes that are no polygon, rectangle or circle are left out: {kinds}", True)
+    OBJECTS_NAMED = ("{key} is no number: {names}", False)
+    SOME_WITHOUT_ID = ("{entries} without {key} in {file!r}: each is an object of its own", True)
+    CROWDS_TAKEN = ("{entries} with iscrowd 1 in {file!r}: each is taken for an object", True)
+    ENTRIES_LEFT_OUT = ("{entries} of {file!r} cannot be drawn and {are} left out: {reasons}", True)
+    SHAPES_LEFT_OUT = ("shapes without an area are left out: {kinds}", True)
+
+    # Strokes
+    STROKES_BY_COLOUR = (
+        "green strokes ({green}) are taken for the object, red ones ({red}) for what is beside it",
+        True,
+    )
 
     def __init__(self, template: str, warns: bool):
         self.template, self.warns = template, warns

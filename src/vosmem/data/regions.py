@@ -1,10 +1,13 @@
 """Regions of annotation files: polygons, rectangles, circles and run lengths, drawn into masks."""
 
+import base64
+import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 MOST_BITS = 40  # of one number in compressed run lengths
@@ -28,7 +31,9 @@ def polygons(outlines: Sequence[Any]) -> Region:
         6
     """
     corners = [_finite(outline).reshape(-1, 2) for outline in outlines]
-    if not corners or min(map(len, corners)) < 3:
+    if not corners:
+        raise ValueError("there is no outline")
+    if min(map(len, corners)) < 3:
         raise ValueError("an outline has fewer than three corners")
     if sum(_steps(outline) for outline in corners) > MOST_STEPS:
         raise ValueError(f"an outline is longer than {MOST_STEPS} pixels")
@@ -116,16 +121,49 @@ def unpacked(text: str) -> list[int]:
     return lengths
 
 
+def pasted(picture: Any, points: Any) -> Region:
+    """The mask of a rectangle as LabelMe keeps it.
+
+    Args:
+        picture: a PNG in base64, not 0 inside.
+        points: the first and the last pixel of the rectangle, x and y.
+
+    Raises:
+        ValueError: there is no such picture, or it has another size than the rectangle.
+    """
+    if not isinstance(picture, str):
+        raise ValueError("a shape of type mask holds no mask")
+    (left, top), (right, bottom) = np.rint(np.sort(_finite(points).reshape(2, 2), axis=0)).astype(int).tolist()
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(picture))) as opened:
+            if opened.size != (right - left + 1, bottom - top + 1):
+                raise ValueError(f"a mask of {opened.width}x{opened.height} does not fit its rectangle")
+            inside = np.asarray(opened.convert("L")) > 0
+    except (OSError, Image.DecompressionBombError) as error:
+        raise ValueError("a shape of type mask holds no picture") from error
+
+    def draw(height: int, width: int) -> Bool[np.ndarray, "H W"]:
+        drawn = np.zeros((height, width), bool)
+        rows, columns = (slice(max(0, first), max(0, last + 1)) for first, last in ((top, bottom), (left, right)))
+        shown = drawn[rows, columns]
+        shown[:] = inside[max(0, -top) :, max(0, -left) :][: shown.shape[0], : shown.shape[1]]
+        return drawn
+
+    return draw
+
+
 def coco_region(segmentation: Any) -> Region:
     """The region of a COCO `segmentation`: a list of outlines, or run lengths.
 
     Raises:
-        ValueError: the outlines or run lengths are damaged.
+        ValueError: the outlines or run lengths are damaged, or the value is neither.
         KeyError: run lengths lack `counts` or `size`.
-        TypeError: the value is neither.
+        TypeError: a number is none.
     """
     if isinstance(segmentation, dict):
         return run_lengths(segmentation["counts"], segmentation["size"])
+    if not isinstance(segmentation, list):
+        raise ValueError("there is no outline")
     return polygons(segmentation)
 
 

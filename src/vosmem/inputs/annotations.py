@@ -1,7 +1,7 @@
 """Masks drawn from annotation files: COCO and LabelMe."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -10,17 +10,21 @@ from natsort import natsorted
 
 from vosmem.data.mask_files import LARGEST_ID, MaskFile
 from vosmem.data.notes import Decision, Note
-from vosmem.data.regions import Region, circle, coco_area, coco_region, polygons, rectangle
+from vosmem.data.regions import Region, circle, coco_area, coco_region, pasted, polygons, rectangle
 from vosmem.errors import InputError
 from vosmem.inputs.given_masks import GivenMasks
+from vosmem.inputs.identities import identities
+from vosmem.inputs.wording import counted, listed
 
 MOST_PIXELS = 2**28
-IDENTITIES = ("track_id", "instance_id")
-SHAPES = {
-    "polygon": lambda points: polygons([np.ravel(points)]),
-    "rectangle": rectangle,
-    "circle": circle,
+SHAPES: dict[str, Callable[[Mapping[str, Any]], Region]] = {
+    "polygon": lambda shape: polygons([np.ravel(shape["points"])]),
+    "rotation": lambda shape: polygons([np.ravel(shape["points"])]),
+    "rectangle": lambda shape: rectangle(shape["points"]),
+    "circle": lambda shape: circle(shape["points"]),
+    "mask": lambda shape: pasted(shape["mask"], shape["points"]),
 }
+WITHOUT_AREA = ("point", "points", "line", "linestrip")
 # What json and the look into it raise where a file is not what it says.
 NOT_AS_SAID = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 
@@ -37,7 +41,7 @@ class AnnotationMasks(GivenMasks):
     """Masks of one COCO file, or of LabelMe files, one a frame. Names inside the files are compared with the stems of
     frames and never opened.
 
-    COCO's `track_id`, else `instance_id`, is the object's id; without either the annotations of a picture are numbered.
+    COCO's `track_id`, else `instance_id` (also below `attributes`), is the object's id, as `identities` says.
     LabelMe's shapes of one label and `group_id` are one object; a label that is a number is its id.
 
     Args:
@@ -60,7 +64,7 @@ class AnnotationMasks(GivenMasks):
                 if "shapes" in content:
                     drawn, said = _labelme(path, content, labels)
                 else:
-                    drawn, said = _coco(content)
+                    drawn, said = _coco(path, content)
                     self._kind = "COCO"
             except NOT_AS_SAID as error:
                 raise InputError(
@@ -102,56 +106,82 @@ def _load(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _coco(content: Mapping[str, Any]) -> tuple[dict[str, _Drawing], list[Note]]:
+def _coco(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, _Drawing], list[Note]]:
     """The drawings by stem; larger regions first, so that small ones in front stay whole."""
-    kept = [entry for entry in content["annotations"] if not entry.get("iscrowd")]
-    ids, notes = _identities(kept)
-    of_image: dict[Any, list[tuple[int, dict]]] = {}
-    for number, entry in zip(ids, kept, strict=True):
-        of_image.setdefault(entry["image_id"], []).append((number, entry))
+    images = {str(image["id"]): image for image in content["images"]}
+    if len(images) < len(content["images"]):
+        raise ValueError("two images have one id")
+    kept, left_out = _drawable(content["annotations"], images)
+    if left_out and not kept:
+        raise InputError(f"annotations {str(path)!r} hold nothing that can be drawn ({listed(left_out)}): correct them")
+    crowds = sum(bool(entry.get("iscrowd")) for entry, _ in kept)
+    numbers, notes = identities([entry for entry, _ in kept], path.name)
+    if crowds:
+        notes.append(Decision.CROWDS_TAKEN.note(entries=counted(crowds, "annotation"), file=path.name))
+    if left_out:
+        notes.append(_left_out(path, "annotation", left_out))
+    of_image: dict[str, list[tuple[int, float, Region]]] = {}
+    for number, (entry, region) in zip(numbers, kept, strict=True):
+        of_image.setdefault(str(entry["image_id"]), []).append((number, coco_area(entry), region))
     drawings: dict[str, _Drawing] = {}
-    for image in content["images"]:
-        found = of_image.get(image["id"], [])
-        if not found:
+    for key, image in images.items():
+        if key not in of_image:
             continue
         stem, size = _stem(image["file_name"]), _size(image["height"], image["width"])
         if stem in drawings:
             raise ValueError(f"two pictures have the stem {stem!r}")
-        numbered = [(number or place, entry) for place, (number, entry) in enumerate(found, start=1)]
-        numbered.sort(key=lambda pair: coco_area(pair[1]), reverse=True)
-        drawings[stem] = _Drawing(
-            *size, [(_id(number), coco_region(entry["segmentation"])) for number, entry in numbered]
-        )
+        numbered = [(number or place, *rest) for place, (number, *rest) in enumerate(of_image[key], start=1)]
+        numbered.sort(key=lambda entry: entry[1], reverse=True)
+        drawings[stem] = _Drawing(*size, [(_id(number), region) for number, _, region in numbered])
     return drawings, notes
 
 
-def _identities(entries: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[Note]]:
-    """The id of every annotation, 0 for those that are to be numbered."""
-    for key in IDENTITIES:
-        if entries and all(isinstance(entry.get(key), int) for entry in entries):
-            numbers = [entry[key] for entry in entries]
-            if min(numbers) == 0:
-                return [number + 1 for number in numbers], [Decision.IDS_FROM_ZERO.note(key=key)]
-            return numbers, []
-    if len({entry["image_id"] for entry in entries}) > 1:
-        return [0] * len(entries), [Decision.OBJECTS_NUMBERED.note()]
-    return [0] * len(entries), []
+def _drawable(
+    entries: Sequence[Any], images: Mapping[str, Any]
+) -> tuple[list[tuple[Mapping[str, Any], Region]], list[str]]:
+    """The annotations that can be drawn, with their regions, and why the others cannot."""
+    kept, left_out = [], []
+    for place, entry in enumerate(entries):
+        name = entry.get("id", place) if isinstance(entry, Mapping) else place
+        try:
+            if str(entry["image_id"]) not in images:
+                raise ValueError(f"there is no image {entry['image_id']!r}")
+            coco_area(entry)
+            kept.append((entry, coco_region(entry["segmentation"])))
+        except NOT_AS_SAID as error:
+            left_out.append(f"annotation {name}: {_said(error)}")
+    return kept, left_out
+
+
+def _left_out(path: Path, thing: str, reasons: Sequence[str]) -> Note:
+    entries, are = counted(len(reasons), thing), "is" if len(reasons) == 1 else "are"
+    return Decision.ENTRIES_LEFT_OUT.note(entries=entries, file=path.name, are=are, reasons=listed(reasons))
 
 
 def _labelme(
     path: Path, content: Mapping[str, Any], labels: dict[tuple[str, Any], int]
 ) -> tuple[dict[str, _Drawing], list[Note]]:
     """The drawing of a file; `labels` grows by the objects that are new."""
-    regions, left_out = [], set()
-    for shape in content["shapes"]:
-        kind = shape.get("shape_type") or "polygon"
-        if kind in SHAPES:
-            regions.append((_label_id(shape, labels), SHAPES[kind](shape["points"])))
-        else:
-            left_out.add(str(kind))
+    regions: list[tuple[int, Region]] = []
+    without_area: set[str] = set()
+    left_out: list[str] = []
+    for place, shape in enumerate(content["shapes"]):
+        try:
+            kind = str(shape.get("shape_type") or "polygon")
+            if kind in WITHOUT_AREA:
+                without_area.add(kind)
+            elif kind in SHAPES:
+                region = SHAPES[kind](shape)
+                regions.append((_label_id(shape, labels), region))
+            else:
+                left_out.append(f"shape {place}: the type {kind!r} is unknown")
+        except NOT_AS_SAID as error:
+            left_out.append(f"shape {place}: {_said(error)}")
     stem = _stem(content["imagePath"]) if content.get("imagePath") else path.stem
     size = _size(content["imageHeight"], content["imageWidth"])
-    notes = [Decision.SHAPES_LEFT_OUT.note(kinds=", ".join(sorted(left_out)))] if left_out else []
+    notes = [Decision.SHAPES_LEFT_OUT.note(kinds=", ".join(sorted(without_area)))] if without_area else []
+    if left_out:
+        notes.append(_left_out(path, "shape", left_out))
     return {stem: _Drawing(*size, regions)}, notes
 
 

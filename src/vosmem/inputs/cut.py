@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Int, UInt8, UInt16
 from scipy.spatial import KDTree
 
+from vosmem.data.mask_files import OTHER_COLOURS, MaskFile
 from vosmem.data.notes import Decision, Note
+from vosmem.data.palette import davis_palette
 from vosmem.errors import InputError
 from vosmem.ops.masks import MOST_OBJECTS
 
@@ -115,6 +117,48 @@ def mask_from_strokes(
     known[strokes == OBJECT], known[strokes == BACKGROUND] = cv2.GC_FGD, cv2.GC_BGD
     _, parts = cv2.connectedComponents(_grab_cut(frame, known), connectivity=4)
     return np.isin(parts, np.unique(parts[strokes == OBJECT])).astype(np.uint8)
+
+
+def strokes_by_colour(strokes: MaskFile) -> tuple[UInt16[np.ndarray, "H W"], tuple[Note, ...]]:
+    """The strokes of a picture as ids 1 and 2: of a coloured one, green is on the object and red beside it.
+
+    Args:
+        strokes: the picture as `read_mask` reads it.
+
+    Returns:
+        the ids, and a note if they were read from colours.
+
+    Raises:
+        InputError: the picture is drawn in other colours, or in those of DAVIS, where red is object 1.
+    """
+    if strokes.kind not in ("palette", "DAVIS colours", OTHER_COLOURS):
+        return strokes.ids, ()
+    palette = davis_palette() if strokes.palette is None else strokes.palette
+    present = [int(number) for number in np.unique(strokes.ids) if 0 < number < len(palette)]
+    colours = {number: palette[number].astype(int) for number in present}
+    hue = {number: _hue(colour) for number, colour in colours.items()}
+    shown = {number: "#" + bytes(colour.astype(np.uint8)).hex() for number, colour in colours.items()}
+    of_davis = np.array_equal(palette[: BACKGROUND + 1], davis_palette()[: BACKGROUND + 1])
+    if strokes.kind == "palette" and (of_davis or hue != {OBJECT: "red", BACKGROUND: "green"}):
+        return strokes.ids, ()
+    if strokes.kind == "DAVIS colours" or sorted(hue.values()) != ["green", "red"]:
+        raise InputError(
+            f"strokes are drawn in {', '.join(shown.values())}: draw with bright green on the object and bright red "
+            f"beside it, or save the numbers {OBJECT} and {BACKGROUND} as grey"
+        )
+    (green,) = [number for number in present if hue[number] == "green"]
+    (red,) = [number for number in present if hue[number] == "red"]
+    ids = np.zeros_like(strokes.ids)
+    ids[strokes.ids == green], ids[strokes.ids == red] = OBJECT, BACKGROUND
+    return ids, (Decision.STROKES_BY_COLOUR.note(green=shown[green], red=shown[red]),)
+
+
+def _hue(colour: Int[np.ndarray, "3"]) -> str:
+    """`red` or `green`, if one of the two is at least twice as strong as each other channel."""
+    red, green, blue = colour.tolist()
+    if red >= 2 * max(green, blue, 1):
+        return "red"
+    return "green" if green >= 2 * max(red, blue, 1) else "other"
 
 
 def _grab_cut(frame: UInt8[np.ndarray, "H W 3"], known: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:

@@ -135,6 +135,7 @@ def _inspect_masks(video: VideoInput, frames: FrameSource, said: VideoDiagnosis)
         said.notes += scan.notes
         said.problems += scan.errors
         return
+    said.notes = [*video.notes, *frames.notes, *scan.notes]  # beside the problem, where there is one
     ready = video.video(frames, scan)
     said.notes = ready.notes
     said.masks_used, said.wide_ids = ready.masks_used, ready.wide_ids

@@ -1,7 +1,9 @@
 """One look at all masks given for a video: which frame each belongs to, which objects it holds, what is wrong."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8, UInt16
@@ -13,6 +15,10 @@ from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks
 from vosmem.inputs.wording import counted
+
+MOST_SQUEEZE = 0.02  # by which the shape of a mask may differ from that of its frame
+MOST_DIGITS = 18
+NO_NUMBER = -1
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,17 @@ class MaskScan:
                     f"--start says where one mask belongs, but {len(stems)} are given: name them like frames"
                 )
             return {frame_place(names, start): stems[0]}
-        place_of = _matching(names, stems)
+        place_at = {name: place for place, name in enumerate(names)}
+        place_of = {stem: place_at[stem] for stem in stems if stem in place_at}
+        numbered = [] if place_of or self._called_like_the_video(stems) else stems
+        by_number = _by_number(names, numbered)
+        if by_number:
+            place_of |= by_number
+            stem, place = next(iter(by_number.items()))
+            more = f", and so on for {len(by_number) - 1} more" if len(by_number) > 1 else ""
+            label = self._masks.label(stem)
+            if not all(name.isdigit() for name in (stem, names[place])):  # other zeros in front are no guess
+                self.notes.append(Decision.MASK_BY_NUMBER.note(stem=stem, name=label, frame=names[place], more=more))
         if not place_of:
             if len(stems) == 1:
                 self.notes.append(Decision.MASK_FOR_FIRST_FRAME.note(name=self._masks.label(stems[0])))
@@ -111,6 +127,11 @@ class MaskScan:
             )
         return {place: stem for stem, place in place_of.items()}
 
+    def _called_like_the_video(self, stems: Sequence[str]) -> bool:
+        """Whether the only mask has the name of its video, whose number is then that of no frame."""
+        video = Path(self._frames.name)
+        return len(stems) == 1 and stems[0] in (video.name, video.stem)
+
     def _record(self, t: int) -> None:
         stem = self._stem_at[t]
         mask, label = self._masks.read(stem), self._masks.label(stem)
@@ -118,6 +139,7 @@ class MaskScan:
         for remark in mask.notes:
             self._remark(label, remark)
         if (width, height) != self._frames.size:
+            _check_shape(label, (width, height), self._frames.size)
             frame = f"{self._frames.size[0]}x{self._frames.size[1]}"
             self._remark(label, Decision.MASK_RESIZED.note(size=f"{width}x{height}", frame=frame))
         present = np.flatnonzero(np.bincount(mask.ids.ravel()))
@@ -173,11 +195,71 @@ def resized(ids: UInt16[np.ndarray, "H W"], height: int, width: int) -> UInt16[n
     return ids[rows[:, None], columns]
 
 
-def _matching(names: Sequence[str], stems: Sequence[str]) -> dict[str, int]:
-    """The frame of each mask by name, or by number where all names are numbers and none is equal."""
-    place_of = {name: place for place, name in enumerate(names)}
-    found = {stem: place_of[stem] for stem in stems if stem in place_of}
-    if not found and all(name.isascii() and name.isdigit() for name in (*names, *stems)):
-        number_of = {int(name): place for name, place in place_of.items()}
-        found = {stem: number_of[int(stem)] for stem in stems if int(stem) in number_of}
+def _check_shape(label: str, mask: tuple[int, int], frame: tuple[int, int]) -> None:
+    """Refuse a mask that could only be squeezed to its frame.
+
+    Raises:
+        InputError: the mask has another shape than the frame, or fits only when it is turned.
+    """
+    if _alike(mask, frame):
+        return
+    sizes = f"mask {label!r} is {mask[0]}x{mask[1]} and its frame {frame[0]}x{frame[1]}"
+    if _alike(mask, frame[::-1]):
+        raise InputError(
+            f"{sizes}, so that it fits only when turned: turn the mask, or the frames where EXIF asks viewers to turn "
+            "them (frames are taken as they are stored)"
+        )
+    raise InputError(f"{sizes}, which is another shape: give a mask of the frame's size")
+
+
+def _alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have one shape, but for 2 % or a pixel of rounding."""
+    across, down = one[0] * other[1], one[1] * other[0]
+    return abs(across - down) <= max(MOST_SQUEEZE * max(across, down), *other)
+
+
+def _by_number(names: Sequence[str], stems: Sequence[str]) -> dict[str, int]:
+    """The frame of each mask by the number at the end of both names.
+
+    Args:
+        names: of the frames.
+        stems: of the masks, none of which has a frame of its name.
+
+    Raises:
+        InputError: a number is that of no frame, of several frames or of several masks.
+    """
+    place_of: dict[int, list[int]] = {}
+    for place, name in enumerate(names):
+        place_of.setdefault(_number(name), []).append(place)
+    place_of.pop(NO_NUMBER, None)
+    found: dict[str, int] = {}
+    taken: set[int] = set()
+    for stem in stems:
+        number = _number(stem)
+        if number == NO_NUMBER:
+            continue
+        places = place_of.get(number, [])
+        if len(places) != 1 or places[0] in taken:
+            reason = "several frames" if len(places) > 1 else "several masks" if places else "no frame"
+            raise InputError(
+                f"mask {stem!r} has the number {number}, which is that of {reason} ({names[0]!r} to {names[-1]!r}): "
+                "name masks like their frames, or say with --start where a lone mask belongs"
+            )
+        found[stem] = places[0]
+        taken.add(places[0])
     return found
+
+
+def _number(name: str) -> int:
+    """The number at the end of a name, or its only number.
+
+    Example:
+        >>> _number("clip2_0004"), _number("0004_mask"), _number("mask") == NO_NUMBER
+        (4, 4, True)
+    """
+    groups = re.findall(r"[0-9]+", name)
+    at_end = re.search(r"[0-9]+$", name)
+    if at_end is None and len(groups) != 1:
+        return NO_NUMBER
+    digits = groups[-1]
+    return int(digits) if len(digits) <= MOST_DIGITS else NO_NUMBER

@@ -55,7 +55,8 @@ class UserVideo(AppearingSequence):
     ):
         if scan.errors:
             rest = len(scan.errors) - 1
-            raise InputError(scan.errors[0] + (f" (and {counted(rest, 'more mask')} cannot be used)" if rest else ""))
+            more = f" (and {counted(rest, 'more mask')} cannot be used)" if rest else ""
+            raise InputError(scan.errors[0] + more + _beside(scan.notes))
         self.name, self._frames, self._scan, self._first_only = name, frames, scan, first_only
         self._absent, self._direction = absent or {}, direction
         self.frame_names: Sequence[str] = frames.frame_names
@@ -96,8 +97,9 @@ class UserVideo(AppearingSequence):
 
     def _check(self, max_objects: int) -> None:
         most = min(max_objects, MOST_OBJECTS)
+        beside = _beside(self._scan.notes)
         if not self._appearances:
-            raise InputError(f"video {self.name!r}: no mask holds an object; give one to say what to follow")
+            raise InputError(f"video {self.name!r}: no mask holds an object; give one to say what to follow{beside}")
         if len(self._appearances) > most:
             raise InputError(
                 f"video {self.name!r}: its masks hold {len(self._appearances)} objects in all, more than {most}: raise "
@@ -127,3 +129,9 @@ class UserVideo(AppearingSequence):
         if late and self._direction == "forward":
             remarks.append(Decision.OBJECTS_LATE.note(objects=counted(len(late), "object"), numbers=listed(late)))
         return remarks
+
+
+def _beside(notes: Sequence[Note]) -> str:
+    """What a message about unusable masks says of input that was left out, in brackets."""
+    warnings = [note for note in notes if note.warns]
+    return f" ({'; '.join(warnings)})" if warnings else ""
