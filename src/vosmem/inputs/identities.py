@@ -30,9 +30,11 @@ def identities(entries: Sequence[Mapping[str, Any]], file: str) -> tuple[list[in
         several = len({str(entry["image_id"]) for entry in entries}) > 1
         return [0] * len(entries), [Decision.OBJECTS_NUMBERED.note()] if several else []
     notes = []
-    if all(isinstance(value, int) for value in known):
-        shift = 1 if min(known) == 0 else 0
-        number_of = {value: value + shift for value in known}
+    numbers = [value for value in known if isinstance(value, int)]
+    number_of: dict[int | str, int]
+    if len(numbers) == len(known):
+        shift = 1 if min(numbers) == 0 else 0
+        number_of = {number: number + shift for number in numbers}
         if shift:
             notes.append(Decision.IDS_FROM_ZERO.note(key=key))
     else:
