@@ -53,7 +53,7 @@ def test_pixels_are_looked_at_when_asked(tmp_path):
     clip = write_frames(tmp_path / "clip", ["0", "1"], size=(300, 200))
     content = (clip / "1.png").read_bytes()
     (clip / "1.png").write_bytes(content[: len(content) // 2])
-    mask = write_mask(tmp_path / "m.png", [1])
+    mask = write_mask(tmp_path / "m.png", [1], size=(300, 200))
     assert inspect(clip, mask).works
     thorough = inspect(clip, mask, thorough=True)
     assert not thorough.works and "frame 1: " in thorough.videos[0].problems[0]
