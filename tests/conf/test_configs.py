@@ -56,6 +56,7 @@ OVERRIDDEN = {
     "main_davis": {"model.backbone": "resnet50", "validate_every_steps": 9420},
     "main_youtubevos": {"videos.frame_step": 5, "validate_every_steps": 9420},
     "main_davis_youtubevos": {"videos.weights.davis": 5, "validate_every_steps": 9420},
+    "main_small": {"stage.frozen_stages": 2, "validate_every_steps": 260},
     "main_rendered": {"curriculum.skips": [10], "validate_every_steps": 200},
     "remn_pretrain": {"model.local_attention.strength": 0.5, "validate_every_steps": 10_000},
     "remn_main": {"synthesis.pasting.away": 1.5, "validate_every_steps": 9420},

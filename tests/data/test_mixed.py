@@ -68,14 +68,14 @@ def test_clips_of_both_have_one_shape():
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("share", [0, 1, -0.5])
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5])
 def test_a_share_of_one_set_only_is_refused(share):
     with pytest.raises(InputError, match=r"data.stills_share=.* is outside"):
         mixed(share)
 
 
 def test_a_curriculum_by_shares_goes_with_the_samples_of_the_training():
-    curriculum = SkipShares([0, 0.25, 0.75], [5, 20, 10], max_steps=8, batch_size=2)  # 16 samples
+    curriculum = SkipShares([0.0, 0.25, 0.75], [5, 20, 10], max_steps=8, batch_size=2)  # 16 samples
     sampler = ClipSampler(np.ones(4), samples_per_epoch=8, seed=0, curriculum=curriculum)
     first = [key.max_skip for key in sampler]
     sampler.set_epoch(1)
@@ -87,7 +87,9 @@ def test_a_curriculum_by_shares_goes_with_the_samples_of_the_training():
     assert sampler.max_skip == 20
 
 
-@pytest.mark.parametrize(("shares", "skips"), [([], []), ([0.1], [5]), ([0, 1], [1, 2]), ([0, 0.5], [1]), ([0], [-1])])
+@pytest.mark.parametrize(
+    ("shares", "skips"), [([], []), ([0.1], [5]), ([0.0, 1.0], [1, 2]), ([0.0, 0.5], [1]), ([0.0], [-1])]
+)
 def test_shares_that_make_no_sense(shares, skips):
     with pytest.raises(InputError, match="curriculum with shares"):
         SkipShares(shares, skips, max_steps=10, batch_size=1)

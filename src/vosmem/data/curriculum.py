@@ -2,9 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from vosmem.errors import InputError
-
 
 # From an epoch and the number of samples of the whole training before this one to the greatest skip.
 Curriculum = Callable[[int, int], int]
@@ -62,14 +62,14 @@ class SkipShares:
         STCN (Cheng et al., NeurIPS 2021) gives its curriculum by shares of the training.
 
     Example:
-        >>> schedule = SkipShares([0, 0.5], [5, 10], max_steps=100, batch_size=4)
+        >>> schedule = SkipShares([0.0, 0.5], [5, 10], max_steps=100, batch_size=4)
         >>> [schedule(0, samples) for samples in (0, 199, 200)]
         [5, 5, 10]
     """
 
     def __init__(self, shares: Sequence[float], skips: Sequence[int], max_steps: int, batch_size: int):
         self.shares, self.skips, self.num_samples = list(shares), list(skips), max_steps * batch_size
-        ascends = all(before < after for before, after in zip(self.shares, [*self.shares[1:], 1], strict=True))
+        ascends = all(before < after for before, after in pairwise([*self.shares, 1]))
         if len(self.shares) != len(self.skips) or self.shares[:1] != [0] or not ascends or min(self.skips) < 0:
             raise InputError(
                 f"curriculum with shares {self.shares} and skips {self.skips}: give one skip of 0 or more for each "

@@ -106,7 +106,9 @@ class ClipSampler(Sampler[SampleKey]):
         self.epoch, self._done = int(state["epoch"]), int(state["done"])
 
     def _skip_at(self, place: int) -> int:
-        return 0 if self.curriculum is None else self.curriculum(self.epoch, self.epoch * self.samples_per_epoch + place)
+        return (
+            0 if self.curriculum is None else self.curriculum(self.epoch, self.epoch * self.samples_per_epoch + place)
+        )
 
     def _order(self) -> np.ndarray:
         rng = np.random.default_rng((self.seed, self.epoch))

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from vosmem.errors import InputError
 from vosmem.ops.masks import one_hot
 
-
 LEAST_CARRIED = 1e-6  # keeps the logarithm of what a match carries finite
 
 

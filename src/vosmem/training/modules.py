@@ -37,7 +37,8 @@ class PretrainModule(pl.LightningModule):
             freezes it, which saves its backward pass. A trunk that reads masks learns at the full rate: it starts
             from image classification, where there were none.
         mask_lr_factor: learning rate of the filters that read masks, as a share of the rest's; they start from random.
-        frozen_stages: stages of the first trunk that stay as they are: 0 none, 1 its stem and `layer1`, 2 also `layer2`.
+        frozen_stages: stages of the first trunk that are not trained: 0 none, 1 its stem and `layer1`, 2 also
+            `layer2`.
         matching_weight: weight of `matching_loss`, which teaches the keys directly; 0 is the paper.
         recompute: as of `unroll`; for clips that do not fit into a GPU's memory otherwise.
         perturb: as of `unroll`; None tells local attention what was found.
@@ -110,7 +111,7 @@ class PretrainModule(pl.LightningModule):
         self.val_scores.reset()
 
     def configure_optimizers(self) -> Any:
-        """A group for the first trunk, one for the filters that read masks, and one for the rest; empty ones left out."""
+        """Groups for the first trunk, for the filters that read masks and for the rest; empty ones are left out."""
         trunk_ids = {id(p) for p in self.network.trunks()[0].parameters()}
         mask_ids = {id(p) for trunk in self.network.trunks() for p in trunk.mask_convs.parameters()}
         trainable = [p for p in self.network.parameters() if p.requires_grad]
