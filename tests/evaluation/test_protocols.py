@@ -1,26 +1,19 @@
-"""YouTube-VOS from frames to zip and G, and the scorers."""
+"""YouTube-VOS from frames to zip and G."""
 
-import math
-import sys
-import types
 import zipfile
 
 import numpy as np
 import pytest
 import torch
 
-from tests.metrics import reference
 from tests.youtubevos import labels_at, write_youtubevos
 from vosmem.data.protocols import youtubevos_sequences
-from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask
-from vosmem.evaluation.official import frame_scorer
 from vosmem.evaluation.report import results, results_table
 from vosmem.evaluation.run import evaluate_sequence
 from vosmem.evaluation.submission import write_submission
 from vosmem.inference.sequences import segment_sequence
 from vosmem.metrics import region
-from vosmem.metrics.davis import score_frame
 
 CPU = torch.device("cpu")
 
@@ -79,35 +72,3 @@ def test_the_zip_is_what_the_server_takes(tmp_path, folder, prefix):
         assert names == [prefix + name for name in ("cat/00000.png", "cat/00005.png", "dog/00000.png")]
         assert archive.read(names[0]) == b"cat/00000.png"
     assert paths[0].read_bytes() == paths[1].read_bytes()
-
-
-class TestOfficialScorer:
-    @pytest.fixture
-    def davis2017(self, monkeypatch):
-        """The package's interface, annotation first, on the reference of the tests."""
-        package, metrics = types.ModuleType("davis2017"), types.ModuleType("davis2017.metrics")
-        metrics.db_eval_iou = lambda annotation, segmentation, void_pixels=None: reference.jaccard(
-            annotation > 0, segmentation > 0
-        )
-        metrics.db_eval_boundary = lambda annotation, segmentation, void_pixels=None, bound_th=0.008: (
-            reference.boundary_f(annotation > 0, segmentation > 0, math.ceil(bound_th * math.hypot(*annotation.shape)))
-        )
-        package.metrics = metrics
-        monkeypatch.setitem(sys.modules, "davis2017", package)
-        monkeypatch.setitem(sys.modules, "davis2017.metrics", metrics)
-
-    def test_it_scores_as_the_builtin_one(self, davis2017):
-        true, predicted = labels_at("0a", 20), labels_at("0a", 10)
-        for ours, theirs in zip(
-            score_frame(true, predicted, [3, 7]), frame_scorer("davis2017")(true, predicted, [3, 7]), strict=True
-        ):
-            np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-12)
-
-    def test_without_the_package_it_says_how_to_get_it(self):
-        with pytest.raises(InputError, match=r"vosmem\[davis\]"):
-            frame_scorer("davis2017")
-
-    def test_unknown_scorer(self):
-        assert frame_scorer("builtin") is score_frame
-        with pytest.raises(InputError, match="builtin or davis2017"):
-            frame_scorer("x")

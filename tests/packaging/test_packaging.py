@@ -37,10 +37,10 @@ def test_conda_and_setup_cfg_agree():
     *conda, pip = environment["dependencies"]
     assert f"python{SETUP['options']['python_requires']}" in conda
     from_pip = [line for line in pip["pip"] if line != "--editable ."]
-    assert described(from_pip) == described(RUNTIME + EXTRAS["davis"])
+    assert described(from_pip) == described(RUNTIME)
 
 
-UNPINNED = ("davis", "ray-sweeps")  # a repository, and what does not go with the pins of the others
+UNPINNED = ("ray-sweeps",)  # does not go with the pins of the others
 
 
 @pytest.mark.parametrize(
