@@ -3,11 +3,19 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+# What installs the packages: uv if it is there, else pip. `make setup UV=` takes pip in any case.
+UV     ?= $(shell command -v uv 2>/dev/null)
+# TORCH=cpu installs PyTorch without CUDA (3 GB in place of 6 GB), from an index that holds the CPU builds.
+TORCH  ?=
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Stands where .installed will stand, for as long as an install is under way.
 UNFINISHED := $(VENV)/.unfinished
+
+CHAIR := src/vosmem/examples/chair
+DEMO  := outputs/demo
 
 # A file of tests to a process, and one thread to each: several threads in several processes wait for each other.
 # A process that died is not replaced: its file would go to the next, and a test that hangs would hang there again.
@@ -16,14 +24,19 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 -
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrain sweep test test-all test-notebooks test-engines lint types notebooks docs format wheel check clean
+.PHONY: help setup demo pretrain sweep test test-all test-notebooks test-engines lint types notebooks docs format wheel check clean
 
 help: ## list these targets
-	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12]"
+	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12] [TORCH=cpu]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(INSTALLED) ## make .venv with the tested versions and the development tools
 	@echo "$(VENV) is ready"
+
+demo: $(INSTALLED) ## segment a short clip that comes with the package into outputs/demo (--device and the like in ARGS)
+	@$(BIN)/vosmem segment $(CHAIR)/frames --mask $(CHAIR)/00000.png --output $(DEMO) $(ARGS)
+	@echo "overlay: $(DEMO)/overlay.mp4"
+	@echo "page:    $(DEMO)/report.html"
 
 pretrain: $(INSTALLED) ## train a small network on the embedded data (more overrides in ARGS)
 	@$(BIN)/vosmem train experiment=pretrain_embedded $(ARGS)
@@ -75,22 +88,59 @@ clean: ## remove builds and caches; keeps .venv and the outputs of runs
 # An environment whose install broke off is made anew; one that is merely outdated is brought up to date.
 $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 	$(if $(install_problem),$(error $(install_problem)))
-	@echo "$(if $(wildcard $@),bringing $(VENV) up to date,$(announcement))"
+	@echo "$(if $(wildcard $@),bringing $(VENV) up to date,$(announcement)) with $(if $(UV),uv,pip)"
 	@{ $(BIN)/pip --version >/dev/null 2>&1 && [ ! -e $(UNFINISHED) ]; } || $(PYTHON) -m venv --clear $(VENV)
 	@rm -f $@ && touch $(UNFINISHED)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,hub,export,joblib,slurm,app,docs]'
+	@rm -f $(LOG)
+	$(if $(cpu),@$(call quietly,$(pip_install) --retries 1 --timeout 20 --no-deps --index-url $(TORCH_INDEX) $(cpu_builds)) || { $(cpu_missing); })
+	@$(if $(UV),$(settings_of_pip)) $(call quietly,$(if $(UV),$(uv_install),$(pip_install)) $(packages)) || { $(failed); }
+	$(if $(cpu),@$(BIN)/python -c 'import torchvision' >>$(LOG) 2>&1 || { $(cpu_mismatch); })
 	@mv $(UNFINISHED) $@ && touch $@
 
-announcement = installing about 6 GB of packages into $(VENV), once; this takes some minutes
+announcement = installing about $(if $(cpu),3,6) GB of packages into $(VENV), once; this takes some minutes
+
+packages    = -c constraints.txt -e '.[dev,hub,export,joblib,slurm,app,docs]'
+pip_install = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+uv_install  = $(UV) pip install --python $(BIN)/python
+
+# All output of an installer goes into LOG; lines about progress go to the terminal, too. Warnings, which are mostly about the
+# user's own configuration, are in LOG only.
+LOG := $(VENV)/install.log
+quietly = { { $(1); printf '\nstatus %s\n' $$?; } 2>&1 </dev/null | tee -a $(LOG) | awk -v pins=$$(grep -c == constraints.txt) '$(progress)'; }
+progress = BEGIN { status = 1 } /^status [0-9]+$$/ { status = $$2 } \
+	/^Collecting / && ++found % 25 == 0 { print "  " found " of about " pins " packages found" } \
+	/^ *Downloading .*\(([0-9][0-9]+(\.[0-9]+)? ?M|[0-9.]+ ?G)i?B\)/ { sub(/^ */, ""); print "  " $$0 } \
+	/^Installing collected/ { print "  unpacking the packages" } \
+	/^(Resolved|Prepared|Installed) / { print "  " $$0 } \
+	{ fflush() } END { exit status }
+failed = { grep -iE 'error|×|╰' $(LOG) | tail -n 5; \
+	echo "the packages could not be installed; all output is in $(LOG)$(if $(UV),; to try pip instead of uv: make setup UV=)"; } >&2; exit 1
+
+# uv does not read pip's configuration: it is given the indexes, the folders and the certificates of pip, unless it has its own.
+settings_of_pip = $(call setting,UV_DEFAULT_INDEX,INDEX_URL,index-url); $(call setting,UV_INDEX,EXTRA_INDEX_URL,extra-index-url); \
+	$(call setting,UV_FIND_LINKS,FIND_LINKS,find-links,$(comma)); $(call setting,SSL_CERT_FILE,CERT,cert); \
+	export UV_INDEX_STRATEGY="$${UV_INDEX_STRATEGY:-unsafe-best-match}";
+setting = if [ -z "$$$(1)" ]; then value="$${PIP_$(2):-$$($(BIN)/python -m pip config get global.$(3) 2>/dev/null)}"; \
+	[ -z "$$value" ] || export $(1)="$$(echo $$value $(if $(4),| tr ' ' '$(4)'))"; fi
+comma := ,
+
+# `+cpu` is matched by the CPU builds only: torch for CUDA and torchvision for CPUs do not work together. macOS has no other builds.
+cpu = $(if $(filter Darwin,$(shell uname -s)),,$(filter cpu,$(TORCH)))
+cpu_builds = $(patsubst %,%+cpu,$(shell grep -E '^torch(vision)?==' constraints.txt))
+cpu_missing = echo "TORCH=cpu: neither $(TORCH_INDEX) nor the configured registry has $(cpu_builds):" \
+	"set TORCH_INDEX to an index that has them, or leave TORCH=cpu out" >&2; exit 1
+cpu_mismatch = echo "TORCH=cpu: torch and torchvision of $(TORCH_INDEX) do not work together, see $(LOG): leave TORCH=cpu out" >&2; exit 1
 
 # What keeps a first install from working, in one line with its mend; empty if nothing does.
-install_problem = $(if $(wildcard $(INSTALLED)),,$(or $(python_problem),$(venv_problem),$(folder_problem)))
+install_problem = $(torch_problem)$(if $(wildcard $(INSTALLED)),,$(or $(python_problem),$(venv_problem),$(folder_problem)))
 retry = Install one and run: make $(or $(firstword $(MAKECMDGOALS)),setup) PYTHON=python3.12
 too_old = vosmem needs Python 3.11 or newer; $(PYTHON)
 
 python_version = $(shell $(PYTHON) -c "import sys; print('%d.%d.%d' % tuple(sys.version_info)[:3])" 2>/dev/null)
 is_old = $(shell $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || echo yes)
 python_problem = $(if $(python_version),$(if $(is_old),$(too_old) is $(python_version). $(retry)),$(too_old) does not run. $(retry))
+
+torch_problem = $(if $(filter-out cpu,$(TORCH)),TORCH=$(TORCH) is unknown: use TORCH=cpu$(comma) or leave it out)
 
 has_venv = $(shell $(PYTHON) -c "import venv, ensurepip; print('yes')" 2>/dev/null)
 venv_problem = $(if $(has_venv),,the venv module of $(PYTHON) is missing; on Debian or Ubuntu: apt-get install python3-venv)
