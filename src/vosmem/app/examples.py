@@ -1,23 +1,28 @@
-"""Videos to try the page with, rendered from photographs that every installation has."""
+"""Videos to try the page with: a short real clip, and videos rendered from photographs that every installation has."""
 
+from importlib.resources import as_file, files
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 from jaxtyping import UInt16
 
 from vosmem.data.embedded import embedded_stills
+from vosmem.data.images import read_labels
 from vosmem.data.rendered import RenderedSequence
 from vosmem.data.scenes import Scene
 from vosmem.errors import InputError
 from vosmem.inference.export import write_frame
 
+CLIP = "A chair and its reflection"
 # Number of objects and seed, chosen by eye.
-EXAMPLES = {"One cup": (1, 6), "Two objects": (2, 3), "One before the other": (2, 1)}
+RENDERED = {"One cup": (1, 6), "Two objects": (2, 3), "One before the other": (2, 1)}
+EXAMPLES = (CLIP, *RENDERED)
 HEIGHT, WIDTH, NUM_FRAMES = 240, 426, 32
 
 
 def write_example(name: str, folder: Path) -> tuple[Path, UInt16[np.ndarray, "H W"]]:
-    """Render a video of a few seconds; no photograph of it is one that training sees.
+    """Copy the clip, or render a video of a few seconds; no photograph of it is one that training sees.
 
     Args:
         name: one of `EXAMPLES`.
@@ -31,7 +36,12 @@ def write_example(name: str, folder: Path) -> tuple[Path, UInt16[np.ndarray, "H 
     """
     if name not in EXAMPLES:
         raise InputError(f"there is no example {name!r}: use {', '.join(EXAMPLES)}")
-    num_objects, seed = EXAMPLES[name]
+    frames = folder / name
+    if name == CLIP:
+        with as_file(files("vosmem.examples") / "chair") as chair:
+            copytree(chair / "frames", frames)
+            return frames, read_labels(chair / "00000.png").astype(np.uint16)
+    num_objects, seed = RENDERED[name]
     scene = Scene(
         *(HEIGHT, WIDTH, NUM_FRAMES),
         num_objects=(num_objects, num_objects),
@@ -46,7 +56,6 @@ def write_example(name: str, folder: Path) -> tuple[Path, UInt16[np.ndarray, "H 
         noise=1.0,
     )
     video = RenderedSequence(name, embedded_stills("val"), scene, (seed,))
-    frames = folder / name
     frames.mkdir(parents=True)
     for t, stem in enumerate(video.frame_names):
         write_frame(frames / f"{stem}.jpg", video.frame(t))

@@ -1,0 +1,1 @@
+"""Videos that come with the package, each with the mask of its first frame; read by `vosmem.app.examples`."""
