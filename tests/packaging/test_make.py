@@ -225,8 +225,10 @@ def test_torch_cpu_that_cannot_be_had_is_one_clear_line(tmp_path):
     assert len((folder / "notes").read_text().splitlines()) == 1
 
 
-def test_another_torch_is_refused():
-    assert "TORCH=gpu is unknown: use TORCH=cpu" in make("setup", "TORCH=gpu").stderr
+def test_another_torch_is_refused(tmp_path):
+    done = make("setup", f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}", "TORCH=gpu")
+    assert done.returncode != 0 and "TORCH=gpu is unknown: use TORCH=cpu" in done.stderr
+    assert not (tmp_path / "venv").exists()
 
 
 def test_the_demo_segments_the_shipped_clip_and_prints_where_its_files_lie(tmp_path):
