@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+import torchvision
 
 from vosmem.errors import InputError
-from vosmem.networks import STM
+from vosmem.networks import REMN, STM
+from vosmem.networks.backbone import load_backbone_weights
 from vosmem.ops.masks import one_hot
 from vosmem.shapes import Clip
 from vosmem.training.calibration import Calibration, calibrate, calibrate_batch_norm, fit_keys
@@ -71,7 +73,7 @@ def test_a_calibrated_mask_lane_says_the_mask():
         row, column = torch.randint(0, 4, (2,)) * 16
         clip[:, row : row + 64, column : column + 64] = 1
     clip = Clip(frames, labels, torch.ones(24, dtype=torch.long))
-    calibrate(network, [clip], Calibration(1, batch_norm=True, key_std=6.0, mask_value=True))
+    calibrate(network, [clip], Calibration(1, key_std=6.0, mask_value=True))
     frame, mask = frames[:1, 0].float() / 255, one_hot(labels[:1, 0], 1)
     found = network.segment(network.encode_query(frame), network.encode_memory(frame, mask)).argmax(dim=1)
     both, either = ((found > 0) & (mask[:, 0] > 0)).sum(), ((found > 0) | (mask[:, 0] > 0)).sum()
@@ -141,3 +143,49 @@ def test_warm_up_then_cosine():
     assert rates[0] == 0.05 and max(rates) == 0.5 == rates[10]
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.001
+
+
+def trained_resnet18(folder):
+    """A file of weights whose batch norms have statistics that no calibration on these clips would give."""
+    state = torchvision.models.resnet18().state_dict()
+    state = {name: value + 3 if "running" in name else value for name, value in state.items()}
+    torch.save(state, folder / "resnet18.pth")
+    return str(folder / "resnet18.pth")
+
+
+def statistics_after_calibration(network):
+    """The mean of the first batch norm of each trunk."""
+    calibrate(network, clips(2), Calibration(2, key_std=None))
+    return [trunk.bn1.running_mean for trunk in network.trunks()]
+
+
+WIDTHS = {"backbone": "resnet18", "key_channels": 8, "value_channels": 8, "decoder_channels": 8}
+
+
+@pytest.mark.parametrize("value_trained", [False, True])
+@pytest.mark.parametrize("key_trained", [False, True])
+def test_each_trunk_of_remn_is_calibrated_only_if_it_starts_from_random(tmp_path, key_trained, value_trained):
+    weights = trained_resnet18(tmp_path)
+    trained = {"weights": key_trained, "value_weights": value_trained}
+    network = REMN(**WIDTHS, **{name: weights if given else "none" for name, given in trained.items()})
+    for mean, of_file in zip(statistics_after_calibration(network), trained.values(), strict=True):
+        start = 3.0 if of_file else 0.0
+        assert bool((mean == start).all()) == of_file
+
+
+@pytest.mark.parametrize("init", ["independent", "matched"])
+@pytest.mark.parametrize("trained", [(), (0,), (1,), (0, 1)])
+def test_each_encoder_of_stm_is_calibrated_only_if_it_starts_from_random(tmp_path, init, trained):
+    network = STM(**WIDTHS, weights="none", init=init)
+    for index in trained:
+        load_backbone_weights(network.trunks()[index], trained_resnet18(tmp_path), "resnet18")
+    for index, mean in enumerate(statistics_after_calibration(network)):
+        assert bool((mean == 3.0).all()) == (index in trained)
+        assert bool(mean.any()), "mean 0 is that of no features"
+
+
+def test_calibration_leaves_a_network_of_trained_trunks_alone(tmp_path):
+    network = STM(**WIDTHS, weights=trained_resnet18(tmp_path))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    calibrate(network, clips(1), Calibration(1, key_std=None))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

@@ -119,7 +119,7 @@ def test_one_clip_can_be_learnt_by_heart():
         backbone="resnet18", key_channels=16, value_channels=32, decoder_channels=16, weights="none", init="mask_lane"
     ).train()
     batch = moving_square()
-    calibrate(network, [batch], Calibration(batches=1, batch_norm=True, key_std=2.0))
+    calibrate(network, [batch], Calibration(batches=1, key_std=2.0))
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     for _ in range(100):
         optimizer.zero_grad()

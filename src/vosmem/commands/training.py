@@ -119,11 +119,10 @@ def calibrated_network(config: DictConfig) -> MemoryNetwork:
 
 
 def make_calibration(config: DictConfig) -> Calibration:
-    """What is set from data before the first step: batch-norm statistics only where the trunks start from nothing."""
+    """What is set from data before the first step; nothing where the network starts from the weights of another run."""
     chosen = config.calibration
     return Calibration(
         0 if config.initial_weights is not None else chosen.batches,
-        batch_norm=config.model.weights == "none",
         key_std=chosen.key_std,
         discriminant=chosen.discriminant,
         mask_value=config.model.get("init") == "mask_lane",

@@ -28,6 +28,10 @@ class ResNetTrunk(nn.Module):
             by its own 7x7 convolution.
         train_affine: whether scale and shift of the batch norms are trained. They stay parameters either way.
 
+    Attributes:
+        starts_random: whether no trained weights were loaded by `load_backbone_weights`. The batch norms of such a
+            trunk have mean 0 and variance 1 until training calibrates them.
+
     Raises:
         InputError: the name is unknown.
 
@@ -41,6 +45,7 @@ class ResNetTrunk(nn.Module):
             raise InputError(f"unknown backbone {name!r}: use one of {', '.join(CHANNELS)}")
         resnet = _resnet(name)
         self.channels = CHANNELS[name]
+        self.starts_random = True
         self.mean = nn.Buffer(torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.std = nn.Buffer(torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         self.conv1, self.bn1, self.relu, self.maxpool = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool
@@ -149,6 +154,7 @@ def load_backbone_weights(trunk: ResNetTrunk, weights: str, name: str) -> None:
             f"pass a torchvision {name} state dict, whole or up to layer3"
         )
     trunk.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
+    trunk.starts_random = False
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -26,14 +26,12 @@ class Calibration:
 
     Args:
         batches: training batches that are looked at; 0 for none.
-        batch_norm: whether the batch norms' statistics are taken from them (for trunks that start from random).
         key_std: spread that the keys are scaled to, once their mean is taken off; None leaves the keys.
         discriminant: whether the keys' filters are first fitted to tell objects apart.
         mask_value: whether the value's first channel is fitted to the mask (for networks that start with a mask lane).
     """
 
     batches: int
-    batch_norm: bool
     key_std: float | None
     discriminant: bool = False
     mask_value: bool = False
@@ -42,8 +40,7 @@ class Calibration:
 def calibrate(network: MemoryNetwork, batches: Iterable[Clip], what: Calibration) -> None:
     """Calibrate a network in place on some training batches."""
     clips = list(batches)
-    if what.batch_norm:
-        calibrate_batch_norm(network, clips)
+    calibrate_batch_norm(network, clips)
     if what.discriminant:
         fit_keys(network, clips)
     if what.key_std is not None:
@@ -55,15 +52,18 @@ def calibrate(network: MemoryNetwork, batches: Iterable[Clip], what: Calibration
 
 @torch.no_grad()
 def calibrate_batch_norm(network: MemoryNetwork, clips: Sequence[Clip]) -> None:
-    """Set the batch norms' running statistics to the mean over some training batches; then they are held again.
+    """Set the batch norms' running statistics of randomly started trunks to the mean over some training batches.
 
-    Without it a randomly started trunk would normalise with mean 0 and variance 1, which its features do not have.
+    Without it a randomly started trunk would normalise with mean 0 and variance 1, which its features do not have. A
+    trunk with trained weights keeps their statistics. Afterwards all statistics are held again.
 
     Args:
         network: the network; its statistics change, its parameters do not.
         clips: batches of clips; their first two frames are encoded, with the first one's masks.
     """
-    norms = [norm for trunk in network.trunks() for norm in trunk.batch_norms()]
+    norms = [norm for trunk in network.trunks() if trunk.starts_random for norm in trunk.batch_norms()]
+    if not norms:
+        return
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
