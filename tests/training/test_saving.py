@@ -1,10 +1,12 @@
 """Checkpoints are whole, the one before stays, and damaged ones are passed over."""
 
+import warnings
+
 import pytest
 import torch
 
 from vosmem.errors import InputError
-from vosmem.training.saving import CheckpointFiles, last_checkpoint
+from vosmem.training.saving import CheckpointFiles, RunCheckpoint, last_checkpoint
 
 
 def saved(folder, *steps: int):
@@ -70,3 +72,17 @@ def test_killed_between_the_two_renames(tmp_path):
     (folder / "previous.ckpt").unlink()
     with pytest.raises(InputError, match="give the folder of a run that saved a checkpoint"):
         last_checkpoint(tmp_path)
+
+
+def test_a_moved_run_keeps_its_best_score(tmp_path):
+    one, other = (RunCheckpoint(dirpath=tmp_path / name, filename="best", monitor="score") for name in ("a", "b"))
+    one.best_model_score, one.best_model_path = torch.tensor(0.7), str(tmp_path / "a" / "best.ckpt")
+    one.best_k_models, one.kth_best_model_path = {one.best_model_path: one.best_model_score}, one.best_model_path
+    state = one.state_dict()
+    assert str(tmp_path) not in repr(state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        other.load_state_dict(state)
+    assert other.best_model_score == 0.7
+    best = str(tmp_path / "b" / "best.ckpt")
+    assert other.best_model_path == other.kth_best_model_path == best and list(other.best_k_models) == [best]

@@ -61,8 +61,40 @@ class CheckpointFiles(TorchCheckpointIO):
         return read_checkpoint(Path(path))
 
 
-class LastCheckpoint(ModelCheckpoint):
-    """Lightning's, which also saves when a validation starts, and on an error where the state is one to go on from.
+class RunCheckpoint(ModelCheckpoint):
+    """Lightning's `ModelCheckpoint`, whose state holds file names and no folder: a run's folder may be moved.
+
+    Lightning itself forgets the best score so far when the folder has another name than in the checkpoint.
+
+    Args:
+        settings: of `ModelCheckpoint`; `dirpath` has to be among them.
+    """
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State with every file as its name in `dirpath`."""
+        return _located(super().state_dict(), "")
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore a state; its files are those of this folder, also where the state names another."""
+        super().load_state_dict(_located(state_dict, str(self.dirpath)))
+
+
+def _located(state: dict[str, Any], folder: str) -> dict[str, Any]:
+    """State of a `ModelCheckpoint` with all its files in a folder."""
+
+    def at(path: str) -> str:
+        return os.path.join(folder, Path(path).name) if path else path
+
+    paths = {name: at(path) for name, path in state.items() if name.endswith("_path")}
+    best = {at(path): score for path, score in state["best_k_models"].items()}
+    return {**state, **paths, "best_k_models": best, "dirpath": folder}
+
+
+class LastCheckpoint(RunCheckpoint):
+    """`RunCheckpoint`, which also saves when a validation starts, and on an error where the state is one to go on from.
 
     Args:
         settings: of `ModelCheckpoint`.
