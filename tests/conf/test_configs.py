@@ -17,7 +17,7 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and not pa
 CHOICES = [
     (group, path.name.removesuffix(".yaml"))
     for group in GROUPS
-    if group not in ("ablation", "experiment", "forgetting", "launcher", "stages", "sweep", "paths")
+    if group not in ("ablation", "debug", "experiment", "forgetting", "launcher", "stages", "sweep", "paths")
     for path in sorted((CONF / group).iterdir(), key=lambda path: path.name)
     if path.name.endswith(".yaml")
 ]

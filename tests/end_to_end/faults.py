@@ -24,6 +24,7 @@ RUN = [
     "callbacks.last.every_n_train_steps=1",
     f"data.samples_per_epoch={2 * EPOCH}",
     "scheduler=cosine",
+    "score_untrained=true",
     "model.backbone=resnet10",
     "data.source.repeats=50.0",  # the checks of types take no whole number for it
     "callbacks.progress.refresh_rate=0",

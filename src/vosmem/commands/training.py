@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from vosmem.commands.common import advice_on_memory, make, pick_device, resolved
+from vosmem.commands.wandb_run import keep_wandb_run, same_wandb_run
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.reading import load_weights
@@ -20,13 +21,15 @@ from vosmem.data.datamodules import ClipData
 from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16
 from vosmem.networks.network import MemoryNetwork
+from vosmem.startup import timed
 from vosmem.training.calibration import Calibration, calibrate
 from vosmem.training.callbacks import KeepConfig
 from vosmem.training.guards import ReplayedBatch, replay_step
 from vosmem.training.lightning_internals import set_accumulation
 from vosmem.training.modules import PretrainModule
-from vosmem.training.run import TrainingReport, hush_lightning, run_training
+from vosmem.training.run import TrainingReport, finished_run, hush_lightning, run_training
 from vosmem.training.saving import CheckpointFiles, last_checkpoint
+from vosmem.training.starting import CalibrateNetwork, TimeFirstBatch
 
 
 MEMORY_ADVICE = (
@@ -44,21 +47,36 @@ def train(config: DictConfig) -> TrainingReport:
             out.
     """
     output_dir = Path(config.paths.output_dir)
-    checkpoint = last_checkpoint(output_dir) if config.resume else None
+    checkpoint = None
+    if config.resume:
+        with timed("reading the checkpoint"):
+            checkpoint = last_checkpoint(output_dir)
+            times = config.trainer.max_steps, config.trainer.max_time
+            done = finished_run(checkpoint, output_dir, *times) if config.fit else None
+        if done is not None:
+            return done
     plain = resolved(config)
     data, module = _data_and_module(config)
-    if config.initial_weights is not None:
-        state = load_network(config.initial_weights).state_dict()
-        load_weights(module.network, state, "initial_weights", module.network.additions)
+    if config.initial_weights is not None and checkpoint is None:
+        with timed("loading weights"):
+            state = load_network(config.initial_weights).state_dict()
+            load_weights(module.network, state, "initial_weights", module.network.additions)
     trainer = make_trainer(config, plain, data)
     if trainer.is_global_zero:
         output_dir.mkdir(parents=True, exist_ok=True)
         (output_dir / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+        keep_wandb_run(trainer.loggers, output_dir)
     try:
-        calibration = make_calibration(config)
         with advice_on_memory(MEMORY_ADVICE):
             return run_training(
-                trainer, module, data, output_dir, checkpoint=checkpoint, calibration=calibration, fit=config.fit
+                trainer,
+                module,
+                data,
+                output_dir,
+                checkpoint=checkpoint,
+                fit=config.fit,
+                check_data=config.check_data or ("none" if config.resume else "headers"),
+                score_untrained=config.score_untrained,
             )
     finally:  # the next job of a sweep makes its own
         if torch.distributed.is_initialized():
@@ -91,7 +109,10 @@ def replay(config: DictConfig) -> list[ReplayedBatch]:
 def _data_and_module(config: DictConfig) -> tuple[ClipData, PretrainModule]:
     hush_lightning()
     pl.seed_everything(config.seed, verbose=False)
-    return make(config.data), make(config.stage, **_network_to_fill(config))
+    with timed("reading the lists of data"):
+        data = make(config.data)
+    with timed("building the network"):
+        return data, make(config.stage, **_network_to_fill(config))
 
 
 def _network_to_fill(config: DictConfig) -> dict[str, DictConfig]:
@@ -132,11 +153,14 @@ def make_calibration(config: DictConfig) -> Calibration:
 def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> pl.Trainer:
     """A trainer whose accumulation keeps the batch of a step the same however many devices share it."""
     callbacks = [make(callback) for callback in config.callbacks.values()]
+    if config.calibration.batches and not config.resume:
+        callbacks.insert(0, CalibrateNetwork(make_calibration(config)))  # before a callback copies the weights
+    same_wandb_run(config.logger, Path(config.paths.output_dir), bool(config.resume))
     loggers = [_reachable(make(logger), logger) for logger in config.logger.values()]
     trainer: pl.Trainer = make(
         config.trainer,
         precision=trainer_precision(config.trainer.precision, config.trainer.accelerator),
-        callbacks=[*callbacks, KeepConfig(plain)],
+        callbacks=[*callbacks, KeepConfig(plain), TimeFirstBatch()],
         plugins=[CheckpointFiles()],
         logger=loggers,
     )

@@ -28,7 +28,7 @@ class CocoInstances:
     """
 
     def __init__(self, annotations: str, images: str, split: str | None = None, min_area: float = 100.0):
-        self.images, self.min_area = Path(images), min_area
+        self.annotations, self.images, self.min_area = Path(annotations), Path(images), min_area
         if not self.images.is_dir():
             raise InputError(f"image folder {images!r} not found: set the path of the pictures")
         self._file, self._coco = annotations, _open_coco(annotations)

@@ -1,8 +1,10 @@
 """LightningDataModules: which samples, in which order, for training and validation."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -11,6 +13,7 @@ import pytorch_lightning as pl
 from jaxtyping import Float
 from torch.utils.data import DataLoader, Dataset
 
+from vosmem.data.checked import check_once, files_of
 from vosmem.data.checks import check_stills, check_videos
 from vosmem.data.clips import ClipSynthesis, JoinedClips, SyntheticClips
 from vosmem.data.curriculum import Curriculum
@@ -22,6 +25,10 @@ from vosmem.data.training_videos import TrainingVideo, folder_videos
 from vosmem.data.video_clips import VideoClips
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
+from vosmem.startup import report_stage
+
+
+CHECKS = ("none", "headers", "full")
 
 
 class ClipData(pl.LightningDataModule, ABC):
@@ -37,10 +44,17 @@ class ClipData(pl.LightningDataModule, ABC):
         seed: base seed of order and draws.
         num_workers: loader processes; they never change a sample.
         curriculum: the greatest skip of each epoch, for clips of videos.
+        one_batch: whether every step sees the clips of the first step: for a look at whether a network learns at all.
+
+    Attributes:
+        check_data: what the first process checks before a run: `none`, `headers`, or `full` (everything is decoded).
 
     Raises:
         InputError: `device_batch_size` does not divide `batch_size`, or an epoch is shorter than a batch.
     """
+
+    check_data = "none"
+    prepare_data_per_node = False  # one process checks for all
 
     def __init__(
         self,
@@ -54,6 +68,7 @@ class ClipData(pl.LightningDataModule, ABC):
         seed: int,
         num_workers: int,
         curriculum: Curriculum | None = None,
+        one_batch: bool = False,
     ):
         super().__init__()
         self.clips, self.repeats, self.sequences, self.curriculum = clips, repeats, sequences, curriculum
@@ -65,7 +80,9 @@ class ClipData(pl.LightningDataModule, ABC):
             raise InputError(
                 f"an epoch of {total} clips is below data.batch_size={batch_size}: raise data.samples_per_epoch"
             )
-        self.samples_per_epoch, self.seed = total - total % batch_size, seed
+        self.samples_per_epoch, self.seed = batch_size if one_batch else total - total % batch_size, seed
+        self.one_batch = one_batch
+        self._fault: str | None = None  # that the check found
         self.sampler: ClipSampler | None = None
         self._position: dict[str, Any] | None = None
         # Weakly: in a cycle with its data, a loader would keep its processes until the garbage collector comes, which
@@ -87,8 +104,42 @@ class ClipData(pl.LightningDataModule, ABC):
         return self.batch_size // together
 
     @abstractmethod
-    def check(self) -> None:
-        """Look at all training data before a run; InputError lists what cannot be used."""
+    def check(self, decode: bool = False) -> bool:
+        """Look at all training data, unless the same data passed before.
+
+        Args:
+            decode: whether all of their content is read, and not only the headers.
+
+        Returns:
+            whether it was looked at.
+
+        Raises:
+            InputError: some cannot be used; the message lists them.
+        """
+
+    def prepare_data(self) -> None:
+        """Check the data, in the first process; the others wait."""
+        level, self.check_data = self.check_data, "none"  # Lightning calls this before every validation, too
+        if level == "none":
+            return
+        start = time.perf_counter()
+        try:
+            looked = self.check(decode=level == "full")
+        except InputError as error:
+            self._fault = str(error)  # raised in all processes together
+        else:
+            name = f"check of the training data ({level}{'' if looked else ', as before: files unchanged'})"
+            report_stage(name, time.perf_counter() - start)
+
+    def setup(self, stage: str) -> None:
+        """Hear what the check found.
+
+        Raises:
+            InputError: some data cannot be used; the message lists them.
+        """
+        fault = self._fault if self.trainer is None else self.trainer.strategy.broadcast(self._fault)
+        if fault is not None:
+            raise InputError(fault)
 
     @abstractmethod
     def sample_name(self, item: int) -> str:
@@ -97,7 +148,9 @@ class ClipData(pl.LightningDataModule, ABC):
     def train_dataloader(self) -> ClipLoader:
         """Batches of this process; the order goes on from a restored position."""
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        self.sampler = ClipSampler(self.repeats, self.samples_per_epoch, self.seed, replicas, rank, self.curriculum)
+        self.sampler = ClipSampler(
+            self.repeats, self.samples_per_epoch, self.seed, replicas, rank, self.curriculum, self.one_batch
+        )
         if self._position is not None:
             self.sampler.load_state_dict(self._position)
         pinned = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
@@ -168,9 +221,10 @@ class PretrainData(ClipData):
             clips=SyntheticClips(source, synthesis, seed), repeats=repeats_of(source), seed=seed, **settings
         )
 
-    def check(self) -> None:
-        """Look at all training stills."""
-        check_stills(self.source)
+    def check(self, decode: bool = False) -> bool:
+        """As `ClipData.check`, of all training stills."""
+        check = partial(check_stills, self.source, decode)
+        return check_once(check, files_of(self.source), f"stills, decode={decode}")
 
     def sample_name(self, item: int) -> str:
         """The still's."""
@@ -207,9 +261,10 @@ class MainData(ClipData):
         clips = VideoClips(videos, synthesis, seed, reversal, redundancy, returning)
         super().__init__(clips=clips, repeats=repeats_of(videos), seed=seed, curriculum=curriculum, **settings)
 
-    def check(self) -> None:
-        """Look at all training videos."""
-        check_videos(self.videos, self.num_frames)
+    def check(self, decode: bool = False) -> bool:
+        """As `ClipData.check`, of all training videos."""
+        check = partial(check_videos, self.videos, self.num_frames, decode)
+        return check_once(check, files_of(self.videos), f"videos, {self.num_frames} frames a clip, decode={decode}")
 
     def sample_name(self, item: int) -> str:
         """The video's."""

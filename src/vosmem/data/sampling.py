@@ -41,6 +41,7 @@ class ClipSampler(Sampler[SampleKey]):
         num_replicas: processes that share an epoch.
         rank: this process.
         curriculum: the greatest skip as training goes on; None is 0 throughout.
+        one_epoch: whether every epoch is the first one again, clip by clip.
 
     Raises:
         InputError: the data set is empty, or an epoch has fewer samples than there are processes.
@@ -54,6 +55,7 @@ class ClipSampler(Sampler[SampleKey]):
         num_replicas: int = 1,
         rank: int = 0,
         curriculum: Curriculum | None = None,
+        one_epoch: bool = False,
     ):
         if len(repeats) == 0:
             raise InputError("the data set is empty: no sample can be drawn")
@@ -61,6 +63,7 @@ class ClipSampler(Sampler[SampleKey]):
             raise InputError(f"samples_per_epoch={samples_per_epoch} is below the number of processes ({num_replicas})")
         self.repeats, self.samples_per_epoch, self.seed = np.asarray(repeats, float), samples_per_epoch, seed
         self.num_replicas, self.rank, self.curriculum = num_replicas, rank, curriculum
+        self.one_epoch = one_epoch
         self.epoch = 0
         self._done = 0  # samples trained on in this epoch, over all processes
 
@@ -75,6 +78,11 @@ class ClipSampler(Sampler[SampleKey]):
     def max_skip(self) -> int:
         """Greatest skip at the present position."""
         return self._skip_at(self._done)
+
+    @property
+    def _drawn_epoch(self) -> int:
+        """The epoch that order and draws are of."""
+        return 0 if self.one_epoch else self.epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch; its own epoch leaves the position alone. Lightning calls this before each epoch."""
@@ -95,7 +103,7 @@ class ClipSampler(Sampler[SampleKey]):
         """The next samples after those that are counted, of all processes and of this epoch; at most `count`."""
         order = self._order()
         places = range(self._done, min(self._done + count, len(self) * self.num_replicas))
-        return [SampleKey(self.epoch, place, int(order[place]), self._skip_at(place)) for place in places]
+        return [SampleKey(self._drawn_epoch, place, int(order[place]), self._skip_at(place)) for place in places]
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and samples done, over all processes: also right for another number of them."""
@@ -106,12 +114,12 @@ class ClipSampler(Sampler[SampleKey]):
         self.epoch, self._done = int(state["epoch"]), int(state["done"])
 
     def _skip_at(self, place: int) -> int:
-        return (
-            0 if self.curriculum is None else self.curriculum(self.epoch, self.epoch * self.samples_per_epoch + place)
-        )
+        if self.curriculum is None:
+            return 0
+        return self.curriculum(self._drawn_epoch, self._drawn_epoch * self.samples_per_epoch + place)
 
     def _order(self) -> np.ndarray:
-        rng = np.random.default_rng((self.seed, self.epoch))
+        rng = np.random.default_rng((self.seed, self._drawn_epoch))
         order = np.zeros(0, int)
         while len(order) < self.samples_per_epoch:
             order = np.concatenate([order, self._pass(rng)])

@@ -61,11 +61,11 @@ class PairedStills:
         mask_size: Callable[[Path], tuple[int, int]] = image_size,
     ):
         self._names = list(pairs)
-        self._pairs = list(pairs.values())
+        self.pairs = list(pairs.values())
         self._read_mask, self._mask_size = read_mask, mask_size
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self.pairs)
 
     def name(self, index: int) -> str:
         """The name it was given."""
@@ -73,7 +73,7 @@ class PairedStills:
 
     def read(self, index: int) -> Still:
         """Decode picture and mask."""
-        image_path, mask_path = self._pairs[index]
+        image_path, mask_path = self.pairs[index]
         image, labels = read_image(image_path), self._read_mask(mask_path)
         if labels.shape != image.shape[:2]:
             raise InputError(
@@ -84,7 +84,7 @@ class PairedStills:
 
     def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """From both headers."""
-        image_path, mask_path = self._pairs[index]
+        image_path, mask_path = self.pairs[index]
         return image_size(image_path), self._mask_size(mask_path)
 
 

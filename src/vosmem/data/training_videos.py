@@ -53,17 +53,17 @@ class MaskedFrames:
     def __init__(self, name: str, frames: Path, masks: Path, merge_objects: bool = False, frame_step: int = 1):
         self.name, self.merge_objects, self.frame_step = name, merge_objects, frame_step
         mask_of = {path.stem: path for path in list_pictures(masks)}
-        self._pairs = [(path, mask_of.pop(path.stem)) for path in list_pictures(frames) if path.stem in mask_of]
+        self.pairs = [(path, mask_of.pop(path.stem)) for path in list_pictures(frames) if path.stem in mask_of]
         if mask_of:
             lone = sorted(mask_of)[0]
             raise InputError(f"video {name!r}: mask {lone!r} has no frame in {str(frames)!r} ({len(mask_of)} in all)")
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self.pairs)
 
     def read(self, t: int) -> Still:
         """Decode frame and mask."""
-        frame, mask = self._pairs[t]
+        frame, mask = self.pairs[t]
         image, labels = read_image(frame), read_labels(mask, self._void)
         if labels.shape != image.shape[:2]:
             raise InputError(f"mask {str(mask)!r} and its frame differ in size: make them equal")
@@ -71,12 +71,12 @@ class MaskedFrames:
 
     def sizes(self, t: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """From both headers."""
-        frame, mask = self._pairs[t]
+        frame, mask = self.pairs[t]
         return image_size(frame), image_size(mask)
 
     @cached_property
     def _void(self) -> VoidRule:
-        return find_void_rule(mask for _, mask in self._pairs)
+        return find_void_rule(mask for _, mask in self.pairs)
 
 
 def davis_videos(

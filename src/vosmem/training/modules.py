@@ -1,5 +1,6 @@
 """Lightning modules: a network, its loss and its optimiser."""
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from vosmem.networks.network import MemoryNetwork
 from vosmem.shapes import Clip
 from vosmem.training.losses import matching_loss
 from vosmem.training.perturbation import PriorPerturbation
+from vosmem.training.schedules import follow_schedule
 from vosmem.training.unroll import unroll
 
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], torch.optim.Optimizer]
@@ -78,6 +80,22 @@ class PretrainModule(pl.LightningModule):
         if network.gate is not None:
             network.gate.requires_grad_(False)  # it learns in a stage of its own; no other asks it anything
         self.val_scores = JAndF()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on along the schedule of this configuration, also where the run began with another."""
+        follow_schedule(checkpoint, self._make_scheduler)
+
+    def on_train_start(self) -> None:
+        """Say so if the schedule has ended before the training."""
+        rates = [group["lr"] for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
+        if any(rates) or not rates or not 0 < self.global_step < self.trainer.max_steps:
+            return
+        if self.trainer.is_global_zero:
+            print(
+                f"vosmem: the learning rate schedule has ended: all rates are 0 from step {self.global_step} to step "
+                f"{self.trainer.max_steps}; set the steps of the schedule in scheduler.*",
+                file=sys.stderr,
+            )
 
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
         """Loss of a batch of clips."""

@@ -2,17 +2,21 @@
 
 import json
 import logging
+import sys
 import warnings
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.utilities import rank_zero_only
 
-from vosmem.data.datamodules import ClipData
+from vosmem.checkpoints.reading import read_checkpoint
+from vosmem.data.datamodules import CHECKS, ClipData
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask
@@ -21,7 +25,7 @@ from vosmem.files import write_text
 from vosmem.inference.propagation import Propagator
 from vosmem.inference.sequences import segment_sequence
 from vosmem.metrics.davis import summarize
-from vosmem.training.calibration import Calibration, calibrate
+from vosmem.startup import timed
 from vosmem.training.modules import PretrainModule
 from vosmem.training.saving import CHECKPOINTS, LAST
 from vosmem.visualization.curves import collect_metrics, plot_curves
@@ -50,10 +54,11 @@ def run_training(
     output_dir: Path,
     *,
     checkpoint: Path | None = None,
-    calibration: Calibration | None = None,
     fit: bool = True,
+    check_data: str = "none",
+    score_untrained: bool = False,
 ) -> TrainingReport:
-    """Check the data, score, train, score again, and draw.
+    """Check the data, score where asked, train, score, and draw.
 
     Args:
         trainer: the trainer.
@@ -61,22 +66,26 @@ def run_training(
         data: samples and validation sequences.
         output_dir: folder of the run.
         checkpoint: where to go on from; None starts anew.
-        calibration: what is set from training data before the first step; None leaves the network as it is.
         fit: False leaves the network as it came, and the rest of the run as it is.
+        check_data: as `ClipData.check_data`.
+        score_untrained: whether the network is scored before its first step, and so is the copied first mask. Not done
+            when a run goes on.
 
     Raises:
         InputError: the data cannot be used, a loader process died, or loss or gradients are not finite.
     """
-    data.check()
+    if check_data not in CHECKS:
+        raise InputError(f"check_data={check_data} is unknown: use {', '.join(CHECKS)}")
+    data.check_data = check_data
     known = _read_scores(output_dir) if checkpoint else {}
-    if checkpoint is None:
-        known[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which already learns from the data
-        known[SCORES[1]] = _copied(data.sequences)
-        if fit and calibration is not None and calibration.batches:
-            with data.naming():
-                calibrate(module.network, islice(data.calibration_dataloader(), calibration.batches), calibration)
-        if trainer.is_global_zero:
-            _write_scores(output_dir, known)
+    known.pop(SCORES[2], None)  # of an earlier end of this run; its absence says that there is more to do
+    if checkpoint is None and score_untrained:
+        with timed("scoring the untrained network"):
+            known[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which learns from the data
+        with timed("scoring the copied first mask"):
+            known[SCORES[1]] = _copied(validated(trainer, data))
+    if trainer.is_global_zero:
+        _write_scores(output_dir, known)
     if fit:
         with data.naming():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -85,18 +94,50 @@ def run_training(
     known[SCORES[2]] = _validate(trainer, module, data)
     report = TrainingReport(scores=known)
     if trainer.is_global_zero:
-        _write_scores(output_dir, known)
-        report.files = {"checkpoint": last, "config": output_dir / "config.yaml", **_draw(module, data, output_dir)}
+        _draw(module, validated(trainer, data), output_dir)
+        _write_scores(output_dir, known)  # last: they say that the run is finished
+        report.files = _files(output_dir)
     return report
 
 
+def finished_run(checkpoint: Path, output_dir: Path, max_steps: int, max_time: Any) -> TrainingReport | None:
+    """What a run left that has nothing more to do; None where there is more.
+
+    Args:
+        checkpoint: the run's last.
+        output_dir: folder of the run.
+        max_steps: steps of the whole training.
+        max_time: time of the whole training as of `pytorch_lightning.callbacks.Timer`.
+
+    Raises:
+        InputError: the checkpoint or the scores are damaged.
+    """
+    scores = _read_scores(output_dir)
+    if SCORES[2] not in scores:
+        return None
+    state = read_checkpoint(checkpoint)
+    timer = Timer(max_time)
+    timer.load_state_dict(state["callbacks"].get("Timer", {}))
+    remaining = timer.time_remaining()
+    if state["global_step"] < max_steps and (remaining is None or remaining > 0):
+        return None
+    first = rank_zero_only.rank == 0
+    if first:
+        print(
+            f"vosmem: {str(output_dir)!r} is finished at step {state['global_step']}: to train further, raise "
+            "trainer.max_steps or trainer.max_time",
+            file=sys.stderr,
+        )
+    return TrainingReport(scores, _files(output_dir) if first else {})
+
+
 def hush_lightning() -> None:
-    """Keep Lightning from telling what is meant to be so: held batch norms, few loader workers, an unused `srun`, and
-    scores that the metric has already gathered from all processes."""
+    """Keep Lightning from warning of what is meant to be so: held batch norms, few loader workers, an unused `srun`,
+    scores that are gathered from all processes already, and a loader whose position the sampler keeps."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     meant = (
         *("in eval mode at the start of training", "does not have many workers", "LeafSpec", "The `srun` command"),
-        "when logging on epoch level in distributed setting",
+        *("when logging on epoch level in distributed setting", "your dataloader is not resumable"),
     )
     for message in meant:
         warnings.filterwarnings("ignore", message=f".*{message}.*")
@@ -107,30 +148,47 @@ def _validate(trainer: pl.Trainer, module: PretrainModule, data: ClipData) -> fl
     return float(outcome[0]["val/J&F"])
 
 
+def validated(trainer: pl.Trainer, data: ClipData) -> Sequence[VideoSequence]:
+    """The sequences that a validation takes: all, or the first few where `trainer.limit_val_batches` is a number."""
+    limit = trainer.limit_val_batches
+    return (
+        data.sequences if isinstance(limit, float) else [data.sequences[i] for i in range(len(data.sequences))[:limit]]
+    )
+
+
 def _copied(sequences: Sequence[VideoSequence]) -> float:
     cpu = torch.device("cpu")
     runs = [evaluate_sequence(sequence, CopyFirstMask(), cpu) for sequence in sequences]
     return summarize([score for run in runs for score in run.scores])["J&F"]
 
 
-def _draw(module: PretrainModule, data: ClipData, output_dir: Path) -> dict[str, Path]:
+def _files(output_dir: Path) -> dict[str, Path]:
+    """What lies in the folder of a finished run."""
+    files = {
+        "checkpoint": output_dir / CHECKPOINTS / LAST,
+        "config": output_dir / "config.yaml",
+        "metrics": output_dir / "metrics.csv",
+        "curves": output_dir / "curves.png",
+        "overlay strip": output_dir / "overlay.png",
+    }
+    return {name: path for name, path in files.items() if path.is_file()}
+
+
+def _draw(module: PretrainModule, sequences: Sequence[VideoSequence], output_dir: Path) -> None:
     """Curves from the logged metrics, and a strip of validation sequences."""
-    files = {}
     metrics = collect_metrics(output_dir)
     if metrics is not None:
-        files["metrics"] = output_dir / "metrics.csv"
-        metrics.to_csv(files["metrics"], index=False)
-        files["curves"] = plot_curves(metrics, output_dir / "curves.png")
+        metrics.to_csv(output_dir / "metrics.csv", index=False)
+        plot_curves(metrics, output_dir / "curves.png")
     module.eval()
     rows = []
-    for sequence in _spread(data.sequences, 6):
+    for sequence in _spread(sequences, 6):
         propagator = Propagator(module.network, module.policy, video=sequence.name)
         frames = segment_sequence(sequence, propagator, module.device)
         (final,) = deque(frames, maxlen=1)  # a whole video's probabilities would fill the memory
         truth = sequence.labels(final.t)
         rows.append((sequence.frame(0), sequence.given_mask(0), sequence.frame(final.t), truth, final.labels))
-    files["overlay strip"] = overlay_strip(rows, output_dir / "overlay.png")
-    return files
+    overlay_strip(rows, output_dir / "overlay.png")
 
 
 def _spread(sequences: Sequence[VideoSequence], most: int) -> Sequence[VideoSequence]:

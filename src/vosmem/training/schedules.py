@@ -1,6 +1,8 @@
 """Schedules of the learning rate and of other numbers."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -57,3 +59,41 @@ class WarmUpCosine(torch.optim.lr_scheduler.LambdaLR):
         rise = min(1.0, (step + 1) / self.warm_up_steps)
         progress = min(1.0, max(0.0, (step - self.warm_up_steps) / max(1, self.num_steps - self.warm_up_steps)))
         return rise * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+# What changes in a scheduler's state from step to step; the rest says which schedule it is.
+POSITION = {"last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial"}
+
+
+def follow_schedule(
+    checkpoint: dict[str, Any],
+    make_scheduler: Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler],
+) -> None:
+    """Make a checkpoint go on along another schedule, at the rates that it would have reached on that one.
+
+    A scheduler's state holds the numbers that it was made with, such as the steps of the whole training, and restoring
+    it would put them over new ones. A checkpoint of the same schedule is left as it is.
+
+    Args:
+        checkpoint: of Lightning; the states of its schedulers and the rates of its optimisers change.
+        make_scheduler: makes the schedule that counts.
+    """
+    pairs = zip(checkpoint["optimizer_states"], checkpoint["lr_schedulers"], strict=True)
+    for index, (optimizer, saved) in enumerate(pairs):
+        groups = optimizer["param_groups"]
+        parameters = [torch.zeros((), requires_grad=True) for _ in groups]
+        own = [{"params": [p], "lr": group["initial_lr"]} for p, group in zip(parameters, groups, strict=True)]
+        stand_in = torch.optim.SGD(own)
+        scheduler = make_scheduler(stand_in)
+        if _numbers(scheduler.state_dict()) == _numbers(saved):
+            continue
+        for _ in range(saved["last_epoch"]):
+            stand_in.step()
+            scheduler.step()
+        checkpoint["lr_schedulers"][index] = scheduler.state_dict()
+        for group, followed in zip(groups, stand_in.param_groups, strict=True):
+            group["lr"] = followed["lr"]
+
+
+def _numbers(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if name not in POSITION}

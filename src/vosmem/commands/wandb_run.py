@@ -1,0 +1,53 @@
+"""Which run of Weights & Biases a training belongs to: the same one when it goes on."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from omegaconf import DictConfig, open_dict
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from vosmem.errors import InputError
+from vosmem.files import write_text
+
+RUN = "wandb.json"  # in the folder of the training
+
+
+def same_wandb_run(loggers: DictConfig, output_dir: Path, resume: bool) -> None:
+    """Give every W&B logger the id and the group of the run in a folder, or a new id.
+
+    Args:
+        loggers: configurations by name; they change.
+        output_dir: folder of the run.
+        resume: whether the run in the folder goes on.
+
+    Raises:
+        InputError: the file that names the run is damaged.
+    """
+    for logger in loggers.values():
+        if logger._target_.endswith(".WandbLogger") and logger.get("id") is None:
+            kept = _kept(output_dir / RUN) if resume else {}
+            with open_dict(logger):
+                logger.update(kept or {"id": uuid4().hex[:8]})
+
+
+def keep_wandb_run(loggers: Sequence[Logger], output_dir: Path) -> None:
+    """Write down which W&B run a training is, for when it goes on.
+
+    Args:
+        loggers: of the trainer.
+        output_dir: folder of the run.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            run = {"id": logger.experiment.id, "group": logger.experiment.group}
+            write_text(output_dir / RUN, json.dumps(run) + "\n")
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} is damaged: delete it to log to a new run of W&B") from error

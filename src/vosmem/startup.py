@@ -1,0 +1,28 @@
+"""How long each stage of a command's start takes, one log line a stage."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytorch_lightning.utilities import rank_zero_only
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Log the seconds that a stage takes, once it is done.
+
+    Args:
+        stage: names it.
+    """
+    start = time.perf_counter()
+    yield
+    report_stage(stage, time.perf_counter() - start)
+
+
+def report_stage(stage: str, seconds: float) -> None:
+    """Log the seconds of a stage, in the first process of a run only."""
+    if rank_zero_only.rank == 0:
+        log.info("start-up: %s: %.1f s", stage, seconds)
