@@ -47,9 +47,7 @@ def sequences_scored(monkeypatch) -> list[str]:
 
 def test_one_step(run, monkeypatch, tmp_path):
     seen = sequences_scored(monkeypatch)
-    status, printed, log = run(
-        "debug=one_step", "experiment=pretrain_embedded", "calibration.discriminant=false"
-    )
+    status, printed, log = run("debug=one_step", "experiment=pretrain_embedded", "calibration.discriminant=false")
     assert status == 0, printed[-3000:]
     assert log["train/loss"].notna().sum() == 1 and len(seen) == 1
     assert list(json.loads((tmp_path / "run" / "scores.json").read_text())) == ["after training"], "though asked for"
@@ -77,6 +75,7 @@ def test_overfit_says_so_when_the_loss_does_not_fall(run):
     assert "the loss of one batch fell from" in printed and "in 2 steps, not to 50% of it" in printed
 
 
+@pytest.mark.slow  # the profiler
 def test_profile_leaves_a_table_and_a_trace(run, tmp_path):
     status, printed, _ = run("debug=profile")
     assert status == 0, printed[-3000:]

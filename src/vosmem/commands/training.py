@@ -47,15 +47,14 @@ def train(config: DictConfig) -> TrainingReport:
             out.
     """
     output_dir = Path(config.paths.output_dir)
-    checkpoint = None
+    checkpoint, plain = None, resolved(config)
     if config.resume:
         with timed("reading the checkpoint"):
             checkpoint = last_checkpoint(output_dir)
-            times = config.trainer.max_steps, config.trainer.max_time
-            done = finished_run(checkpoint, output_dir, *times) if config.fit else None
+            limits = plain["trainer"]["max_steps"], plain["trainer"]["max_time"]
+            done = finished_run(checkpoint, output_dir, *limits) if config.fit else None
         if done is not None:
             return done
-    plain = resolved(config)
     data, module = _data_and_module(config)
     if config.initial_weights is not None and checkpoint is None:
         with timed("loading weights"):
