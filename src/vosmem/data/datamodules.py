@@ -322,10 +322,12 @@ class MixedData(ClipData):
         repeats = np.concatenate([part * share * total / part.sum() for part, share in parts])
         super().__init__(clips=self._joined, repeats=repeats, seed=seed, curriculum=curriculum, **settings)
 
-    def check(self) -> None:
-        """Look at all training videos and stills."""
-        check_videos(self.videos, self.num_frames)
-        check_stills(self.stills)
+    def check(self, decode: bool = False) -> bool:
+        """As `ClipData.check`, of all training videos and stills."""
+        videos = partial(check_videos, self.videos, self.num_frames, decode)
+        ran = check_once(videos, files_of(self.videos), f"videos, {self.num_frames} frames a clip, decode={decode}")
+        stills = partial(check_stills, self.stills, decode)
+        return check_once(stills, files_of(self.stills), f"stills, decode={decode}") or ran
 
     def sample_name(self, item: int) -> str:
         """The video's or the still's."""
