@@ -9,7 +9,7 @@ from tests.messages import naming
 from vosmem.data.mask_files import read_mask
 from vosmem.data.notes import Decision
 from vosmem.errors import InputError
-from vosmem.inputs.cut import mask_from_box, mask_from_strokes, strokes_by_colour
+from vosmem.inputs.cut import mask_from_box, mask_from_boxes, mask_from_strokes, strokes_by_colour
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +121,18 @@ def test_strokes_of_other_kinds_are_named(scene, kinds):
     drawn = strokes(*((kind, 4 * kind, 4 * kind + 3, 5, 50) for kind in kinds))
     with pytest.raises(InputError, match=naming(str(list(kinds)), "1 on the object", "and 2 beside it")):
         mask_from_strokes(scene[0], drawn)
+
+
+def test_each_box_gives_an_object(scene):
+    frame, disc = scene
+    two = np.concatenate([frame, frame], axis=1)
+    mask, notes = mask_from_boxes(two, [(128, 18, 172, 62), (28, 18, 72, 62)])
+    for number, found in ((2, mask[:, :100]), (1, mask[:, 100:])):
+        inside = found == number
+        assert (inside & disc).sum() / (inside | disc).sum() > 0.95
+    assert notes == ()
+
+
+def test_an_object_behind_that_of_another_box_is_refused(scene):
+    with pytest.raises(InputError, match=naming("(20, 10, 80, 70)", "other boxes")):
+        mask_from_boxes(scene[0], [(20, 10, 80, 70), (28, 18, 72, 62)])

@@ -1,0 +1,150 @@
+"""Video files as cameras, browsers and recorders leave them: every frame, as players show it, at its rate."""
+
+import shutil
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.inputs.awkward import (
+    ORIENTATIONS,
+    quarters,
+    write_dropped,
+    write_joined,
+    write_oriented,
+    write_placeholders,
+    write_recorder,
+    write_song,
+    write_streams,
+)
+from tests.inputs.made import shade, write_clip
+from tests.messages import naming
+from vosmem.data.notes import Decision
+from vosmem.errors import InputError
+from vosmem.inputs.video_file import VideoFrames
+
+FFMPEG = shutil.which("ffmpeg")
+needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="the ffmpeg program is not installed")
+NAMES = [
+    "2024-11-14T22:57:44.mp4",
+    "concat:x.mp4",
+    "file:x.mp4",
+    "pipe:0",
+    "-x.mp4",
+    "%03d.mp4",
+    "[a].mp4",
+    "a*?{1}.mp4",
+    "#1 50%.mp4",
+]
+
+
+def ffmpeg(*arguments, cwd):
+    subprocess.run([FFMPEG, "-v", "error", "-y", *map(str, arguments)], cwd=cwd, check=True, stdin=subprocess.DEVNULL)
+
+
+def shades(frames):
+    return [shade(frames.frame(t)) for t in range(len(frames))]
+
+
+def decisions(frames):
+    return {note.decision for note in frames.notes}
+
+
+def test_frames_that_were_dropped_from_an_avi_are_no_damage(tmp_path):
+    frames = VideoFrames(write_dropped(tmp_path / "a.avi"))
+    assert shades(frames) == list(range(8))
+    assert frames.rate == Fraction(7 * 25, 10)
+    assert Decision.RATE_VARIES in decisions(frames)
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.mp4", "a.mkv"])
+def test_packets_without_a_frame_are_no_frames(tmp_path, name):
+    frames = VideoFrames(write_placeholders(tmp_path / name))
+    assert shades(frames) == list(range(20))
+    assert [shade(frames.frame(t)) for t in (19, 3, 11)] == [19, 3, 11]
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", ["x.avi", "x.mkv", "x.mp4"])
+def test_packed_b_frames(tmp_path, name):
+    source = ("-f", "lavfi", "-i", "testsrc=s=160x96:r=25", "-frames:v", 20)
+    ffmpeg(*source, "-c:v", "libxvid", "-bf", 2, "-vtag", "XVID", "x.avi", cwd=tmp_path)
+    if name != "x.avi":
+        ffmpeg("-fflags", "+genpts", "-i", "x.avi", "-c", "copy", name, cwd=tmp_path)
+    ffmpeg("-i", name, "-vsync", "0", "%04d.png", cwd=tmp_path)
+    frames = VideoFrames(tmp_path / name)
+    shown = sorted(tmp_path.glob("*.png"))
+    assert len(frames) == len(shown) and frames.rate == 25
+    for t, path in enumerate(shown):
+        wanted = np.asarray(Image.open(path).convert("RGB")).astype(int)
+        assert np.abs(frames.frame(t).permute(1, 2, 0).numpy() - wanted).mean() < 3
+
+
+def test_joined_recordings_are_read_one_after_the_other(tmp_path):
+    frames = VideoFrames(write_joined(tmp_path / "a.ts"))
+    assert shades(frames) == [*range(20), *range(20)]
+    assert [shade(frames.frame(t)) for t in (39, 21, 0)] == [19, 1, 0]
+    assert frames.rate == 25 and decisions(frames) == {Decision.STAMPS_GO_BACK}
+    assert "frame 20" in frames.notes[0]
+
+
+def test_a_rate_is_that_of_the_time_stamps(tmp_path):
+    frames = VideoFrames(write_recorder(tmp_path / "a.webm"))
+    assert len(frames) == 60 and abs(float(frames.rate) - 30.25) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.flv", "flv1"), ("a.ts", "mpeg2video"), ("a.wmv", "wmv2"), ("a.mkv", "libx264")]
+)
+def test_containers_with_coarse_clocks_have_their_nominal_rate(tmp_path, name, codec):
+    frames = VideoFrames(write_clip(tmp_path / name, codec))
+    assert (len(frames), frames.rate) == (20, 25)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_no_protocol_pattern_or_option(tmp_path, name, monkeypatch):
+    write_clip(tmp_path / "clip.mp4", num_frames=4).rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert shades(VideoFrames(Path(name))) == [0, 1, 2, 3]
+
+
+def test_an_animation_whose_name_is_a_pattern(tmp_path):
+    write_clip(tmp_path / "clip.gif", "gif", num_frames=4, pixels="rgb8").rename(tmp_path / "%03d.gif")
+    assert shades(VideoFrames(tmp_path / "%03d.gif")) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("matrix", ORIENTATIONS)
+def test_all_orientations_of_a_display_matrix(tmp_path, matrix):
+    frames = VideoFrames(write_oriented(tmp_path / "a.mp4", matrix))
+    wanted = ORIENTATIONS[matrix](quarters()).astype(int)
+    shown = frames.frame(1).permute(1, 2, 0).numpy()
+    assert shown.shape == wanted.shape and frames.size == wanted.shape[1::-1]
+    assert np.abs(shown - wanted).mean() < 6
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("matrix", ORIENTATIONS)
+def test_all_orientations_as_ffmpeg_shows_them(tmp_path, matrix):
+    frames = VideoFrames(write_oriented(tmp_path / "a.mp4", matrix))
+    ffmpeg("-i", "a.mp4", "-frames:v", 1, "shown.png", cwd=tmp_path)
+    wanted = np.asarray(Image.open(tmp_path / "shown.png").convert("RGB")).astype(int)
+    assert np.abs(frames.frame(0).permute(1, 2, 0).numpy() - wanted).mean() < 3
+
+
+def test_of_several_video_streams_one_is_used_and_named(tmp_path):
+    frames = VideoFrames(write_streams(tmp_path / "a.ts", [(64, 48), (96, 64)]))
+    assert frames.size == (96, 64) and decisions(frames) == {Decision.STREAM_CHOSEN}
+    assert "1 (96x64)" in frames.notes[0] and "0 (64x48)" in frames.notes[0] and frames.notes[0].warns
+
+
+def test_a_cover_is_not_the_video(tmp_path):
+    frames = VideoFrames(write_streams(tmp_path / "a.mp4", [(64, 48), (96, 64)], pictures_only=(1,)))
+    assert (frames.size, len(frames), frames.notes) == ((64, 48), 4, ())
+
+
+def test_a_song_with_a_cover_is_no_video(tmp_path):
+    with pytest.raises(InputError, match=naming("a.mp4", "cover")):
+        VideoFrames(write_song(tmp_path / "a.mp4"))
