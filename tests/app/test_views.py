@@ -12,6 +12,7 @@ from vosmem.app import views
 from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
 from vosmem.app.work import Pace
+from vosmem.data.notes import Decision
 from vosmem.inference.engine import Engine
 from vosmem.inference.streaming import Segmenter
 
@@ -70,3 +71,10 @@ def test_beside_an_object_of_a_high_number_another_can_be_chosen(session):
     mask[5:15, 5:15] = 255
     session.project.give(0, mask)
     assert [entry["id"] for entry in views.stage(session, 0)["objects"]] == [255, 1]
+
+
+def test_notes_on_the_video_are_shown(session):
+    assert "Notes" not in views.status(session)
+    session.project.frames.notes = (Decision.EXIF_IGNORED.note(number=1, total=3, names="<b>.jpg"),)
+    assert '<ul class="faint" aria-label="Notes"><li>EXIF asks' in views.status(session)
+    assert "&lt;b&gt;.jpg" in views.status(session)

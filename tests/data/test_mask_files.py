@@ -188,3 +188,10 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, ids, shape, num_colou
         assert np.array_equal(mask.palette[num_colours:], davis_palette()[num_colours:])
     else:
         assert mask.palette is None
+
+
+def test_many_true_ids_are_not_told_to_become_ids(tmp_path):
+    ids = np.repeat(np.arange(64, dtype=np.uint8), 8)[None].repeat(8, 0)
+    Image.fromarray(ids).save(tmp_path / "m.png")
+    with pytest.raises(InputError, match=naming("m.png", "63 objects", "raise --max-objects if they are objects")):
+        read_mask(tmp_path / "m.png")

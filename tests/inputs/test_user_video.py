@@ -1,6 +1,8 @@
 """What a run is given of the masks that a user has."""
 
 import cv2
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -144,6 +146,18 @@ class TestSeveralMasks:
     def test_an_empty_one_and_frames_before_the_first_are_said(self, video):
         assert any("1 mask without objects" in note for note in video.notes)
         assert any("'00001'" in note and "1 frame before it" in note for note in video.notes)
+
+
+@pytest.mark.parametrize(
+    ("direction", "said"),
+    [("forward", "2 frames before it stay empty"), ("backward", "3 frames after it stay empty"), ("both", None)],
+)
+def test_masks_that_stay_empty_are_said(clip, masks, direction, said):
+    write_mask(masks / "00002.png", [4])
+    (found,) = open_videos(clip, masks)
+    notes = replace(found, direction=direction).open().notes
+    assert [note for note in notes if "stay empty" in note] == [note for note in notes if note.warns]
+    assert (said is None and not notes) or (said in notes[0] and "--direction both" in notes[0])
 
 
 def test_of_ground_truth_beside_a_video_each_object_is_given_once(tmp_path):

@@ -1,5 +1,6 @@
 """A video in, whole results out: once, in any direction, and as far as it can be read."""
 
+import html
 import json
 from dataclasses import replace
 
@@ -109,6 +110,23 @@ def test_what_is_there_is_not_made_again_and_not_overwritten(whole):
         with pytest.raises(InputError, match="name another output folder"):
             segment(opened(whole), whole / "out", options, about)
     assert files(whole / "out") == before
+
+
+@pytest.mark.parametrize("name", ["masks/003.png", "objects/200/004.png", "probabilities/001.npz", "overlay.mp4"])
+def test_what_was_removed_is_made_again(tmp_path, name):
+    root = write_user_video(tmp_path / "in")
+    segment(opened(root), tmp_path / "out")
+    (tmp_path / "out" / name).unlink()
+    assert not segment(opened(root), tmp_path / "out").skipped and (tmp_path / "out" / name).is_file()
+
+
+def test_notes_stand_in_the_record_and_in_the_report(tmp_path):
+    root = write_user_video(tmp_path / "in", given=(2,))
+    result = segment(opened(root), tmp_path / "out")
+    (note,) = [note for note in result.notes if note.warns]
+    assert note in json.loads((tmp_path / "out" / "run.json").read_text())["notes"]
+    assert f'<li class="warn">{html.escape(note)}</li>' in (tmp_path / "out" / "report.html").read_text()
+    assert segment(opened(root), tmp_path / "out").notes == result.notes  # also where nothing is made again
 
 
 def test_files_that_are_the_users_are_left_alone(whole, tmp_path):
