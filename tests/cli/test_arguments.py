@@ -17,7 +17,9 @@ def parser():
     return made
 
 
-@pytest.mark.parametrize("twice", [["--mask", "a", "--mask", "b"], ["--mask=a", "--mask=a"], ["--mas", "a", "--mask", "b"]])
+@pytest.mark.parametrize(
+    "twice", [["--mask", "a", "--mask", "b"], ["--mask=a", "--mask=a"], ["--mas", "a", "--mask", "b"]]
+)
 def test_an_option_given_twice_is_refused(parser, twice):
     with pytest.raises(InputError, match=naming("--mask", "given twice")):
         parser.parse_args(["video", *twice])

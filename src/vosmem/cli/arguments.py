@@ -9,7 +9,7 @@ from vosmem.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses an option with one value when it is given twice, and takes files whose names begin with "-".
+    """A parser that refuses an option of one value when it is given twice, and takes files with names such as `-x.mp4`.
 
     Raises:
         InputError: an option is given twice.

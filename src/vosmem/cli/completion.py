@@ -1,6 +1,5 @@
 """`vosmem completion`."""
 
-
 from vosmem.cli.arguments import Parser
 
 # Hydra's own script takes a subcommand for an override, so each word is asked of the command that it belongs to.

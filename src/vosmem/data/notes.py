@@ -91,7 +91,8 @@ class Decision(Enum):
         True,
     )
     EMPTY_AFTER = (
-        "the last mask is that of frame {name!r}: the masks of {frames} after it stay empty; --direction both fills them",
+        "the last mask is that of frame {name!r}: the masks of {frames} after it stay empty; --direction both fills "
+        "them",
         True,
     )
     OBJECTS_LATE = (

@@ -1,5 +1,7 @@
 """Video frames as players show them: turned and mirrored as the display matrix of the file says."""
 
+from typing import Any
+
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
@@ -9,7 +11,8 @@ from jaxtyping import UInt8
 def upright(frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
     """RGB bytes of a frame in the nearest of the eight orientations that a display matrix can say."""
     picture = frame.to_ndarray(format="rgb24")
-    matrices = [bytes(data) for data in frame.side_data if data.type == Type.DISPLAYMATRIX]
+    side_data: Any = frame.side_data  # PyAV says that it maps names, and gives a sequence
+    matrices = [bytes(data) for data in side_data if data.type == Type.DISPLAYMATRIX]
     if not matrices:
         return picture
     return np.ascontiguousarray(oriented(picture, np.frombuffer(matrices[0], np.int32)[:9]))
