@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 from torch import Tensor
 
+from vosmem.checkpoints import published, published_stcn
 from vosmem.checkpoints.bundled import bundled_weights, default_weights, named_weights
 from vosmem.checkpoints.hub import SCHEME, fetch
 from vosmem.checkpoints.models import filled_network
-from vosmem.checkpoints.published import LICENCE, PUBLISHED_MODEL, own_names
-from vosmem.checkpoints.reading import read_checkpoint
+from vosmem.checkpoints.published_stcn import is_published_stcn
+from vosmem.checkpoints.reading import check_tensors, read_checkpoint
 from vosmem.checkpoints.weights_file import Weights, is_weights_file, read_weights_file, write_weights
 from vosmem.errors import InputError
 from vosmem.networks.network import MemoryNetwork
@@ -47,7 +48,7 @@ def find_weights(weights: str | os.PathLike[str] | None, model: str | None = Non
 
 
 def load_network(source: str | os.PathLike[str]) -> MemoryNetwork:
-    """The network of a training run's checkpoint, of a weights file, or of the published STM weights, in eval mode.
+    """The network of a training run's checkpoint, of a weights file, or of the published STM or STCN weights, in eval mode.
 
     A licence that belongs to the weights is told on stderr.
 
@@ -107,21 +108,16 @@ def _read(path: Path) -> Weights:
         return read_weights_file(path)
     content = read_checkpoint(path)
     if "state_dict" in content:
-        return Weights(_model_of(path, content), _network_part(_tensors(path, content["state_dict"])))
-    return Weights(PUBLISHED_MODEL, own_names(_tensors(path, content)), LICENCE)
+        return Weights(_model_of(path, content), _network_part(check_tensors(content["state_dict"], str(path))))
+    state = check_tensors(content, str(path))
+    if is_published_stcn(state):
+        return Weights(published_stcn.PUBLISHED_MODEL, published_stcn.own_entries(state), published_stcn.LICENCE)
+    return Weights(published.PUBLISHED_MODEL, published.own_names(state), published.LICENCE)
 
 
 def _tell_licence(weights: Weights) -> None:
     if weights.licence is not None:
         print(f"vosmem: {weights.licence}", file=sys.stderr)
-
-
-def _tensors(path: Path, state: Any) -> dict[str, Tensor]:
-    if not isinstance(state, Mapping) or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
-    ):
-        raise InputError(f"checkpoint {str(path)!r} holds no weights by name: give one of a training, or convert one")
-    return dict(state)
 
 
 def _model_of(path: Path, content: Mapping[str, Any]) -> Any:

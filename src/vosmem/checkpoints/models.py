@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vosmem.checkpoints.reading import check_fit, load_weights
 from vosmem.errors import InputError
+from vosmem.networks.conventions import Conventions
 from vosmem.networks.local_attention import LocalAttention
 from vosmem.networks.network import MemoryNetwork
 from vosmem.networks.remn import REMN
@@ -15,7 +16,10 @@ from vosmem.networks.stm import STM
 
 # A file may come from anyone: nothing else is ever made of what it asks for.
 NETWORKS: dict[str, type[MemoryNetwork]] = {"vosmem.networks.STM": STM, "vosmem.networks.REMN": REMN}
-PARTS = {"vosmem.networks.LocalAttention": LocalAttention}
+PARTS: dict[str, type] = {
+    "vosmem.networks.LocalAttention": LocalAttention,
+    "vosmem.networks.Conventions": Conventions,
+}
 
 
 def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,5 +69,5 @@ def _target(config: Any) -> Any:
     return target if isinstance(target, str) else None
 
 
-def _part(config: Mapping[str, Any]) -> LocalAttention:
+def _part(config: Mapping[str, Any]) -> Any:
     return PARTS[config["_target_"]](**{key: value for key, value in config.items() if key != "_target_"})

@@ -47,6 +47,19 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
+def check_tensors(content: Any, path: str) -> dict[str, Tensor]:
+    """What a checkpoint holds as weights by name.
+
+    Raises:
+        InputError: it holds something else.
+    """
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
+    ):
+        raise InputError(f"checkpoint {path!r} holds no weights by name: give one of a training, or convert one")
+    return dict(content)
+
+
 def _check_sums(path: Path) -> None:
     """Compare the checksums that torch writes and does not look at."""
     if zipfile.is_zipfile(path):

@@ -14,6 +14,7 @@ from vosmem.inference.view import View
 from vosmem.inference.window import Sight, Window, Zoom, sight
 from vosmem.memory.policy import Candidate, MemoryPolicy
 from vosmem.networks.network import MemoryNetwork, frame_shares
+from vosmem.ops.aggregation import soft_aggregate
 from vosmem.ops.locality import cells, union
 from vosmem.ops.masks import overwrite
 from vosmem.ops.novelty import describe
@@ -40,7 +41,8 @@ class Propagator:
     Args:
         network: the network, in eval mode, on the device where the work is to be done.
         policy: which frames stay in memory.
-        short_side: the frames' short side for the network; None keeps their size.
+        short_side: the frames' short side for the network; 0 keeps their size, None as the network was made (most keep
+            their size).
         resize: `down` shrinks frames that are larger than `short_side`, `always` enlarges smaller ones too.
         scale: factor of the size that this gives.
         zoom: looks at a window around the objects, enlarged to that size; None at whole frames.
@@ -48,6 +50,7 @@ class Propagator:
         video: name of the video, on which the draws of random eviction depend.
 
     Attributes:
+        reads_previous: whether the frame before is read, even if it is not kept.
         num_kept: frames that were kept so far, those that went again among them.
         asked: how the current frame asked the memory; None where it asked nothing.
 
@@ -78,9 +81,11 @@ class Propagator:
         whole_masks: bool = False,
         video: str = "",
     ):
-        if short_side is not None and short_side < 16:
+        if short_side is None:
+            short_side = network.conventions.short_side or 0
+        if short_side and short_side < 16:
             raise InputError(
-                f"short side {short_side} is too small: use 16 pixels or more, or null for the frames' own size"
+                f"short side {short_side} is too small: use 16 pixels or more, or 0 for the frames' own size"
             )
         if resize not in ("down", "always"):
             raise InputError(f"resize={resize!r} is unknown: use down or always")
@@ -92,6 +97,8 @@ class Propagator:
                 "one with stage=gate"
             )
         self.network, self.policy = network, policy
+        reads_previous = policy.reads_previous
+        self.reads_previous = network.conventions.include_last if reads_previous is None else reads_previous
         self.short_side, self.resize, self.scale = short_side, resize, scale
         self.zoom, self.whole_masks = zoom, whole_masks
         self.bank = policy.make_bank(video)
@@ -156,19 +163,23 @@ class Propagator:
         self._frame_index += 1
         self._remember_last()
         view = self._look(frame, mask)
-        picture = view.picture(frame)
+        picture = view.picture(frame, self.network.border)
         query = self._encode(picture)
         self.asked = Asked.of(query, view) if query is not None and len(self.bank) else None
-        probs = self._estimate(query, view) if query is not None and len(self.bank) else view.nothing(picture)
+        logits = self._estimate(query) if query is not None and len(self.bank) else None
+        probs = view.nothing(picture) if logits is None else view.without_border(logits).softmax(dim=1)[0]
         full = view.back(probs)
         if mask is not None:
             told = (len(self._objects), self.whole_masks, nowhere)
             full, probs = overwrite(full, mask, *told), overwrite(probs, view.labels(mask), *told)
+            if self.network.conventions.aggregate_given:
+                full, probs = _aggregated(full), _aggregated(probs)
         if self.zoom is not None:
             self._sight = sight(full.argmax(dim=0), len(self._objects))
         key = query.key[0] if query is not None and self.policy.looks_at_keys else None
         kept = query if self.network.memorizes_queries else None  # its features would take more than the memory
-        masks = view.masks(probs)
+        keeps_border = logits is not None and self.network.conventions.border_masks
+        masks = view.masks(probs, logits.softmax(dim=1)[0] if keeps_border else None)
         self._earlier = None if self._last is None else self._last.cells
         self._last = _Frame(view, picture, masks, cells(masks), certainty(probs), mask is not None, key, kept)
         return full
@@ -208,7 +219,7 @@ class Propagator:
     def _look(self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None) -> View:
         """What the network is to see of the frame; where the objects were is told anew on its cells."""
         height, width = frame.shape[-2:]
-        factor = 1.0 if self.short_side is None else self.short_side / min(height, width)
+        factor = self.short_side / min(height, width) if self.short_side else 1.0
         factor = self.scale * (min(1.0, factor) if self.resize == "down" else factor)
         size = (max(1, round(height * factor)), max(1, round(width * factor)))
         view = View.of(self._window((height, width), mask), (height, width), size)
@@ -239,7 +250,7 @@ class Propagator:
         keep = self.policy.keeps(candidate, self._kept)
         if keep:
             self._kept, self.num_kept = candidate, self.num_kept + 1
-        if keep or self.policy.reads_previous:
+        if keep or self.reads_previous:
             memory = self.network.encode_memory(last.image, last.masks, query=last.query)
             descriptor = None if last.key is None else describe(last.key[None], union(last.cells))[0]
             self.bank.add(candidate.t, memory, keep=keep, pinned=last.mask_given, descriptor=descriptor)
@@ -268,12 +279,16 @@ class Propagator:
             earlier = torch.cat([earlier, earlier.new_zeros(1, missing, *earlier.shape[2:])], dim=1)
         return Prior(self._last.cells, None, earlier)
 
-    def _estimate(self, query: Query, view: View) -> Float[Tensor, "K1 H W"]:
+    def _estimate(self, query: Query) -> Float[Tensor, "1 K1 H2 W2"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
         if self.policy.counts_usage:
             shares = (frame_shares(self.network, query, memory) for memory in self.bank.groups())
             self.bank.credit([of_objects.mean(dim=0) for of_objects in shares])
-        return view.without_border(self.network.decode(query, torch.cat(readouts))).softmax(dim=1)[0]
+        return self.network.decode(query, torch.cat(readouts))
+
+
+def _aggregated(probs: Float[Tensor, "K1 H W"]) -> Float[Tensor, "K1 H W"]:
+    return soft_aggregate(probs[None, 1:]).softmax(dim=1)[0].to(probs.dtype)
 
 
 def _without(masks: Float[Tensor, "1 K *S"], row: int) -> Float[Tensor, "1 Kless *S"]:

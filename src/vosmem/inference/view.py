@@ -8,7 +8,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from vosmem.inference.window import Window
-from vosmem.ops.padding import STRIDE, Padding, pad, padding_to_stride, unpad
+from vosmem.ops.padding import STRIDE, Padding, pad, pad_with_colour, padding_to_stride, unpad
 
 
 class View(NamedTuple):
@@ -31,12 +31,19 @@ class View(NamedTuple):
         """The view of a window at a size."""
         return cls(window, frame, size, padding_to_stride(*size))
 
-    def picture(self, frame: Float[Tensor, "3 H W"]) -> Float[Tensor, "1 3 H2 W2"]:
-        """The frame as the network sees it."""
+    def picture(
+        self, frame: Float[Tensor, "3 H W"], border: Float[Tensor, "3"] | None = None
+    ) -> Float[Tensor, "1 3 H2 W2"]:
+        """The frame as the network sees it.
+
+        Args:
+            frame: RGB in [0, 1].
+            border: colour of the border; None for black.
+        """
         part = self._cut(frame)
         if tuple(part.shape[-2:]) != self.size:
             part = F.interpolate(part[None], size=self.size, mode="bilinear", antialias=True, align_corners=False)[0]
-        return pad(part, self.padding)[None]
+        return pad_with_colour(part, self.padding, border)[None]
 
     def labels(self, labels: Integer[Tensor, "H W"]) -> Integer[Tensor, "h w"]:
         """The frame's labels at the network's size, without the border."""
@@ -49,9 +56,22 @@ class View(NamedTuple):
         """Background alone, at the network's size."""
         return like.new_ones(1, *self.size)
 
-    def masks(self, probs: Float[Tensor, "K1 h w"]) -> Float[Tensor, "1 K H2 W2"]:
-        """The objects' masks for the network: in the border no object is, whatever the network saw there."""
-        return pad(probs[1:], self.padding)[None]
+    def masks(
+        self, probs: Float[Tensor, "K1 h w"], bordered: Float[Tensor, "K1known H2 W2"] | None = None
+    ) -> Float[Tensor, "1 K H2 W2"]:
+        """The objects' masks for the network.
+
+        Args:
+            probs: probabilities without the border.
+            bordered: the same before the border was cut off, perhaps of fewer objects; its border is kept. None: in the
+                border no object is.
+        """
+        masks = pad(probs[1:], self.padding)
+        if bordered is not None and any(self.padding):
+            border = pad(torch.ones_like(probs[0], dtype=torch.bool), self.padding).logical_not()
+            known = bordered.shape[0] - 1
+            masks[:known] = torch.where(border, bordered[1:], masks[:known])
+        return masks[None]
 
     def without_border(self, logits: Float[Tensor, "1 K1 H2 W2"]) -> Float[Tensor, "1 K1 h w"]:
         """The network's answer without the border."""

@@ -66,8 +66,8 @@ class MemoryPolicy(ABC):
 
     @property
     @abstractmethod
-    def reads_previous(self) -> bool:
-        """Whether frame t-1 is read for frame t, even if it is not kept."""
+    def reads_previous(self) -> bool | None:
+        """Whether frame t-1 is read for frame t, even if it is not kept; None as the network was made."""
 
     @abstractmethod
     def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
@@ -118,10 +118,12 @@ class FirstAndPrevious(MemoryPolicy):
 
 @dataclass(frozen=True, kw_only=True)
 class EveryN(MemoryPolicy):
-    """Frames with a given mask, the frame before, and every N-th frame from the first on.
+    """Frames with a given mask, every N-th frame from the first on, and the frame before where it is read too.
 
     Args:
         interval: distance of the kept frames (N).
+        include_last: whether the frame before is read too; None as the network was made (STM reads it, the published
+            STCN does not).
         limits: those of `MemoryPolicy`.
 
     Raises:
@@ -132,11 +134,16 @@ class EveryN(MemoryPolicy):
     """
 
     interval: int = 5
-    reads_previous = True
+    include_last: bool | None = None
 
     def __post_init__(self) -> None:
         if self.interval < 1:
             raise InputError(f"memory interval {self.interval} is not possible: use 1 (every frame) or more")
+
+    @property
+    def reads_previous(self) -> bool | None:
+        """As `include_last` says."""
+        return self.include_last
 
     def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
         """Given masks, and multiples of the interval."""

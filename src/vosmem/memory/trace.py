@@ -51,7 +51,7 @@ class WatchedPolicy(MemoryPolicy):
     decisions: dict[int, Decision] = field(default_factory=dict)
 
     @property
-    def reads_previous(self) -> bool:
+    def reads_previous(self) -> bool | None:
         """As the other policy."""
         return self.policy.reads_previous
 

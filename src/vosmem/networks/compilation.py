@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from vosmem.networks.backbone import ResNetTrunk
-from vosmem.networks.decoder import Decoder, Skip
+from vosmem.networks.decoder import ObjectDecoder, Skip
 from vosmem.networks.heads import KeyValueHead
 
 LOGGER = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def compile_parts(network: nn.Module, device: torch.device) -> bool:
     for module in network.modules():
         if isinstance(module, ResNetTrunk):
             module._after_stem = _compiled(module._after_stem)  # type: ignore[method-assign]
-        elif isinstance(module, Decoder):
+        elif isinstance(module, ObjectDecoder):
             module._decode = _compiled(module._decode)  # type: ignore[method-assign]
         elif isinstance(module, Skip | KeyValueHead):
             module.compile(dynamic=False, options=OPTIONS)

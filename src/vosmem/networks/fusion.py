@@ -1,10 +1,10 @@
 """How a shared key encoder's features and an object's own become the value that is remembered."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from vosmem.networks.decoder import ResBlock
+from vosmem.networks.decoder import ResBlock, of_owners
 
 REDUCTION = 16  # of the channel attention's hidden layer
 
@@ -37,22 +37,36 @@ class ValueFusion(nn.Module):
     """Joins an object's features with the frame's.
 
     Args:
-        in_channels: channels of both together.
+        object_channels: channels of an object's features.
+        frame_channels: channels of the frame's features.
         value_channels: width of the value.
+        share_frame: whether what the frame's features give to the first convolutions is computed once a frame instead of
+            once an object: the same values to rounding.
 
     Source:
         STCN (Cheng et al., NeurIPS 2021).
     """
 
-    def __init__(self, in_channels: int, value_channels: int):
+    def __init__(self, object_channels: int, frame_channels: int, value_channels: int, share_frame: bool = False):
         super().__init__()
-        self.reduce = ResBlock(in_channels, value_channels)
+        self.share_frame = share_frame
+        self.reduce = ResBlock(object_channels + frame_channels, value_channels)
         self.attention = ChannelAndSpatialAttention(value_channels)
         self.block = ResBlock(value_channels)
 
     def forward(
-        self, objects: Float[Tensor, "O C1 h w"], frames: Float[Tensor, "O C2 h w"]
+        self, objects: Float[Tensor, "O C1 h w"], frames: Float[Tensor, "B C2 h w"], owners: Int[Tensor, "O"]
     ) -> Float[Tensor, "O Cv h w"]:
-        """The value of every cell."""
-        x = self.reduce(torch.cat([objects, frames], dim=1))
+        """The value of every cell.
+
+        Args:
+            objects: features of each object.
+            frames: features of each frame.
+            owners: the frame of each object.
+        """
+        if self.share_frame:
+            shared = (of_owners(part, owners) for part in self.reduce.shared_half(frames))
+            x = self.reduce.with_shared_half(objects, *shared)
+        else:
+            x = self.reduce(torch.cat([objects, frames[owners]], dim=1))
         return self.block(x + self.attention(x))

@@ -1,6 +1,7 @@
 """What training and inference ask of a network, whatever it is made of."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 
 from vosmem.errors import InputError
 from vosmem.networks.backbone import ResNetTrunk
-from vosmem.networks.decoder import Decoder
+from vosmem.networks.conventions import Conventions
+from vosmem.networks.decoder import ObjectDecoder
 from vosmem.networks.gate import MemoryGate
 from vosmem.networks.local_attention import LocalAttention
 from vosmem.ops.aggregation import soft_aggregate
@@ -26,7 +28,8 @@ class MemoryNetwork(nn.Module, ABC):
     keep it as each needs.
 
     Attributes:
-        reading: how the memory is read.
+        conventions: inference settings that belong to the network.
+        reading: how the memory is read; in training all cells are read whatever its `top_k`.
         gate: says how many remembered frames stay; None where it was not made with one.
         local_attention: how much it matters where objects were in the frame before.
         additions: parts that change nothing before they are trained, so that weights of a network without them will do.
@@ -37,8 +40,9 @@ class MemoryNetwork(nn.Module, ABC):
     additions: ClassVar[tuple[str, ...]] = ("gate", "modulation")
     memorizes_queries: ClassVar[bool] = False
     similarity: ClassVar[Similarity]
-    decoder: Decoder
+    decoder: ObjectDecoder
     gate: MemoryGate | None
+    conventions: Conventions = Conventions()
     reading: Reading = Reading()
     local_attention: LocalAttention = LocalAttention()
 
@@ -59,6 +63,11 @@ class MemoryNetwork(nn.Module, ABC):
                 "or none"
             )
         self.local_attention = local_attention
+
+    @property
+    def border(self) -> Float[Tensor, "3"] | None:
+        """The colour that fills frames up to whole memory cells; None for black."""
+        return self.trunks()[0].mean.flatten() if self.conventions.border == "mean" else None
 
     @abstractmethod
     def trunks(self) -> tuple[ResNetTrunk, ...]:
@@ -121,7 +130,8 @@ class MemoryNetwork(nn.Module, ABC):
         if log_weights is not None:
             log_weights = for_each(log_weights.repeat_interleave(query.key[0, 0].numel(), dim=1), owners)
         keys = memory.key.flatten(2), memory.value.flatten(2), for_each(query.key.flatten(2), owners)
-        readout = read_memory(*keys, self.similarity, self.reading, penalty, log_weights)
+        reading = replace(self.reading, top_k=None) if self.training else self.reading
+        readout = read_memory(*keys, self.similarity, reading, penalty, log_weights)
         return readout.unflatten(2, query.key.shape[-2:])
 
     def decode(

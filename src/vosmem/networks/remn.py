@@ -5,16 +5,21 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
+from vosmem.errors import InputError
+from vosmem.networks.conventions import Conventions
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.fusion import ValueFusion
 from vosmem.networks.gate import MemoryGate
 from vosmem.networks.local_attention import LocalAttention, Modulation
 from vosmem.networks.network import MemoryNetwork, for_each
+from vosmem.networks.stcn_decoder import STCNDecoder
+from vosmem.ops.attention import Reading
 from vosmem.ops.locality import cells
 from vosmem.ops.masks import pack
 from vosmem.shapes import Memory, Prior, Query
 
 VALUE_BACKBONE = "resnet18"
+DECODERS = {"stm": Decoder, "stcn": STCNDecoder}
 
 
 class REMN(MemoryNetwork):
@@ -29,14 +34,16 @@ class REMN(MemoryNetwork):
         key_channels: width of the keys.
         value_channels: width of the values.
         decoder_channels: width of the decoder.
+        decoder: `stm` or `stcn`; the published STCN weights are of the latter.
         weights: where the key encoder starts: `imagenet`, `none` or the path of a torchvision state dict.
         value_weights: where the value encoder (a ResNet-18) starts, in the same words.
         train_affine: whether the batch norms' scale and shift are trained.
         local_attention: how much it matters where objects were in the frame before; nothing by default.
         gate: whether there is a gate that says how many remembered frames stay; it starts untrained.
+        conventions: inference settings that belong to the network; the published STM's by default.
 
     Raises:
-        InputError: unknown backbone, or weights that cannot be used.
+        InputError: unknown backbone or decoder, or weights that cannot be used.
 
     Source:
         STCN (Cheng et al., NeurIPS 2021), sections 3.1 to 3.3.
@@ -62,18 +69,26 @@ class REMN(MemoryNetwork):
         decoder_channels: int,
         weights: str,
         value_weights: str,
+        decoder: str = "stm",
         train_affine: bool = True,
         local_attention: LocalAttention | None = None,
         gate: bool = False,
+        conventions: Conventions | None = None,
     ):
+        if decoder not in DECODERS:
+            raise InputError(f"unknown decoder {decoder!r}: use {' or '.join(DECODERS)}")
         super().__init__()
         self.key_encoder = ResNetTrunk(backbone, train_affine=train_affine)
         self.value_encoder = ResNetTrunk(VALUE_BACKBONE, num_mask_channels=2, train_affine=train_affine)
         f4_channels, f8_channels, f16_channels = self.key_encoder.channels
         self.key = nn.Conv2d(f16_channels, key_channels, kernel_size=3, padding=1)
         self.query_value = nn.Conv2d(f16_channels, value_channels, kernel_size=3, padding=1)
-        self.fusion = ValueFusion(self.value_encoder.channels[-1] + f16_channels, value_channels)
-        self.decoder = Decoder(value_channels, f8_channels, f4_channels, decoder_channels)
+        # The same function to rounding: networks with STM's decoder keep their last bit, for weights that come along.
+        self.fusion = ValueFusion(self.value_encoder.channels[-1], f16_channels, value_channels, decoder == "stcn")
+        self.decoder = DECODERS[decoder](value_channels, f8_channels, f4_channels, decoder_channels)
+        if conventions is not None:
+            self.conventions = conventions
+        self.reading = Reading(top_k=self.conventions.top_k)
         if local_attention is not None:
             self.local_attention = local_attention
         self.modulation = Modulation(f16_channels) if self.local_attention.strength else None
@@ -121,7 +136,7 @@ class REMN(MemoryNetwork):
             query = self.encode_query(frames)
         own, rest, owners = pack(masks, valid)
         objects = self.value_encoder.of_objects(frames, own, rest, owners=owners)
-        value = self.fusion(objects, query.f16[owners])
+        value = self.fusion(objects, query.f16, owners)
         key = query.key
         if self.modulation is not None:
             key = self.key(self._modulated(query.f16, Prior(cells(masks), valid)))

@@ -1,7 +1,7 @@
 """The space-time memory read: every query cell asks every memory cell."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -23,11 +23,12 @@ class Reading:
     Args:
         method: `matmul` (products and a softmax, in chunks), `sdpa` (PyTorch's attention kernel), or `auto`: sdpa on
             CUDA, else matmul.
-        top_k: each query cell sees that many memory cells alone, its most alike; None for all. Networks that were
-            trained on all lose a little, and look-alikes far down the list no longer add up.
+        top_k: number of most similar memory cells that each query cell attends to; 0 for all, None for what the network
+            was made with (else all). Networks that were trained on all lose a little, and look-alikes far down the list
+            no longer add up.
 
     Raises:
-        InputError: the method is unknown, `top_k` below 1, or both sdpa and `top_k` are asked for.
+        InputError: the method is unknown, `top_k` below 0, or both sdpa and `top_k` are asked for.
     """
 
     method: str = "auto"
@@ -36,10 +37,24 @@ class Reading:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f"reading.method={self.method!r} is unknown: use {', '.join(METHODS)}")
-        if self.top_k is not None and self.top_k < 1:
-            raise InputError(f"reading.top_k={self.top_k} is not possible: use 1 or more, or null for all cells")
-        if self.top_k is not None and self.method == "sdpa":
-            raise InputError("reading.method=sdpa sees all cells: use matmul (or auto) with reading.top_k")
+        if self.top_k is not None and self.top_k < 0:
+            raise InputError(
+                f"reading.top_k={self.top_k} is not possible: use 1 or more, 0 for all cells, or null for what the network "
+                f"was made with"
+            )
+        if self.top_k and self.method == "sdpa":
+            raise InputError(
+                f"reading.method=sdpa attends to all cells, reading.top_k={self.top_k} does not: use method=matmul (or "
+                f"auto), or top_k=0"
+            )
+
+    def with_default(self, top_k: int | None) -> "Reading":
+        """The same, with the network's own `top_k` where none is chosen.
+
+        Raises:
+            InputError: the network's own `top_k` does not go with the method.
+        """
+        return self if self.top_k is not None else replace(self, top_k=top_k)
 
 
 def read_memory(
@@ -88,10 +103,10 @@ def read_memory(
     if penalty is not None:  # a product with the mark, like those of the other channels
         queries = torch.cat([queries, (-penalty / scale)[..., None].to(queries.dtype)], dim=-1)
     # Weights may carry gradients, of which PyTorch's kernels do not promise to take care.
-    by_kernel = keys.is_cuda and reading.top_k is None and log_weights is None
+    by_kernel = keys.is_cuda and not reading.top_k and log_weights is None
     if reading.method == "sdpa" or (reading.method == "auto" and by_kernel):
         return _by_sdpa(keys, values, queries, scale, offset).transpose(1, 2)
-    return _by_matmul(keys, values, queries, scale, offset, reading.top_k).transpose(1, 2)
+    return _by_matmul(keys, values, queries, scale, offset, reading.top_k or None).transpose(1, 2)
 
 
 def _by_matmul(
@@ -134,9 +149,22 @@ def _read_chunk(
             queries = _at_least_float32(queries) * scale
             affinity = torch.baddbmm(offset, queries, _at_least_float32(keys).transpose(1, 2))
     if top_k is not None and top_k < affinity.shape[-1]:
-        least = affinity.topk(top_k, dim=-1).values[..., -1:]
-        affinity = affinity.masked_fill(affinity < least, -torch.inf)
+        return _read_top(affinity, values, top_k)
     return torch.matmul(affinity.softmax(dim=-1).to(values.dtype), values)
+
+
+def _read_top(
+    affinity: Float[Tensor, "P n N"], values: Float[Tensor, "O N Cv"], top_k: int
+) -> Float[Tensor, "O n Cv"]:
+    """The values of the most similar cells alone, gathered: a small share of the products of all cells."""
+    found, cells = affinity.topk(top_k, dim=-1)
+    weights = found.softmax(dim=-1).to(values.dtype)
+    if torch.is_grad_enabled() or values.device.type not in ("cpu", "cuda"):  # no gathering with gradients, or in a graph
+        return torch.matmul(torch.zeros_like(affinity, dtype=values.dtype).scatter(-1, cells, weights), values)
+    rows = zip(cells.expand(len(values), -1, -1), weights.expand(len(values), -1, -1), values, strict=True)
+    return torch.stack(
+        [F.embedding_bag(of, own, per_sample_weights=shares, mode="sum") for of, shares, own in rows]
+    )
 
 
 def _by_sdpa(

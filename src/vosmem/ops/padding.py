@@ -1,7 +1,8 @@
 """Padding to the stride of the networks and back."""
 
+import torch
 import torch.nn.functional as F
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 STRIDE = 16
@@ -23,6 +24,17 @@ def padding_to_stride(height: int, width: int, stride: int = STRIDE) -> Padding:
 def pad(x: Shaped[Tensor, "... H W"], padding: Padding) -> Shaped[Tensor, "... H2 W2"]:
     """Pad with zeros; frames before they are normalised, so that the border is black, as in the published STM code."""
     return F.pad(x, padding)
+
+
+def pad_with_colour(
+    frame: Float[Tensor, "... 3 H W"], padding: Padding, colour: Float[Tensor, "3"] | None
+) -> Float[Tensor, "... 3 H2 W2"]:
+    """Pad a frame with a colour; None is black. The mean that the networks subtract becomes a border of zeros."""
+    padded = pad(frame, padding)
+    if colour is None or not any(padding):
+        return padded
+    inside = pad(torch.ones_like(frame[..., :1, :, :], dtype=torch.bool), padding)
+    return torch.where(inside, padded, colour.to(frame.dtype)[:, None, None])
 
 
 def unpad(x: Shaped[Tensor, "... H2 W2"], padding: Padding) -> Shaped[Tensor, "... H W"]:
