@@ -28,6 +28,16 @@ def stm_published(path: str | os.PathLike[str], **options: Any) -> "Segmenter":
     return load(path, **options)
 
 
+def stcn_published(path: str | os.PathLike[str], **options: Any) -> "Segmenter":
+    """The STCN of its authors, from their `stcn.pth` (MIT licence), which has to be fetched from them.
+
+    Args:
+        path: the file.
+        options: as of `remn_small`.
+    """
+    return load(path, **options)
+
+
 def load(weights: str | os.PathLike[str], **options: Any) -> "Segmenter":
     """Any weights that `vosmem.load` takes: a checkpoint, a weights file, a name, an address on the Hugging Face Hub.
 

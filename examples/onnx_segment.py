@@ -56,6 +56,9 @@ class Segmenter:
         around = ((0, 0), (0, 0), (top, bottom), (left, right))
         image = frame.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
         image = np.pad(image, around)
+        if any((top, bottom, left, right)):  # in the colour that the network expects around a frame
+            inside = np.pad(np.ones((height, width), bool), around[2:])
+            image = np.where(inside, image, np.array(self.about["frame"]["border"], np.float32)[:, None, None])
         if labels is not None:  # nothing is known yet of where the objects are
             self.near = dict.fromkeys(NEAR, np.zeros((1, int(labels.max()), *image.shape[2:]), np.float32))
         query = self._run("encode_query", {"frame": image, **self.near})
@@ -63,21 +66,29 @@ class Segmenter:
             memory = self._memory()
             readout = self._run("read_memory", {**memory, **query})
             own = self._run("decode", {**readout, **query})["probs"]
-            probs = self._aggregate(own)[:, top : top + height, left : left + width]
+            bordered = self._aggregate(own)
+            probs = bordered[:, top : top + height, left : left + width]
         else:
             probs = (np.arange(labels.max() + 1)[:, None, None] == labels).astype(np.float32)
+            if self.about["memory"]["aggregate_given"]:
+                probs = self._aggregate(probs[1:])
+            bordered = None
         masks = np.pad(probs[None, 1:], around)
+        if bordered is not None and self.about["memory"]["border_masks"]:
+            masks = bordered[None, 1:]
         self.last = {"frame": image, "masks": masks, **query}
         self.near = {"last_masks": masks, "earlier_masks": self.near["last_masks"]}
         return probs
 
     def _memory(self) -> dict[str, np.ndarray]:
-        """What is remembered: every fifth frame from the first on, and the one before."""
-        newest = self._run("encode_memory", self.last)
-        frames = [*self.kept, newest]
-        if (self.t - 1) % self.interval == 0:
-            self.kept.append(newest)
-        return {name: np.concatenate([frame[name] for frame in frames], axis=2) for name in newest}
+        """What is remembered: every fifth frame from the first on, and the one before where the network reads it."""
+        keeps = (self.t - 1) % self.interval == 0
+        frames = list(self.kept)
+        if keeps or self.about["memory"]["include_last"]:
+            frames.append(self._run("encode_memory", self.last))
+        if keeps:
+            self.kept = frames
+        return {name: np.concatenate([frame[name] for frame in frames], axis=2) for name in frames[0]}
 
     def _aggregate(self, own: np.ndarray) -> np.ndarray:
         """Soft aggregation: each object's own probability becomes one distribution over background and objects."""

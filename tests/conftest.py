@@ -66,7 +66,18 @@ def small_remn():
     return REMN(backbone="resnet18", **widths, weights="none", value_weights="none").eval()
 
 
-@pytest.fixture(params=["small_stm", "small_remn"])
+@pytest.fixture
+def small_stcn():
+    """The same with STCN's decoder and inference settings."""
+    from vosmem.checkpoints.published_stcn import PUBLISHED_MODEL
+    from vosmem.networks import REMN, Conventions
+
+    settings = {key: value for key, value in PUBLISHED_MODEL["conventions"].items() if key != "_target_"}
+    widths = {"key_channels": 8, "value_channels": 16, "decoder_channels": 8, "weights": "none", "value_weights": "none"}
+    return REMN(backbone="resnet18", **widths, decoder="stcn", conventions=Conventions(**settings)).eval()
+
+
+@pytest.fixture(params=["small_stm", "small_remn", "small_stcn"])
 def small_network(request):
     """Each small network: laws that every one must keep."""
     return request.getfixturevalue(request.param)

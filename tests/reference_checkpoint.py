@@ -44,22 +44,23 @@ def _encoder(with_masks: bool) -> Iterator[Entry]:
         yield "conv1_m.weight", (64, 1, 7, 7)
         yield "conv1_o.weight", (64, 1, 7, 7)
     yield "conv1.weight", (64, 3, 7, 7)
-    yield from _norm("bn1", 64)
+    yield from norm_entries("bn1", 64)
     for stage, blocks, width, channels_in, channels_out in STAGES:
         for block in range(blocks):
             prefix, first = f"{stage}.{block}", block == 0
             yield f"{prefix}.conv1.weight", (width, channels_in if first else channels_out, 1, 1)
-            yield from _norm(f"{prefix}.bn1", width)
+            yield from norm_entries(f"{prefix}.bn1", width)
             yield f"{prefix}.conv2.weight", (width, width, 3, 3)
-            yield from _norm(f"{prefix}.bn2", width)
+            yield from norm_entries(f"{prefix}.bn2", width)
             yield f"{prefix}.conv3.weight", (channels_out, width, 1, 1)
-            yield from _norm(f"{prefix}.bn3", channels_out)
+            yield from norm_entries(f"{prefix}.bn3", channels_out)
             if first:
                 yield f"{prefix}.downsample.0.weight", (channels_out, channels_in, 1, 1)
-                yield from _norm(f"{prefix}.downsample.1", channels_out)
+                yield from norm_entries(f"{prefix}.downsample.1", channels_out)
 
 
-def _norm(prefix: str, channels: int) -> Iterator[Entry]:
+def norm_entries(prefix: str, channels: int) -> Iterator[Entry]:
+    """Entries of a batch norm."""
     for leaf in ("weight", "bias", "running_mean", "running_var"):
         yield f"{prefix}.{leaf}", (channels,)
     yield f"{prefix}.num_batches_tracked", ()

@@ -10,8 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
 
+from vosmem.checkpoints.published_stcn import PUBLISHED_MODEL
 from vosmem.checkpoints.weights_file import METADATA_KEY, Weights, write_weights
-from vosmem.networks import REMN, STM, LocalAttention, MemoryNetwork
+from vosmem.networks import Conventions, REMN, STM, LocalAttention, MemoryNetwork
 
 WIDTHS = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8, "weights": "none"}
 MODELS = {
@@ -19,15 +20,18 @@ MODELS = {
     "remn": {"_target_": "vosmem.networks.REMN", "backbone": "resnet18", **WIDTHS, "value_weights": "none"},
 }
 NEAR = {"_target_": "vosmem.networks.LocalAttention", "strength": 0.5, "locality": 4.0, "radius": 1, "max_radius": 3}
+CONVENTIONS = {**PUBLISHED_MODEL["conventions"], "top_k": 5}
+MODELS["stcn"] = {**MODELS["remn"], "decoder": "stcn", "conventions": CONVENTIONS}
 MODELS["remn_near"] = {**MODELS["remn"], "local_attention": NEAR}
 
 
 def made_network(name: str = "stm") -> MemoryNetwork:
     """A tiny network of random weights."""
     torch.manual_seed(0)
-    keywords = {key: value for key, value in MODELS[name].items() if key not in ("_target_", "local_attention")}
-    if name == "remn_near":
-        keywords["local_attention"] = LocalAttention(**{key: value for key, value in NEAR.items() if key != "_target_"})
+    keywords = {key: value for key, value in MODELS[name].items() if key != "_target_"}
+    for key, part in (("local_attention", LocalAttention), ("conventions", Conventions)):
+        if key in keywords:
+            keywords[key] = part(**{name: value for name, value in keywords[key].items() if name != "_target_"})
     network = (STM if name == "stm" else REMN)(**keywords).eval()
     if name == "remn_near":  # whose filters start as nothing
         nn.init.normal_(network.modulation.gain.weight)

@@ -95,7 +95,7 @@ def test_the_most_alike_cells_alone(similarity):
     ("options", "named"),
     [
         ({"method": "x"}, "auto, matmul, sdpa"),
-        ({"top_k": 0}, "1 or more"),
+        ({"top_k": -1}, "1 or more"),
         ({"method": "sdpa", "top_k": 5}, "all cells"),
     ],
 )

@@ -16,7 +16,7 @@ from vosmem.inference.engine import Engine
 from vosmem.memory.bank import MemoryBank
 from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.masks import one_hot
-from vosmem.ops.padding import pad, padding_to_stride, unpad
+from vosmem.ops.padding import pad, pad_with_colour, padding_to_stride, unpad
 from vosmem.shapes import Query
 
 Made = TypeVar("Made")
@@ -98,7 +98,7 @@ class EngineFrame:
         case = self._case
         image, labels = made_frame(t, case.num_objects, case.height, case.width)
         padding = padding_to_stride(case.height, case.width)
-        image = pad(image, padding).to(self.engine.device)
+        image = pad_with_colour(image.to(self.engine.device), padding, self.network.border)
         masks = pad(one_hot(labels[None], case.num_objects), padding).to(self.engine.device)
         return _Frame(t, image, masks, self.network.encode_query(image) if encode else None)
 

@@ -96,16 +96,19 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_network(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--weights", metavar="FILE", help="checkpoint of a training, weights file, or the published STM")
+    group.add_argument("--weights", metavar="FILE", help="checkpoint, weights file, or published STM or STCN")
     group.add_argument("--model", metavar="NAME", help="weights that come with the package")
     group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
     group.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")
-    group.add_argument("--size", type=int, metavar="N", help="shrink frames to this short side for the network")
+    group.add_argument("--size", type=int, metavar="N", help="shrink frames to this short side; 0 for their own")
     group.add_argument(
-        "--zoom", type=float, default=2.0, metavar="N", help="look at small objects up to N times closer (default: 2)"
+        "--zoom",
+        type=float,
+        metavar="N",
+        help="look at small objects up to N times closer; 1 for whole frames (default: the network's, else 2)",
     )
     group.add_argument("--flip", action="store_true", help="average with mirrored frames; takes twice as long")
-    group.add_argument("--top-k", type=int, metavar="K", help="each cell sees its K most alike memory cells alone")
+    group.add_argument("--top-k", type=int, metavar="K", help="most similar memory cells of each cell; 0 for all")
     group.add_argument(
         "--direction",
         default="forward",
@@ -122,6 +125,11 @@ def _add_memory(group: "argparse._ArgumentGroup") -> None:
         help="frames that are remembered; those with a given mask always are, but for previous (default: every_n)",
     )
     group.add_argument("--interval", type=int, metavar="N", help="of every_n (default: 5)")
+    group.add_argument(
+        "--include-last",
+        action=argparse.BooleanOptionalAction,
+        help="read the frame before, too, of every_n and adaptive (default: as the network was made)",
+    )
     group.add_argument("--max-frames", type=int, metavar="N", help="most frames in memory; the oldest go first")
     group.add_argument("--memory-budget", type=float, metavar="MB", help="the same in megabytes")
 

@@ -9,16 +9,18 @@ from vosmem.errors import InputError
 
 
 def run(arguments: list[str]) -> None:
-    """List what comes with the package, and verify it; exits with 1 if something is damaged."""
+    """List and verify what comes with the package, and list what users may fetch; exits with 1 if one is damaged."""
     Parser(
         prog="vosmem weights",
-        description="List the weights that come with the package; each is loaded, and its hash and shapes verified.",
+        description="List the weights that come with the package (each is loaded, and its hash and shapes verified), and "
+        "published ones that you may fetch yourself.",
         epilog="Their names are taken wherever a checkpoint is, and as vosmem segment --model NAME.\n\n"
         "example: vosmem weights",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args(arguments)
 
     from vosmem.checkpoints.bundled import DEFAULT, bundled_weights
+    from vosmem.checkpoints.fetchable import FETCHABLE
     from vosmem.checkpoints.loading import load_network
     from vosmem.checkpoints.weights_file import read_about
 
@@ -39,5 +41,11 @@ def run(arguments: list[str]) -> None:
         console.print(f"{name}  {type(network).__name__}, {count:.2f} M parameters, {size:.1f} MB{default}")
         console.print(f"  sha256 {about.sha256} (verified), by vosmem {about.vosmem}")
         console.print(f"  card   {path.with_suffix('.md')}")
+    console.print("published by their authors; fetch a file yourself, then: vosmem convert FILE NAME.safetensors")
+    for published in FETCHABLE:
+        console.print(
+            f"{published.file}  {published.network}, about {published.megabytes} MB, licence {published.licence}: "
+            f"{published.release} of {published.project}"
+        )
     if failed:
         sys.exit(1)

@@ -50,7 +50,7 @@ def load_segmenter(
 
     Args:
         weights: checkpoint of a training run, a weights file, the name of one that comes with the package, its address
-            `hf://USER/REPO[/FILE][@REVISION]`, or the published STM weights.
+            `hf://USER/REPO[/FILE][@REVISION]`, or the published STM or STCN weights.
         model: name of weights that come with the package.
         device: `auto`, `cpu`, `cuda` or `mps`.
         precision: `fp32`, `bf16` or `fp16`.
@@ -214,7 +214,16 @@ def _policy(options: Namespace) -> MemoryPolicy:
     """The memory policy of the config group's name; its defaults stand there alone."""
     if options.interval is not None and options.memory != "every_n":
         raise InputError(f"--interval belongs to --memory every_n, not to {options.memory}: leave it out")
-    limits = {"max_frames": options.max_frames, "budget_mb": options.memory_budget, "interval": options.interval}
+    if options.include_last is not None and options.memory not in ("every_n", "adaptive"):
+        raise InputError(
+            f"--include-last belongs to --memory every_n and adaptive, not to {options.memory}: leave it out"
+        )
+    limits = {
+        "max_frames": options.max_frames,
+        "budget_mb": options.memory_budget,
+        "interval": options.interval,
+        "include_last": options.include_last,
+    }
     overrides = [f"memory.{key}={value}" for key, value in limits.items() if value is not None]
     policy: MemoryPolicy = make(compose("evaluate", f"memory={options.memory}", *overrides).memory)
     return policy
@@ -265,15 +274,19 @@ def _cut_by_strokes(frame: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[No
 
 def _about(options: Namespace, policy: MemoryPolicy, weights: Path, segmenter: Segmenter) -> dict[str, Any]:
     """What results depend on beside the video."""
-    engine = segmenter.engine
+    engine, network = segmenter.engine, segmenter.network
     return {
-        "network": {"class": type(segmenter.network).__name__, "sha256": file_hash(weights)},
+        "network": {
+            "class": type(network).__name__,
+            "sha256": file_hash(weights),
+            "conventions": asdict(network.conventions),
+        },
         "memory": {"policy": options.memory, **asdict(policy)},
         "inference": {
-            "short_side": options.size,
+            "short_side": (network.conventions.short_side if options.size is None else options.size) or None,
             "flip": options.flip,
-            "zoom": options.zoom,
-            "top_k": options.top_k,
+            "zoom": network.conventions.zoom if options.zoom is None else options.zoom,
+            "top_k": network.reading.top_k or None,
             "precision": engine.precision,
             "device": str(engine.device),
         },

@@ -52,19 +52,32 @@ def export_onnx(network: MemoryNetwork, folder: Path, about: Mapping[str, Any]) 
     try:
         for name, graph in graphs.items():
             described[name] = {"file": f"{name}.onnx", **_write(graph, folder / f"{name}.onnx")}
-        text = json.dumps({**_conventions(), **about, "graphs": described}, indent=1) + "\n"
+        text = json.dumps({**_description(network), **about, "graphs": described}, indent=1) + "\n"
         write_text(folder / DESCRIPTION, text)
     except OSError as error:
         raise InputError(f"{str(folder)!r} cannot be written to ({error.strerror}): name another folder") from error
     return [*(folder / part["file"] for part in described.values()), folder / DESCRIPTION]
 
 
-def _conventions() -> dict[str, Any]:
+def _description(network: MemoryNetwork) -> dict[str, Any]:
+    conventions = network.conventions
+    border = network.border
     return {
         "format": FORMAT,
         "vosmem": version("vosmem"),
         "stride": STRIDE,
-        "frame": {"channels": "RGB", "range": [0, 1], "padding": "zeros on all sides, the odd pixel right and below"},
+        "frame": {
+            "channels": "RGB",
+            "range": [0, 1],
+            "padding": "on all sides, the odd pixel right and below",
+            "border": [0.0, 0.0, 0.0] if border is None else border.tolist(),
+            "short_side": conventions.short_side,
+        },
+        "memory": {
+            "include_last": conventions.include_last,
+            "border_masks": conventions.border_masks,
+            "aggregate_given": conventions.aggregate_given,
+        },
         "normalisation": {"where": "in the graphs", "mean": IMAGENET_MEAN, "std": IMAGENET_STD},
         "aggregation": {"where": "left to the caller", "epsilon": EPSILON},
     }

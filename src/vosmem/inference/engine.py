@@ -45,8 +45,8 @@ class Engine:
         """A copy on the device that can be run and no longer trained; the network given stays as it is.
 
         Raises:
-            InputError: the network was not trained for the local attention, or its `top_k` does not go with how the memory is
-                to be read.
+            InputError: the network was not trained for the local attention, or its `top_k` does not go with
+                how the memory is to be read.
         """
         copy = fold_batch_norms(network).to(self.device)
         copy.reading = self.reading.with_default(copy.conventions.top_k)

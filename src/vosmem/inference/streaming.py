@@ -118,28 +118,35 @@ class Segmenter:
         memory: MemoryPolicy | None = None,
         short_side: int | None = None,
         flip: bool = False,
-        zoom: float = 2.0,
+        zoom: float | None = None,
         whole_masks: bool = False,
     ) -> Propagator | Ensemble:
         """A fresh propagator for one video, which takes tensors on the engine's device.
 
         Args:
             memory: which frames stay in memory; every fifth by default.
-            short_side: the frames' short side for the network, if theirs is larger; None keeps it.
+            short_side: the frames' short side for the network, if theirs is larger; 0 keeps it, None as the network was
+                made.
             flip: whether results are averaged with those of mirrored frames.
-            zoom: the most that a window around the objects is enlarged by; 1 looks at whole frames.
+            zoom: the most that a window around the objects is enlarged by; 1 looks at whole frames, None as the network
+                was made.
             whole_masks: as of `Propagator`.
 
         Raises:
             InputError: as of `Propagator`.
         """
         policy = EveryN() if memory is None else memory
+        zoom = self.network.conventions.zoom if zoom is None else float(zoom)
         return make_propagator(
-            self.network, policy, short_side, flip=flip, zoom=Zoom(most=float(zoom)), whole_masks=whole_masks
+            self.network, policy, short_side, flip=flip, zoom=Zoom(most=zoom), whole_masks=whole_masks
         )
 
     def stream(
-        self, memory: MemoryPolicy | None = None, short_side: int | None = None, flip: bool = False, zoom: float = 2.0
+        self,
+        memory: MemoryPolicy | None = None,
+        short_side: int | None = None,
+        flip: bool = False,
+        zoom: float | None = None,
     ) -> Stream:
         """For one video, frame by frame; arguments as of `propagator`.
 
@@ -155,7 +162,7 @@ class Segmenter:
         memory: MemoryPolicy | None = None,
         short_side: int | None = None,
         flip: bool = False,
-        zoom: float = 2.0,
+        zoom: float | None = None,
     ) -> Iterator[Segmented]:
         """Segment frames from anywhere (a list, a video, a camera), one as soon as it is there.
 

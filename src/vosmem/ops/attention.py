@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from vosmem.errors import InputError
@@ -95,6 +95,8 @@ def read_memory(
         keys, queries, *_ = (part[:1] for part in by_row)
         penalty = None if penalty is None else penalty[:1]
         log_weights = None if log_weights is None else log_weights[:1]
+    if similarity == "l2" and reading.top_k:
+        keys, queries = _centred(keys, queries)
     offset = _offset(keys[..., : queries.shape[-1]]) if similarity == "l2" else None
     if log_weights is not None:
         added = _at_least_float32(log_weights)[:, None]
@@ -148,23 +150,31 @@ def _read_chunk(
         with torch.autocast(keys.device.type, enabled=False):
             queries = _at_least_float32(queries) * scale
             affinity = torch.baddbmm(offset, queries, _at_least_float32(keys).transpose(1, 2))
-    if top_k is not None and top_k < affinity.shape[-1]:
-        return _read_top(affinity, values, top_k)
-    return torch.matmul(affinity.softmax(dim=-1).to(values.dtype), values)
-
-
-def _read_top(
-    affinity: Float[Tensor, "P n N"], values: Float[Tensor, "O N Cv"], top_k: int
-) -> Float[Tensor, "O n Cv"]:
-    """The values of the most similar cells alone, gathered: a small share of the products of all cells."""
-    found, cells = affinity.topk(top_k, dim=-1)
+    if top_k is None:
+        return torch.matmul(affinity.softmax(dim=-1).to(values.dtype), values)
+    # A graph of free size cannot compare it: with gradients there are always enough cells, of which these weigh nothing.
+    num_cells = affinity.shape[-1]
+    gathers = not torch.is_grad_enabled() and affinity.device.type in ("cpu", "cuda")
+    if not gathers:
+        affinity = F.pad(affinity, (0, top_k), value=-torch.inf)
+    found, cells = affinity.topk(min(top_k, num_cells) if gathers else top_k, dim=-1)
     weights = found.softmax(dim=-1).to(values.dtype)
-    if torch.is_grad_enabled() or values.device.type not in ("cpu", "cuda"):  # no gathering with gradients, or in a graph
-        return torch.matmul(torch.zeros_like(affinity, dtype=values.dtype).scatter(-1, cells, weights), values)
-    rows = zip(cells.expand(len(values), -1, -1), weights.expand(len(values), -1, -1), values, strict=True)
-    return torch.stack(
-        [F.embedding_bag(of, own, per_sample_weights=shares, mode="sum") for of, shares, own in rows]
-    )
+    if not gathers:
+        sparse = torch.zeros_like(affinity, dtype=values.dtype).scatter(-1, cells, weights)
+        return torch.matmul(sparse[..., :num_cells], values)
+    return _gathered(cells, weights, values)
+
+
+def _gathered(
+    cells: Int64[Tensor, "P n k"], weights: Float[Tensor, "P n k"], values: Float[Tensor, "O N Cv"]
+) -> Float[Tensor, "O n Cv"]:
+    """Weighted sums of a few cells' values: a small share of the products with all cells."""
+    rows = (len(values), -1, -1)
+    sums = [
+        F.embedding_bag(of, own, per_sample_weights=shares, mode="sum")
+        for of, shares, own in zip(cells.expand(rows), weights.expand(rows), values, strict=True)
+    ]
+    return torch.stack(sums)
 
 
 def _by_sdpa(
@@ -182,6 +192,20 @@ def _by_sdpa(
         bias = offset.to(wide.dtype).expand(rows)
         found = F.scaled_dot_product_attention(queries.expand(rows), keys.expand(rows), wide, bias, scale=scale)
     return found.to(values.dtype)
+
+
+def _centred(
+    keys: Float[Tensor, "P N Cm"], queries: Float[Tensor, "P hw Cq"]
+) -> tuple[Float[Tensor, "P N Cm"], Float[Tensor, "P hw Cq"]]:
+    """Keys and queries about the memory's mean key, at least float32; a mark stays as it is.
+
+    Distances stay the same, and their squares lose fewer digits: rounding then rarely decides which cell is the last of
+    the most similar ones.
+    """
+    width = queries.shape[-1]
+    keys, queries = _at_least_float32(keys), _at_least_float32(queries)
+    centre = keys[..., :width].mean(dim=1, keepdim=True)
+    return torch.cat([keys[..., :width] - centre, keys[..., width:]], dim=-1), queries - centre
 
 
 def _offset(keys: Float[Tensor, "P N Ck"]) -> Float[Tensor, "P 1 N"]:
