@@ -1,8 +1,8 @@
 """STCN by its formulas, with the habits of the published code and nothing saved: what the engine is measured against.
 
-It loads the published layout by its own names, concatenates its memory anew for every frame, decodes each object by itself
-with the query's features repeated, selects the most similar cells by a scatter into the whole affinity, and lets batch
-norms be. The tests hold it to the golden runs, so that it is a fair opponent.
+It loads the published layout by its own names, concatenates its memory anew for every frame, decodes each object by
+itself, selects the most similar cells by a scatter into the whole affinity, and lets batch norms be. The tests hold it
+to a golden run, so that it is a fair opponent.
 """
 
 import math

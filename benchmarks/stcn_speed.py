@@ -2,7 +2,8 @@
 
     python -m benchmarks.stcn_speed [--num-objects 1 3] [--num-frames 5] [--size 480 854] [--pairs 5]
 
-A frame is memorised and the next one is segmented, by random weights in the published layout, in float32, in one process.
+A frame is memorised and the next one is segmented, by random weights in the published layout, in float32, in one
+process.
 Neighbours slow both of a pair alike, so the median of the ratios holds better than either time.
 """
 

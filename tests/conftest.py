@@ -73,7 +73,13 @@ def small_stcn():
     from vosmem.networks import REMN, Conventions
 
     settings = {key: value for key, value in PUBLISHED_MODEL["conventions"].items() if key != "_target_"}
-    widths = {"key_channels": 8, "value_channels": 16, "decoder_channels": 8, "weights": "none", "value_weights": "none"}
+    widths = {
+        "key_channels": 8,
+        "value_channels": 16,
+        "decoder_channels": 8,
+        "weights": "none",
+        "value_weights": "none",
+    }
     return REMN(backbone="resnet18", **widths, decoder="stcn", conventions=Conventions(**settings)).eval()
 
 

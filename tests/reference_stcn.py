@@ -1,7 +1,7 @@
-"""Random weights in the layout of the published STCN checkpoint, drawn so that the golden runs can be repeated anywhere.
+"""Random weights in the layout of the published STCN checkpoint, drawn so that golden runs can be repeated anywhere.
 
-The names and shapes are those of the published file (two-object variant); every number comes from numpy's PCG64, and the
-order of the draws is part of the contract.
+The names and shapes are those of the published file (two-object variant); every number comes from numpy's PCG64, and
+the order of the draws is part of the contract.
 """
 
 from collections.abc import Iterator

@@ -26,8 +26,8 @@ def load(
         model: name of weights that come with the package.
         device: `auto` (CUDA, then MPS, then the CPU), `cpu`, `cuda` or `mps`.
         precision: `fp32`, `bf16` (where the device computes in it natively) or `fp16` (GPUs).
-        top_k: number of most similar memory cells that each cell of a frame attends to; 0 for all, None as the network was
-            made.
+        top_k: number of most similar memory cells that each cell of a frame attends to; 0 for all, None as the network
+            was made.
 
     Raises:
         InputError: there are no such weights, they cannot be read, or the device is absent or has no use for the

@@ -1,4 +1,4 @@
-"""The opponent of the STCN benchmark is the published network: it repeats a golden run, and takes turns with the engine."""
+"""The opponent of the STCN benchmark is the published network: it repeats a golden run."""
 
 from pathlib import Path
 

@@ -121,7 +121,9 @@ def test_converted_weights_carry_the_published_settings_and_the_notice(tmp_path,
 
 
 def test_biases_before_norms_are_part_of_the_running_means():
-    state = {name: value.double() for name, value in stcn_state_dict(3).items() if name.startswith("value_encoder.layer2.0")}
+    state = {
+        name: value.double() for name, value in stcn_state_dict(3).items() if name.startswith("value_encoder.layer2.0")
+    }
     own, x = own_entries(state), torch.randn(2, 64, 6, 8, dtype=torch.float64)
     for conv, norm, stride in (("conv1", "bn1", 1), ("downsample.0", "downsample.1", 2)):
         prefix = "value_encoder.layer2.0"

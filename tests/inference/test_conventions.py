@@ -1,4 +1,4 @@
-"""Inference settings that belong to a network: applied where the user chooses nothing, and given way where the user does."""
+"""Inference settings that belong to a network: applied where the user chooses nothing."""
 
 from dataclasses import replace
 
@@ -123,3 +123,27 @@ def test_a_segmenter_looks_at_whole_frames_where_the_network_does(small_stm, sma
 def test_impossible_conventions(wrong):
     with pytest.raises(InputError, match=f"conventions.{next(iter(wrong))}"):
         Conventions(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [((48, 64), 24), pytest.param((480, 854), 60, marks=pytest.mark.slow)], ids=["small", "480p"]
+)
+def test_a_budget_bounds_the_memory_and_changes_nothing_below_the_bound(small_stcn, size, count):
+    network = Engine(CPU).ready(small_stcn)
+    frames = torch.rand(8, 3, *size)
+    free, bounded = Propagator(network, EveryN(interval=2)), None
+    mask = square(size, at=8, side=24)
+    peaks, equal = [], []
+    for t in range(count):
+        given = mask if t == 0 else None
+        expected = free.step(frames[t % 8], given)
+        if bounded is None:  # room for six frames, by the size of the first
+            cells = -(-size[0] // 16) * -(-size[1] // 16)
+            budget = 6.5 * 4 * cells * (8 + 16) / 2**20
+            bounded = Propagator(network, EveryN(interval=2, budget_mb=budget))
+        found = bounded.step(frames[t % 8], given)
+        peaks.append(bounded.memory_bytes)
+        if len(bounded.memory_frames) == len(free.memory_frames):
+            equal.append(torch.equal(found, expected))
+    assert max(peaks) <= budget * 2**20 < free.memory_bytes
+    assert len(equal) >= 10 and all(equal)

@@ -48,7 +48,7 @@ def find_weights(weights: str | os.PathLike[str] | None, model: str | None = Non
 
 
 def load_network(source: str | os.PathLike[str]) -> MemoryNetwork:
-    """The network of a training run's checkpoint, of a weights file, or of the published STM or STCN weights, in eval mode.
+    """The network of a training run's checkpoint, a weights file, or the published STM or STCN weights, in eval mode.
 
     A licence that belongs to the weights is told on stderr.
 

@@ -54,8 +54,8 @@ PUBLISHED_MODEL = {
     },
 }
 LICENCE = (
-    "the published STCN weights are their authors' (Cheng, Tai, Tang: hkchengrex/STCN on GitHub) under the MIT licence: "
-    "keep its notice"
+    "the published STCN weights are their authors' (Cheng, Tai and Tang, hkchengrex/STCN on GitHub) under the MIT "
+    "licence: keep its notice"
 )
 
 
@@ -88,13 +88,13 @@ def is_published_stcn(state: Mapping[str, object]) -> bool:
 def own_entries(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Entries of the published layout by this project's names.
 
-    The mean and deviation that frames are normalised by are added. Three entries differ beyond their names. The value encoder's convolutions have biases before batch norms, which the norms'
-    running means take over (`norm(x + b)` is `norm(x)` with a mean lower by b). Its stem is one convolution of image and
-    masks, here one of each. And its spatial attention looks at the maximum before the mean, here at the mean first.
+    Mean and deviation of the normalisation are added. Three kinds of entries differ beyond their names. The value
+    encoder's convolutions have biases before batch norms, which the norms' running means take over (`norm(x + b)` is
+    `norm(x)` with a mean lower by b). Its stem is one convolution of image and masks, here one of each. Its spatial
+    attention takes the maximum before the mean, here the mean first.
 
     Raises:
-        InputError: an entry of the value encoder's stem or spatial attention, or one of its biases, has another shape or
-            no norm.
+        InputError: an entry of the value encoder's stem or spatial attention, or one of its biases, has another shape.
     """
     state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     _split_stem(state)
@@ -157,8 +157,8 @@ def _norm_after(name: str) -> str | None:
 def _check_shape(state: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> None:
     if tuple(state[name].shape) != shape:
         raise InputError(
-            f"the reference checkpoint does not fit the network: {name!r} has shape {tuple(state[name].shape)}, expected "
-            f"{shape}"
+            f"the reference checkpoint does not fit the network: {name!r} has shape {tuple(state[name].shape)}, "
+            f"expected {shape}"
         )
 
 

@@ -12,7 +12,7 @@ def run(arguments: list[str]) -> None:
     """List and verify what comes with the package, and list what users may fetch; exits with 1 if one is damaged."""
     Parser(
         prog="vosmem weights",
-        description="List the weights that come with the package (each is loaded, and its hash and shapes verified), and "
+        description="List the weights that come with the package (each is loaded, its hash and shapes verified), and "
         "published ones that you may fetch yourself.",
         epilog="Their names are taken wherever a checkpoint is, and as vosmem segment --model NAME.\n\n"
         "example: vosmem weights",

@@ -7,4 +7,4 @@ from vosmem.networks.network import MemoryNetwork
 from vosmem.networks.remn import REMN
 from vosmem.networks.stm import STM
 
-__all__ = ["REMN", "STM", "LocalAttention", "Conventions", "MemoryNetwork", "fold_batch_norms"]
+__all__ = ["REMN", "STM", "Conventions", "LocalAttention", "MemoryNetwork", "fold_batch_norms"]

@@ -14,10 +14,10 @@ class Conventions:
     Args:
         top_k: number of most similar memory cells that a query cell attends to; None for all. Training attends to all.
         include_last: whether the frame before is read too where the memory policy leaves it open.
-        short_side: largest short side of the frames that the network works on, in pixels; None for the frames' own size.
+        short_side: largest short side of the frames that the network works on, in pixels; None for the frames' own.
         zoom: largest magnification of the window around the objects; 1 for whole frames.
-        border: colour that fills a frame up to whole memory cells: `black` (the frame is padded before it is normalised)
-            or `mean` (ImageNet's mean colour, which is zero after normalisation).
+        border: colour that fills a frame up to whole memory cells: `black` (the frame is padded before it is
+            normalised) or `mean` (ImageNet's mean colour, which is zero after normalisation).
         border_masks: whether a remembered estimate keeps what the network found in that border; otherwise no object is
             there.
         aggregate_given: whether a mask that the user gives passes soft aggregation once before it is remembered.

@@ -1,5 +1,4 @@
-"""STM's decoder, and what decoders have in common: what was read from memory, sharpened by the query's features, becomes
-a mask."""
+"""Decoders: what was read from memory, sharpened by the query's features, becomes a mask. STM's, and their base."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

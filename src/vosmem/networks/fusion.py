@@ -40,8 +40,8 @@ class ValueFusion(nn.Module):
         object_channels: channels of an object's features.
         frame_channels: channels of the frame's features.
         value_channels: width of the value.
-        share_frame: whether what the frame's features give to the first convolutions is computed once a frame instead of
-            once an object: the same values to rounding.
+        share_frame: whether what the frame's features give to the first convolutions is computed once a frame instead
+            of once an object: the same values to rounding.
 
     Source:
         STCN (Cheng et al., NeurIPS 2021).

@@ -39,8 +39,8 @@ class Reading:
             raise InputError(f"reading.method={self.method!r} is unknown: use {', '.join(METHODS)}")
         if self.top_k is not None and self.top_k < 0:
             raise InputError(
-                f"reading.top_k={self.top_k} is not possible: use 1 or more, 0 for all cells, or null for what the network "
-                f"was made with"
+                f"reading.top_k={self.top_k} is not possible: use 1 or more, 0 for all cells, or null as the network "
+                f"was made"
             )
         if self.top_k and self.method == "sdpa":
             raise InputError(
@@ -152,7 +152,7 @@ def _read_chunk(
             affinity = torch.baddbmm(offset, queries, _at_least_float32(keys).transpose(1, 2))
     if top_k is None:
         return torch.matmul(affinity.softmax(dim=-1).to(values.dtype), values)
-    # A graph of free size cannot compare it: with gradients there are always enough cells, of which these weigh nothing.
+    # A graph of free size cannot compare it: with gradients there are enough cells, since those added weigh nothing.
     num_cells = affinity.shape[-1]
     gathers = not torch.is_grad_enabled() and affinity.device.type in ("cpu", "cuda")
     if not gathers:
