@@ -67,12 +67,24 @@ def small_remn():
 
 
 @pytest.fixture
+def small_remn_on_stcn():
+    """The same with STCN's decoder."""
+    return _on_stcn()
+
+
+@pytest.fixture
 def small_stcn():
     """The same with STCN's decoder and inference settings."""
     from vosmem.checkpoints.published_stcn import PUBLISHED_MODEL
-    from vosmem.networks import REMN, Conventions
+    from vosmem.networks import Conventions
 
     settings = {key: value for key, value in PUBLISHED_MODEL["conventions"].items() if key != "_target_"}
+    return _on_stcn(conventions=Conventions(**settings))
+
+
+def _on_stcn(**settings):
+    from vosmem.networks import REMN
+
     widths = {
         "key_channels": 8,
         "value_channels": 16,
@@ -80,10 +92,10 @@ def small_stcn():
         "weights": "none",
         "value_weights": "none",
     }
-    return REMN(backbone="resnet18", **widths, decoder="stcn", conventions=Conventions(**settings)).eval()
+    return REMN(backbone="resnet18", **widths, decoder="stcn", **settings).eval()
 
 
-@pytest.fixture(params=["small_stm", "small_remn", "small_stcn"])
+@pytest.fixture(params=["small_stm", "small_remn", "small_remn_on_stcn"])
 def small_network(request):
     """Each small network: laws that every one must keep."""
     return request.getfixturevalue(request.param)

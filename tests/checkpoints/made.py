@@ -12,7 +12,7 @@ from torch import nn
 
 from vosmem.checkpoints.published_stcn import PUBLISHED_MODEL
 from vosmem.checkpoints.weights_file import METADATA_KEY, Weights, write_weights
-from vosmem.networks import Conventions, REMN, STM, LocalAttention, MemoryNetwork
+from vosmem.networks import REMN, STM, Conventions, LocalAttention, MemoryNetwork
 
 WIDTHS = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8, "weights": "none"}
 MODELS = {

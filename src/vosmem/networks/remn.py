@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
 from vosmem.errors import InputError
+from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
 from vosmem.networks.conventions import Conventions
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.fusion import ValueFusion
