@@ -3,17 +3,16 @@
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vosmem.commands.common import advice_on_memory, compose, make, pick_device
+from vosmem.commands.run_settings import run_settings
 from vosmem.commands.workers import check_workers, make_slots
 from vosmem.checkpoints.loading import find_weights, load_file
-from vosmem.checkpoints.reading import file_hash
 from vosmem.data.images import read_labels
 from vosmem.data.mask_files import read_mask
 from vosmem.data.notes import Note
@@ -135,7 +134,7 @@ class VideoSegmenter:
         self._segmenter = make_segmenter(weights, options.device, options.precision, options.top_k)
         self._make_method = partial(self._segmenter.propagator, policy, options.size, options.flip, options.zoom)
         self._make_method()  # says so at once if it cannot be made
-        self._about = _about(options, policy, weights, self._segmenter)
+        self._about = run_settings(options, policy, weights, self._segmenter)
         self._noted = {"source": str(options.input), "weights": str(weights)}
 
     def __call__(
@@ -270,27 +269,6 @@ def _cut_by_strokes(frame: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[No
         return mask_from_strokes(frame, strokes), notes
     except InputError as error:
         raise InputError(f"scribble {str(path)!r}: {error}") from error
-
-
-def _about(options: Namespace, policy: MemoryPolicy, weights: Path, segmenter: Segmenter) -> dict[str, Any]:
-    """What results depend on beside the video."""
-    engine, network = segmenter.engine, segmenter.network
-    return {
-        "network": {
-            "class": type(network).__name__,
-            "sha256": file_hash(weights),
-            "conventions": asdict(network.conventions),
-        },
-        "memory": {"policy": options.memory, **asdict(policy)},
-        "inference": {
-            "short_side": (network.conventions.short_side if options.size is None else options.size) or None,
-            "flip": options.flip,
-            "zoom": network.conventions.zoom if options.zoom is None else options.zoom,
-            "top_k": network.reading.top_k or None,
-            "precision": engine.precision,
-            "device": str(engine.device),
-        },
-    }
 
 
 def _written(options: Namespace) -> SegmentOptions:

@@ -1,0 +1,45 @@
+"""What the results of `vosmem segment` depend on beside the video, for their record."""
+
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vosmem.checkpoints.reading import file_hash
+from vosmem.inference.streaming import Segmenter
+from vosmem.memory.policy import MemoryPolicy
+
+
+def run_settings(options: Namespace, policy: MemoryPolicy, weights: Path, segmenter: Segmenter) -> dict[str, Any]:
+    """The network, the memory and the settings of inference; what the user left open stands as the network decides it.
+
+    Args:
+        options: of the command line.
+        policy: which frames are remembered.
+        weights: the file of the network's weights.
+        segmenter: the network as it runs.
+
+    Raises:
+        InputError: the file is missing.
+    """
+    engine, network = segmenter.engine, segmenter.network
+    conventions = network.conventions
+    memory = asdict(policy)
+    if "include_last" in memory and memory["include_last"] is None:
+        memory["include_last"] = conventions.include_last
+    return {
+        "network": {
+            "class": type(network).__name__,
+            "sha256": file_hash(weights),
+            "conventions": asdict(conventions),
+        },
+        "memory": {"policy": options.memory, **memory},
+        "inference": {
+            "short_side": (conventions.short_side if options.size is None else options.size) or None,
+            "flip": options.flip,
+            "zoom": conventions.zoom if options.zoom is None else options.zoom,
+            "top_k": network.reading.top_k or None,
+            "precision": engine.precision,
+            "device": str(engine.device),
+        },
+    }
