@@ -23,9 +23,9 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from vosmem.benchmark.machine import describe, resident_mb, synchronize
-from vosmem.commands.common import compose, make, make_engine
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
+from vosmem.commands.common import compose, make, make_engine
 from vosmem.data.rendered import RenderedSequence
 
 matplotlib.use("agg")

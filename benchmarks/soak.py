@@ -114,8 +114,8 @@ def write_input(options: argparse.Namespace, folder: Path) -> None:
 
 def segment(options: argparse.Namespace) -> None:
     """All of the command, and a line for every frame that it tells of."""
-    from vosmem.commands.segmentation import segment as segment_all
     from vosmem.cli.segment import make_parser
+    from vosmem.commands.segmentation import segment as segment_all
 
     folder = options.out / "work"
     given = ["--mask", folder / "mask.png", "--weights", folder / "network.ckpt", "--device", "cpu"]

@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 from IPython.display import Image, Markdown
 
+from vosmem.checkpoints.weights_file import Weights, write_weights
 from vosmem.commands import compose
 from vosmem.commands.common import resolved
 from vosmem.commands.sweeps import collect_sweep
 from vosmem.commands.training import calibrated_network
-from vosmem.checkpoints.weights_file import Weights, write_weights
 from vosmem.evaluation.finished import finished_scores
 from vosmem.evaluation.tables import as_markdown
 from vosmem.visualization.percentiles import plot_percentiles

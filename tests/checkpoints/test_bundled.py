@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import vosmem
-from vosmem.commands.common import compose, make
 from vosmem.checkpoints.bundled import DEFAULT, bundled_weights, default_weights
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.weights_file import read_about
+from vosmem.commands.common import compose, make
 from vosmem.metrics.region import jaccard
 
 

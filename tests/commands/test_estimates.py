@@ -3,9 +3,9 @@
 import pytest
 
 from tests.checkpoints.made import MODELS, write_tiny
+from vosmem.cli.doctor import _time
 from vosmem.commands import estimates as module
 from vosmem.commands.estimates import estimates
-from vosmem.cli.doctor import _time
 from vosmem.inputs.doctor import VideoDiagnosis
 
 
@@ -44,5 +44,6 @@ def test_the_network_that_would_be_taken_is_told_of(shelf):
     write_tiny(shelf / "remn_small.safetensors", "remn")
     (own,) = estimates(video())
     channels = MODELS["remn"]["key_channels"] + MODELS["remn"]["value_channels"]
-    assert (own.model, own.memory_bytes) == ("remn_small", 4 * channels * 8 * (320 * 192) // 256)  # 5 frames in a buffer of 8
+    memory_bytes = 4 * channels * 8 * (320 * 192) // 256  # 5 frames in a buffer of 8
+    assert (own.model, own.memory_bytes) == ("remn_small", memory_bytes)
     module._network.cache_clear()

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from vosmem.app.serve import free_port, own_folder, serving
 from vosmem.app.studio import Studio
 from vosmem.app.uploads import Limits
-from vosmem.commands.segmentation import make_segmenter
 from vosmem.checkpoints.loading import find_weights
 from vosmem.checkpoints.reading import file_hash
+from vosmem.commands.segmentation import make_segmenter
 from vosmem.errors import InputError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -38,7 +38,11 @@ def app(options: Namespace) -> Iterator[str]:
     about = {
         "weights": weights.name,
         "network": {"class": type(segmenter.network).__name__, "sha256": file_hash(weights)},
-        "inference": {"short_side": options.size, "precision": options.precision, "device": str(segmenter.engine.device)},
+        "inference": {
+            "short_side": options.size,
+            "precision": options.precision,
+            "device": str(segmenter.engine.device),
+        },
     }
     with own_folder(options.folder) as folder:
         studio = Studio(folder, segmenter, limits, options.size, about)

@@ -22,9 +22,9 @@ from vosmem.benchmark.machine import describe
 from vosmem.benchmark.report import write_report
 from vosmem.benchmark.scene import made_frame
 from vosmem.benchmark.turns import Case, Worker, serve
-from vosmem.commands.common import check_lists, make, pick_device, resolved
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
+from vosmem.commands.common import check_lists, make, pick_device, resolved
 from vosmem.data.images import read_image
 from vosmem.errors import InputError
 from vosmem.inference.engine import Engine
@@ -70,7 +70,8 @@ def benchmark(config: DictConfig, on_row: Callable[[Row], None]) -> dict[str, Pa
         for row in _rows(config, network, with_reference, Path(folder)):
             rows.append(row)
             on_row(row)
-            files = write_report(about, rows, Path(config.paths.output_dir))  # so that a run broken off leaves what it has
+            # After every row, so that an interrupted run keeps the rows that it has.
+            files = write_report(about, rows, Path(config.paths.output_dir))
     return files
 
 

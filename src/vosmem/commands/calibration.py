@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from vosmem.commands.common import make, make_engine
 from vosmem.checkpoints.loading import load_network
+from vosmem.commands.common import make, make_engine
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.files import write_text
@@ -39,7 +39,9 @@ def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], No
     if not isinstance(policy, Adaptive):
         raise InputError("this memory policy has no threshold: calibrate memory=adaptive")
     if config.checkpoint is None:
-        raise InputError("no checkpoint is given: set checkpoint=FILE, since the threshold depends on the network's keys")
+        raise InputError(
+            "no checkpoint is given: set checkpoint=FILE, since the threshold depends on the network's keys"
+        )
     engine = make_engine(config)
     network = engine.ready(load_network(config.checkpoint))
     sizes = {"short_side": config.short_side, "resize": config.resize, "zoom": make(config.get("zoom"))}
@@ -52,7 +54,9 @@ def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], No
             found += own
             on_sequence(sequence.name, len(own))
     if not found:
-        raise InputError(f"no two frames {config.interval} apart hold an object: take longer videos, or a lower interval")
+        raise InputError(
+            f"no two frames {config.interval} apart hold an object: take longer videos, or a lower interval"
+        )
     outcome = {
         "threshold": round(float(np.median(found)), 4),
         "interval": config.interval,

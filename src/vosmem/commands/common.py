@@ -20,8 +20,8 @@ def compose(command: str, *overrides: str) -> DictConfig:
 
     Args:
         command: name of the primary config: `train`, `evaluate`, `gallery` or `render`.
-        overrides: as on the command line. Values that belong to a run, such as `paths.output_dir`, have to be given where
-            they are used.
+        overrides: as on the command line. Values that belong to a run, such as `paths.output_dir`, have to be given
+            where they are used.
 
     Example:
         >>> compose("train", "memory=every_n").memory.interval

@@ -7,10 +7,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from vosmem.benchmark.machine import convolution_rate
-from vosmem.commands.common import compose, make, pick_device
 from vosmem.checkpoints.bundled import default_weights
 from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.weights_file import read_about
+from vosmem.commands.common import compose, make, pick_device
 from vosmem.inputs.doctor import VideoDiagnosis
 from vosmem.inputs.estimate import memory_bytes, memory_frames
 from vosmem.networks.cost import frame_cost

@@ -11,19 +11,19 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from vosmem.commands.common import advice_on_memory, check_lists, make, make_engine, pick_device
 from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
+from vosmem.commands.common import advice_on_memory, check_lists, make, make_engine, pick_device
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.finished import FinishedSequences
 from vosmem.evaluation.official import frame_scorer
 from vosmem.evaluation.report import results, write_results
 from vosmem.evaluation.run import SequenceRun, evaluate_sequence
-from vosmem.inference.sequences import Method, SegmentedFrame
 from vosmem.evaluation.submission import write_submission
 from vosmem.inference.engine import Engine
 from vosmem.inference.pipeline import Behind
+from vosmem.inference.sequences import Method, SegmentedFrame
 from vosmem.inference.writer import write_labels, write_probabilities
 from vosmem.ops.masks import slots_to_ids
 
@@ -101,8 +101,8 @@ def _runs(
                 yield place, run
     except BrokenProcessPool as error:
         raise InputError(
-            f"a worker process died, perhaps for want of memory: go on with fewer, num_workers={config.num_workers // 2} "
-            f"resume={config.paths.output_dir}"
+            "a worker process died, perhaps for want of memory: go on with fewer, "
+            f"num_workers={config.num_workers // 2} resume={config.paths.output_dir}"
         ) from error
 
 
@@ -140,7 +140,9 @@ def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
 
     def evaluate_one(sequence: VideoSequence) -> SequenceRun:
         with advice_on_memory(MEMORY_ADVICE), engine.context(), Behind() as behind:
-            return evaluate_sequence(sequence, make_method(sequence.name), engine.device, partial(behind.submit, write), score)
+            return evaluate_sequence(
+                sequence, make_method(sequence.name), engine.device, partial(behind.submit, write), score
+            )
 
     return evaluate_one
 

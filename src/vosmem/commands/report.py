@@ -37,9 +37,7 @@ def strip(runs: Mapping[str, Path], sequence: str, frames: Sequence[int], path: 
     if any(not -len(video) <= t < len(video) for t in frames):
         raise InputError(f"sequence {sequence!r} has {len(video)} frames: choose --frames from 0 to {len(video) - 1}")
     pictures = {t: np.ascontiguousarray(video.frame(t).permute(1, 2, 0).numpy()) for t in times}
-    rows = [
-        SheetRow(name, [overlay(pictures[t], _mask(run, video, t)) for t in times]) for name, run in runs.items()
-    ]
+    rows = [SheetRow(name, [overlay(pictures[t], _mask(run, video, t)) for t in times]) for name, run in runs.items()]
     truth = {t: video.labels(t) for t in times}
     if all(labels is not None for labels in truth.values()):
         tinted = [overlay(pictures[t], labels.numpy()) for t, labels in truth.items() if labels is not None]

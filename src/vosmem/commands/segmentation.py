@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from vosmem.checkpoints.loading import find_weights, load_file
 from vosmem.commands.common import advice_on_memory, compose, make, pick_device
 from vosmem.commands.run_settings import run_settings
 from vosmem.commands.workers import check_workers, make_slots
-from vosmem.checkpoints.loading import find_weights, load_file
 from vosmem.data.images import read_labels
 from vosmem.data.mask_files import read_mask
 from vosmem.data.notes import Note
@@ -249,7 +249,8 @@ def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, 
     path: Path = options.output / CUT_MASK.format(given[0])
     if path.exists() and not np.array_equal(read_labels(path), mask):
         raise InputError(
-            f"{str(path)!r} is there already, and is another mask: give it as --mask, remove it, or name another --output"
+            f"{str(path)!r} is there already, and is another mask: give it as --mask, remove it, or name another "
+            "--output"
         )
     write_labels(path, mask)
     return path, t, notes

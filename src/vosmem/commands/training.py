@@ -12,11 +12,11 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from vosmem.commands.common import advice_on_memory, make, pick_device, resolved
-from vosmem.commands.wandb_run import keep_wandb_run, same_wandb_run
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.reading import load_weights
+from vosmem.commands.common import advice_on_memory, make, pick_device, resolved
+from vosmem.commands.wandb_run import keep_wandb_run, same_wandb_run
 from vosmem.data.datamodules import ClipData
 from vosmem.errors import InputError
 from vosmem.inference.precision import has_fast_bfloat16
@@ -30,7 +30,6 @@ from vosmem.training.modules import PretrainModule
 from vosmem.training.run import TrainingReport, finished_run, hush_lightning, run_training
 from vosmem.training.saving import CheckpointFiles, last_checkpoint
 from vosmem.training.starting import CalibrateNetwork, TimeFirstBatch
-
 
 MEMORY_ADVICE = (
     "lower data.device_batch_size (a step stays the same), set stage.recompute=true, trainer.precision=bf16-mixed or a "

@@ -56,5 +56,7 @@ def _on_ray(start: Callable[[], SegmentOne], options: Namespace, most: int) -> l
     gpus = int(resources.get("GPU", 0)) if options.device in ("auto", "cuda") else 0
     room = gpus or int(resources.get("CPU", 0)) // threads
     if not room:
-        raise InputError(f"the Ray cluster has no machine with {threads} CPUs to spare: lower --threads, or add machines")
+        raise InputError(
+            f"the Ray cluster has no machine with {threads} CPUs to spare: lower --threads, or add machines"
+        )
     return [RaySlot(start, threads, 1 if gpus else 0) for _ in range(min(most, options.workers or room))]
