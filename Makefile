@@ -8,6 +8,9 @@ UV     ?= $(shell command -v uv 2>/dev/null)
 # TORCH=cpu installs PyTorch without CUDA (3 GB in place of 6 GB), from an index that holds the CPU builds.
 TORCH  ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# The versions that are installed, and the extras.
+CONSTRAINTS ?= constraints.txt
+EXTRAS      ?= dev,hub,export,joblib,slurm,app,docs
 
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -16,6 +19,9 @@ UNFINISHED := $(VENV)/.unfinished
 
 CHAIR := src/vosmem/examples/chair
 DEMO  := outputs/demo
+# The environment of test-minimum, and the constraints that are written for it.
+MINIMUM_VENV        := .venv-minimum
+MINIMUM_CONSTRAINTS := build/minimum.txt
 
 # A file of tests to a process, and one thread to each: several threads in several processes wait for each other.
 # A process that died is not replaced: its file would go to the next, and a test that hangs would hang there again.
@@ -24,7 +30,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 -
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pretrain sweep test test-all test-notebooks test-engines lint types notebooks docs format wheel check clean
+.PHONY: help setup demo pretrain sweep test test-all test-minimum test-notebooks test-engines lint types notebooks docs format wheel check clean
 
 help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12] [TORCH=cpu]"
@@ -49,6 +55,9 @@ test: $(INSTALLED) ## run the fast tests and the doctests
 
 test-all: $(INSTALLED) ## run every test, the slow ones too, but for those of test-engines
 	@$(PYTEST) -m "not engines" $(ARGS)
+
+test-minimum: $(MINIMUM_CONSTRAINTS) ## run the fast tests with the lowest version of every requirement, in .venv-minimum
+	@$(MAKE) test VENV=$(MINIMUM_VENV) CONSTRAINTS=$(MINIMUM_CONSTRAINTS) EXTRAS=$(EXTRAS),ray
 
 test-notebooks: $(INSTALLED) ## run the notebooks that the fast tests leave out
 	@$(PYTEST) --dist load -m slow tests/test_notebooks.py $(ARGS)
@@ -86,7 +95,7 @@ clean: ## remove builds and caches; keeps .venv and the outputs of runs
 	@find conf src tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An environment whose install broke off is made anew; one that is merely outdated is brought up to date.
-$(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
+$(INSTALLED): setup.cfg setup.py pyproject.toml $(CONSTRAINTS)
 	$(if $(install_problem),$(error $(install_problem)))
 	@echo "$(if $(wildcard $@),bringing $(VENV) up to date,$(announcement)) with $(if $(UV),uv,pip)"
 	@{ $(BIN)/pip --version >/dev/null 2>&1 && [ ! -e $(UNFINISHED) ]; } || $(PYTHON) -m venv --clear $(VENV)
@@ -99,14 +108,14 @@ $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 
 announcement = installing about $(if $(cpu),3,6) GB of packages into $(VENV), once; this takes some minutes
 
-packages    = -c constraints.txt -e '.[dev,hub,export,joblib,slurm,app,docs]'
+packages    = -c $(CONSTRAINTS) -e '.[$(EXTRAS)]'
 pip_install = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 uv_install  = $(UV) pip install --python $(BIN)/python
 
 # All output of an installer goes into LOG; lines about progress go to the terminal, too. Warnings, which are mostly about the
 # user's own configuration, are in LOG only.
 LOG := $(VENV)/install.log
-quietly = { { $(1); printf '\nstatus %s\n' $$?; } 2>&1 </dev/null | tee -a $(LOG) | awk -v pins=$$(grep -c == constraints.txt) '$(progress)'; }
+quietly = { { $(1); printf '\nstatus %s\n' $$?; } 2>&1 </dev/null | tee -a $(LOG) | awk -v pins=$$(grep -c == $(CONSTRAINTS)) '$(progress)'; }
 progress = BEGIN { status = 1 } /^status [0-9]+$$/ { status = $$2 } \
 	/^Collecting / && ++found % 25 == 0 { print "  " found " of about " pins " packages found" } \
 	/^ *Downloading .*\(([0-9][0-9]+(\.[0-9]+)? ?M|[0-9.]+ ?G)i?B\)/ { sub(/^ */, ""); print "  " $$0 } \
@@ -126,10 +135,14 @@ comma := ,
 
 # `+cpu` is matched by the CPU builds only: torch for CUDA and torchvision for CPUs do not work together. macOS has no other builds.
 cpu = $(if $(filter Darwin,$(shell uname -s)),,$(filter cpu,$(TORCH)))
-cpu_builds = $(patsubst %,%+cpu,$(shell grep -E '^torch(vision)?==' constraints.txt))
+cpu_builds = $(patsubst %,%+cpu,$(shell grep -E '^torch(vision)?==' $(CONSTRAINTS)))
 cpu_missing = echo "TORCH=cpu: neither $(TORCH_INDEX) nor the configured registry has $(cpu_builds):" \
 	"set TORCH_INDEX to an index that has them, or leave TORCH=cpu out" >&2; exit 1
 cpu_mismatch = echo "TORCH=cpu: torch and torchvision of $(TORCH_INDEX) do not work together, see $(LOG): leave TORCH=cpu out" >&2; exit 1
+
+$(MINIMUM_CONSTRAINTS): setup.cfg tests/packaging/lower_bounds.py
+	@mkdir -p $(@D)
+	@$(PYTHON) tests/packaging/lower_bounds.py > $@.new && mv $@.new $@
 
 # What keeps a first install from working, in one line with its mend; empty if nothing does.
 install_problem = $(torch_problem)$(if $(wildcard $(INSTALLED)),,$(or $(python_problem),$(venv_problem),$(folder_problem)))

@@ -1,6 +1,7 @@
 """Contracts of the package: the files that name requirements agree, and the configs are installed with it."""
 
 import configparser
+import re
 import subprocess
 import sys
 from importlib import resources
@@ -12,10 +13,13 @@ from omegaconf import OmegaConf
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.packaging.lower_bounds import APART, lower_bounds
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SETUP = configparser.ConfigParser()
 SETUP.read(REPOSITORY / "setup.cfg")
 RUNTIME = SETUP["options"]["install_requires"].strip().splitlines()
+LOWEST = lower_bounds((REPOSITORY / "setup.cfg").read_text())
 EXTRAS = {name: text.strip().splitlines() for name, text in SETUP["options.extras_require"].items()}
 
 
@@ -40,17 +44,30 @@ def test_conda_and_setup_cfg_agree():
     assert described(from_pip) == described(RUNTIME)
 
 
-UNPINNED = ("ray-sweeps",)  # does not go with the pins of the others
+TOGETHER = [*RUNTIME, *(line for name in EXTRAS if name not in APART for line in EXTRAS[name])]
 
 
-@pytest.mark.parametrize(
-    "line", [*RUNTIME, *(line for name in EXTRAS if name not in UNPINNED for line in EXTRAS[name])]
-)
+@pytest.mark.parametrize("line", TOGETHER)
 def test_a_requirement_is_pinned_within_its_range(line):
     requirement = Requirement(line)
     version = pinned().get(canonicalize_name(requirement.name))
     assert version is not None, f"constraints.txt lacks {requirement.name}"
     assert requirement.specifier.contains(version, prereleases=True)
+
+
+def test_the_constraints_of_test_minimum_are_the_declared_lower_bounds():
+    found = {canonicalize_name(name): version for name, version in (line.split("==") for line in LOWEST)}
+    requirements = [Requirement(line) for line in TOGETHER]
+    bounds = [(requirement.name, bound) for requirement in requirements for bound in requirement.specifier]
+    declared = {canonicalize_name(name): bound.version for name, bound in bounds if bound.operator == ">="}
+    assert found == declared
+    assert len(found) == len(requirements)
+
+
+@pytest.mark.parametrize("line", ["torch", "torch<3", "torch==2.6", "torch>=2.6; python_version < '3.12'", "a @ git+x"])
+def test_a_requirement_without_a_plain_lower_bound_is_an_error(line):
+    with pytest.raises(ValueError, match=re.escape(repr(line))):
+        lower_bounds(f"[options]\ninstall_requires =\n    {line}\n[options.extras_require]\n")
 
 
 def yaml_files(folder: Traversable, prefix: str = "") -> set[str]:
