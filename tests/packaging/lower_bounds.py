@@ -9,7 +9,7 @@ from pathlib import Path
 
 SETUP = Path(__file__).resolve().parents[2] / "setup.cfg"
 # Extras that are installed into environments of their own: a repository, and what does not go with the other pins.
-APART = ("davis", "ray-sweeps")
+APART = ("ray-sweeps",)
 REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[[\w,-]+\])?>=(?P<lowest>[\w.]+)(,<[\w.]+)?")
 
 
