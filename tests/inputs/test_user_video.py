@@ -1,8 +1,8 @@
 """What a run is given of the masks that a user has."""
 
-import cv2
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch

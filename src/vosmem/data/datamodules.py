@@ -27,7 +27,6 @@ from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.startup import report_stage
 
-
 CHECKS = ("none", "headers", "full")
 
 

@@ -112,8 +112,8 @@ class VideoInput:
     def _stack(self, path: Path, pages: Sequence[int], frames: FrameSource) -> PictureMasks:
         if len(pages) != len(frames):
             raise InputError(
-                f"mask {str(path)!r} has {len(pages)} pages and the video {counted(len(frames), 'frame')}: give a page for "
-                "each frame, or one file for each mask, named like its frame"
+                f"mask {str(path)!r} has {len(pages)} pages and the video {counted(len(frames), 'frame')}: give a page "
+                "for each frame, or one file for each mask, named like its frame"
             )
         names = frames.frame_names
         page_of = dict(zip(names, pages, strict=True))

@@ -12,8 +12,9 @@ from vosmem.data.video_layouts import list_pictures
 from vosmem.errors import InputError
 from vosmem.inputs.wording import counted, listed
 
-VIDEO_SUFFIXES = tuple(
-    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .ts .mts .m2ts .wmv .flv .gif .dv .3gp .ogv .vob .asf .mxf".split()
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv"),
+    *(".gif", ".dv", ".3gp", ".ogv", ".vob", ".asf", ".mxf"),
 )
 # Files that lie beside frames and hold none.
 COMPANIONS = (".txt", ".json", ".xml", ".csv", ".md", ".yaml", ".yml", ".html", ".db", ".ini", ".log", ".srt", ".zip")
@@ -53,8 +54,8 @@ def holds_frames(folder: Path) -> bool:
     if videos and len(pictures) > len(videos):
         raise InputError(
             f"folder {str(folder)!r} holds {counted(len(pictures), 'picture')} ({natsorted(pictures)[0].name} ...) and "
-            f"{counted(len(videos), 'video')} ({natsorted(videos)[0].name} ...): name the video file, or give the frames "
-            "a folder of their own"
+            f"{counted(len(videos), 'video')} ({natsorted(videos)[0].name} ...): name the video file, or give the "
+            "frames a folder of their own"
         )
     return bool(pictures) and not videos
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from vosmem.data.notes import Decision, Note
 from vosmem.errors import InputError
-from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.display import upright
+from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.video_container import decoded, opened, said
 from vosmem.inputs.video_index import UNEVEN, read_index
 
