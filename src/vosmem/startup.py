@@ -24,5 +24,10 @@ def timed(stage: str) -> Iterator[None]:
 
 def report_stage(stage: str, seconds: float) -> None:
     """Log the seconds of a stage, in the first process of a run only."""
-    if rank_zero_only.rank == 0:
+    if is_first_process():
         log.info("start-up: %s: %.1f s", stage, seconds)
+
+
+def is_first_process() -> bool:
+    """Whether this is the only process of a run or the first one, also before the processes are connected."""
+    return not getattr(rank_zero_only, "rank", 0)

@@ -13,7 +13,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Timer
-from pytorch_lightning.utilities import rank_zero_only
 
 from vosmem.checkpoints.reading import read_checkpoint
 from vosmem.data.datamodules import CHECKS, ClipData
@@ -25,7 +24,7 @@ from vosmem.files import write_text
 from vosmem.inference.propagation import Propagator
 from vosmem.inference.sequences import segment_sequence
 from vosmem.metrics.davis import summarize
-from vosmem.startup import timed
+from vosmem.startup import is_first_process, timed
 from vosmem.training.modules import PretrainModule
 from vosmem.training.saving import CHECKPOINTS, LAST
 from vosmem.visualization.curves import collect_metrics, plot_curves
@@ -121,7 +120,7 @@ def finished_run(checkpoint: Path, output_dir: Path, max_steps: int, max_time: A
     remaining = timer.time_remaining()
     if state["global_step"] < max_steps and (remaining is None or remaining > 0):
         return None
-    first = rank_zero_only.rank == 0
+    first = is_first_process()
     if first:
         print(
             f"vosmem: {str(output_dir)!r} is finished at step {state['global_step']}: to train further, raise "
