@@ -107,7 +107,8 @@ def main() -> None:
         difference = largest_difference(plain, own, case)
         print(
             f"K={num_objects} T={case.num_frames}: {times} ms, {median(ratios):.2f} times as fast "
-            f"({ratios[0]:.2f} to {ratios[-1]:.2f} of {len(ratios)} pairs), probabilities differ by {difference:.1e}"
+            f"({ratios[0]:.2f} to {ratios[-1]:.2f} of {len(ratios)} pairs), probabilities differ by {difference:.1e}",
+            flush=True,
         )
 
 

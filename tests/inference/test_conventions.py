@@ -115,7 +115,7 @@ def test_the_size_is_that_of_the_network_unless_chosen(small_stcn):
 
 def test_a_segmenter_looks_at_whole_frames_where_the_network_does(small_stm, small_stcn):
     assert Segmenter(small_stcn, Engine(CPU)).propagator().zoom.most == 1
-    assert Segmenter(small_stcn, Engine(CPU)).propagator(zoom=2).zoom.most == 2
+    assert Segmenter(small_stcn, Engine(CPU)).propagator(zoom=2.0).zoom.most == 2
     assert Segmenter(small_stm, Engine(CPU)).propagator().zoom.most == 2
 
 
