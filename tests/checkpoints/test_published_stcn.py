@@ -25,7 +25,6 @@ RUNS = {  # name: seed of weights and video, arguments of the video, memory inte
     "stcn_three_objects": (90, (6, 140, 200, 3), 2, None),
     "stcn_two_objects_last": (21, (6, 180, 300, 2), 2, True),
 }
-REDUCED = ("stcn_one_object", "stcn_three_objects")  # of which this project's own output is kept
 # The authors' own float32 is up to 7e-5 from float64; a larger bound lets nothing but rounding through.
 PROBS_TOLERANCE = 2e-4
 
@@ -55,7 +54,6 @@ def run(request):
     return request.param, run_reference(request.param)
 
 
-@pytest.mark.parametrize("run", REDUCED, indirect=True)
 def test_reduced_run_of_this_project(run):
     name, outcome = run
     golden = np.load(GOLDEN / f"{name}.npz")
