@@ -33,6 +33,7 @@ from vosmem.inference.writer import write_labels
 from vosmem.networks import STM
 from vosmem.networks.backbone import CHANNELS
 from vosmem.networks.cost import frame_cost
+from vosmem.networks.decoder import Decoder
 from vosmem.networks.network import MemoryNetwork
 
 COMPILED = "+compile"
@@ -127,6 +128,7 @@ def _has_reference(config: DictConfig, network: MemoryNetwork) -> tuple[bool, st
     published = (
         isinstance(network, STM)
         and network.query_encoder.channels == CHANNELS["resnet50"]
+        and isinstance(network.decoder, Decoder)
         and network.decoder.predict.in_channels == 256
     )
     if not published:

@@ -56,9 +56,10 @@ class CocoInstances:
                 f"image {entry['file_name']!r} is {image.shape[1]}x{image.shape[0]}, its annotations say "
                 f"{entry['width']}x{entry['height']}: use the picture that was annotated"
             )
-        labels = np.zeros(image.shape[:2], np.uint8)
+        height, width = image.shape[:2]
+        labels = np.zeros((height, width), np.uint8)
         for label, annotation in enumerate(self._instances(entry)[:MAX_IDS], start=1):
-            labels[self._drawn(annotation, *labels.shape)] = label
+            labels[self._drawn(annotation, height, width)] = label
         return Still(image, labels)
 
     def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:

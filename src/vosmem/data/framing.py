@@ -73,7 +73,8 @@ class ObjectFraming:
     ) -> tuple[float, np.ndarray]:
         """Pixels of the crop to one of the frame, and the crop's centre (x, y) in the first frame."""
         fits = self.size / min(height, width)
-        zoom, fill, shift = rng.uniform(*np.log(self.zoom)), rng.uniform(*self.fill), rng.uniform(-1, 1, 2)
+        zoom = rng.uniform(np.log(self.zoom[0]), np.log(self.zoom[1]))
+        fill, shift = rng.uniform(self.fill[0], self.fill[1]), rng.uniform(-1, 1, 2)
         if box is None or rng.random() < self.whole:
             scale, box = fits, np.array([0, 0, width, height], float) if box is None else box
         else:

@@ -178,8 +178,8 @@ class Propagator:
             self._sight = sight(full.argmax(dim=0), len(self._objects))
         key = query.key[0] if query is not None and self.policy.looks_at_keys else None
         kept = query if self.network.memorizes_queries else None  # its features would take more than the memory
-        keeps_border = logits is not None and self.network.conventions.border_masks
-        masks = view.masks(probs, logits.softmax(dim=1)[0] if keeps_border else None)
+        bordered = logits if self.network.conventions.border_masks else None
+        masks = view.masks(probs, None if bordered is None else bordered.softmax(dim=1)[0])
         self._earlier = None if self._last is None else self._last.cells
         self._last = _Frame(view, picture, masks, cells(masks), certainty(probs), mask is not None, key, kept)
         return full

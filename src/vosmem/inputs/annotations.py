@@ -130,7 +130,9 @@ def _coco(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, _Drawing], 
         stem, size = _stem(image["file_name"]), _size(image["height"], image["width"])
         if stem in drawings:
             raise ValueError(f"two pictures have the stem {stem!r}")
-        numbered = [(number or place, *rest) for place, (number, *rest) in enumerate(of_image[key], start=1)]
+        numbered = [
+            (number or index, area, region) for index, (number, area, region) in enumerate(of_image[key], start=1)
+        ]
         numbered.sort(key=lambda entry: entry[1], reverse=True)
         drawings[stem] = _Drawing(*size, [(_id(number), region) for number, _, region in numbered])
     return drawings, notes
