@@ -14,9 +14,19 @@ def run(arguments: list[str]) -> None:
         epilog="example: vosmem score DAVIS/Annotations/480p outputs/evaluate/RUN/masks --output scores.json",
     )
     parser.add_argument("truth", type=Path, metavar="GT_DIR", help="ground truth: one sub-folder of masks a sequence")
-    parser.add_argument("predictions", type=Path, metavar="PRED_DIR", help="predictions: the same folders and names")
+    parser.add_argument(
+        "predictions",
+        type=Path,
+        metavar="PRED_DIR",
+        help="predictions: the same folders and names, or the output folder of vosmem segment or vosmem evaluate",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write results as JSON, and a CSV beside it")
     parser.add_argument("--merge-objects", action="store_true", help="all ids count as one object (DAVIS-2016)")
+    parser.add_argument(
+        "--late-objects",
+        action="store_true",
+        help="score objects that appear after the first frame, too, from the frame after their first mask",
+    )
     parser.add_argument("--num-workers", type=int, default=0, metavar="N", help="threads that share the sequences")
     options = parser.parse_args(arguments)
 
@@ -31,7 +41,9 @@ def run(arguments: list[str]) -> None:
         raise InputError(
             f"--output {options.output}: the CSV is written beside the JSON; name that, such as scores.json"
         )
-    scores = score_folders(options.truth, options.predictions, options.merge_objects, options.num_workers)
+    scores = score_folders(
+        options.truth, options.predictions, options.merge_objects, options.num_workers, options.late_objects
+    )
     outcome = score_results(scores, {"truth": str(options.truth), "predictions": str(options.predictions)})
     console = plain_console()
     console.print(results_table(outcome, "percent"))
