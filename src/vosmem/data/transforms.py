@@ -62,7 +62,11 @@ class CropAffine(A.Affine):
         self.size, self.centred, self.map_probability = size, centred, p
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw the affine map for a picture of the crop's size, then put the crop's position before it."""
+        """Draw the affine map for a picture of the crop's size, then put the crop's position before it.
+
+        Seen in albumentations 2.0.8: the map is a matrix from source to target pixels under the name `matrix`, which
+        is not documented. `tests/data/test_library_internals.py` says what broke it.
+        """
         height, width = params["shape"][:2]
         drawn = super().get_params_dependent_on_data({**params, "shape": (self.size, self.size)}, data)
         if self.py_random.random() >= self.map_probability:
