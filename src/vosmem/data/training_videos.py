@@ -1,12 +1,12 @@
 """Videos as training reads them: any frame that has a mask, by its number."""
 
 from collections.abc import Sequence
-from functools import cache, cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from vosmem.data.images import find_void_rule, image_size, read_image, read_labels
-from vosmem.data.rendered import RenderedVideos
+from vosmem.data.rendered import RenderedSequence, RenderedVideos
 from vosmem.data.stills import Still
 from vosmem.data.video_layouts import davis_folders, list_pictures, plain_folders
 from vosmem.data.void import VoidRule
@@ -149,14 +149,18 @@ class _Rendered:
 
     def __init__(self, videos: RenderedVideos, index: int):
         self.name = f"rendered_{index:04d}"
-        self._stage = cache(partial(videos.__getitem__, index))
+        self._videos, self._index = videos, index
         self._scene = videos.scene
 
     def __len__(self) -> int:
         return self._scene.num_frames
 
     def read(self, t: int) -> Still:
-        return Still(*self._stage().render(t))
+        return Still(*self._staged.render(t))
+
+    @cached_property
+    def _staged(self) -> RenderedSequence:
+        return self._videos[self._index]
 
     def sizes(self, t: int) -> tuple[tuple[int, int], tuple[int, int]]:
         size = (self._scene.width, self._scene.height)

@@ -1,0 +1,68 @@
+"""Every data set reaches loader processes that are spawned, as on Windows and macOS, and gives them its samples."""
+
+import pickle
+
+import pytest
+import torch
+
+from tests.conftest import write_davis, write_stills
+from vosmem.commands.common import compose, make
+from vosmem.data.clips import JoinedClips
+from vosmem.data.loading import ClipLoader
+from vosmem.data.sampling import SampleKey
+
+SIZE = ["synthesis.size=32", "synthesis.min_object_pixels=1", "data.samples_per_epoch=4", "paths.data=."]
+FEW = ["videos.videos.count=2", "videos.videos.scene.num_frames=4"]
+VIDEO = ["dataset=davis17", "videos.image_set=val"]
+CHOICES = {
+    "stills": ["data=stills", "synthesis=small", "paths.stills=stills"],
+    "embedded": ["data=embedded", "synthesis=rich", "data.source.collages=1", "data.source.repeats=50.0"],
+    "videos": ["data=main", "videos=davis17", "synthesis=video", *VIDEO],
+    "rendered": ["data=main", "videos=rendered", "synthesis=video_look_alikes", *FEW, "dataset=davis17"],
+    "mixed": [
+        "data=mixed",
+        "videos=davis17",
+        "synthesis=video_framed",
+        "data.stills_synthesis.size=32",
+        "stills=embedded",
+        *VIDEO,
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def data_sets(tmp_path_factory):
+    """The data modules of all kinds of training, by their configurations."""
+    root = tmp_path_factory.mktemp("sets")
+    write_davis(root / "DAVIS", {"one": 1, "two": 2})
+    write_stills(root / "stills")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        yield {name: make(compose("train", *overrides, *SIZE).data) for name, overrides in CHOICES.items()}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_data_set_can_be_pickled_in_use(data_sets, name):
+    clips = data_sets[name].clips
+    key = SampleKey(0, 0, len(clips) - 1, 1)
+    before = clips[key]  # what is decoded or staged now travels too
+    after = pickle.loads(pickle.dumps(clips))[key]
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def test_videos_can_be_pickled_in_use(data_sets):
+    for name in ("videos", "rendered", "mixed"):
+        video = data_sets[name].videos[0]
+        before = video.read(1)
+        after = pickle.loads(pickle.dumps(video)).read(1)
+        assert (before.image == after.image).all() and (before.labels == after.labels).all()
+
+
+@pytest.mark.slow  # the process imports everything anew
+def test_a_spawned_process_gives_the_samples_of_this_one(data_sets):
+    clips = JoinedClips([data.clips for data in data_sets.values()])
+    ends = clips._ends.tolist()
+    keys = [SampleKey(0, place, end - 1, 1) for place, end in enumerate(ends)]
+    loader = ClipLoader(clips, str, 1, sampler=keys, batch_size=1, multiprocessing_context="spawn")
+    for key, batch in zip(keys, loader, strict=True):
+        assert all(torch.equal(one, other[0]) for one, other in zip(clips[key], batch, strict=True))
