@@ -10,6 +10,7 @@ import torch
 from tests.messages import naming
 from vosmem.app import serve
 from vosmem.app.serve import free_port, own_folder, serving
+from vosmem.app.session import Session
 from vosmem.app.studio import MOST_VISITORS, Studio
 from vosmem.app.uploads import Limits
 from vosmem.errors import InputError
@@ -119,3 +120,20 @@ def test_nothing_but_the_page_and_own_uploads_is_handed_out(studio, tmp_path):
         assert '"success":true' in mask_loaded(client, studio.enter(None), uploaded)
         assert '"success":false' in mask_loaded(client, studio.enter(None), str(tmp_path / "secret.png"))
     assert not studio.folder.exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # of Gradio's own
+def test_a_visitor_for_whom_there_is_no_room_reads_why(studio, monkeypatch):
+    gradio = pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")
+    from vosmem.app.events import Events
+    from vosmem.app.page_parts import Parts
+
+    for _ in range(MOST_VISITORS):
+        studio.enter(None)
+    monkeypatch.setattr(Session, "close_if_idle", lambda self: False)  # as while a propagation is under way
+    shown = []
+    monkeypatch.setattr(gradio, "Warning", lambda message, **options: shown.append(message))
+    parts = Parts(**{name: name for name in Parts._fields})
+    changes = Events(studio, parts).enter(None)
+    assert shown == ["too many visitors at a time: come back in a while"]
+    assert changes == {"status": f'<p role="status">{shown[0]}</p>'}

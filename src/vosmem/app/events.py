@@ -33,11 +33,16 @@ class Events:
 
     def enter(self, key: str | None) -> Changes:
         """A page was loaded, perhaps again."""
-        key = self.studio.enter(key)
-        session = self.studio.session(key)
-        session.stop(SECONDS_TO_END)  # whoever watched it is gone
-        folded = {self.parts.opener: gr.Accordion(open=not session.is_open)}
-        return {self.parts.key: key, **folded, **self._everything(session, 0)}
+        try:
+            key = self.studio.enter(key)
+            session = self.studio.session(key)
+            session.stop(SECONDS_TO_END)  # whoever watched it is gone
+            folded = {self.parts.opener: gr.Accordion(open=not session.is_open)}
+            return {self.parts.key: key, **folded, **self._everything(session, 0)}
+        except (InputError, OSError) as error:
+            self._tell(error)
+            # Nothing works without a visit, so the reason stays after the message is gone.
+            return {self.parts.status: views.line(self.studio.told(error))}
 
     def upload(self, key: str | None, paths: Sequence[str] | None) -> Changes:
         """Files were dropped or chosen."""

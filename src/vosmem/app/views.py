@@ -106,6 +106,11 @@ def pace(at: Pace, seconds: float) -> str:
     return f'<progress max="{at.total}" value="{at.done}" aria-label="Propagation"></progress>{_said(text)}'
 
 
+def line(text: str) -> str:
+    """A line of plain text in the place of `status`."""
+    return _said(text)
+
+
 def _said(text: str) -> str:
     return f'<p role="status">{escape(text)}</p>'
 
