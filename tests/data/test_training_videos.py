@@ -1,14 +1,21 @@
 """Training videos: every frame with its mask, ids that mean the same throughout, and sets as they lie on disk."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.conftest import write_davis
 from tests.data.test_rendered import SCENE, Blocks
+from tests.data.test_video_clips import synthesis
+from tests.messages import naming
 from vosmem.data.checks import check_videos
+from vosmem.data.curriculum import SkipSchedule
+from vosmem.data.datamodules import MainData
+from vosmem.data.protocols import folder_sequences
 from vosmem.data.rendered import RenderedVideos
-from vosmem.data.sets import JoinedVideos, repeats
+from vosmem.data.sets import JoinedVideos, long_enough, repeats
 from vosmem.data.training_videos import MaskedFrames, RenderedTraining, TrainingVideo, davis_videos, folder_videos
 from vosmem.errors import InputError
 
@@ -132,3 +139,40 @@ def test_joined_sets_with_weights(tmp_path):
     assert repeats(joined).tolist() == [5, 1, 1]
     with pytest.raises(InputError, match="'c'"):
         JoinedVideos({"a": folder_videos(str(tmp_path / "a"))}, {"c": 5.0})
+
+
+def test_one_short_video_does_not_stop_a_training(tmp_path, capsys):
+    for name, length in (("long", 6), ("short", 4), ("other", 8)):
+        write_video(tmp_path, name, stems=range(length))
+    settings = {"batch_size": 2, "device_batch_size": 2, "samples_per_epoch": 4, "num_workers": 0, "sequences": []}
+    data = MainData(
+        videos=folder_videos(str(tmp_path)), synthesis=synthesis(), curriculum=SkipSchedule([0], [0]), reversal=0.0,
+        seed=0, **settings,
+    )  # fmt: skip
+    told = capsys.readouterr().err
+    assert re.match(naming("warning: 1 of 3", "video short: 2 frames with masks, a clip takes 3"), told.rstrip("\n"))
+    assert [each.name for each in data.videos] == [data.sample_name(item) for item in range(2)] == ["long", "other"]
+    data.check()
+    assert all(len(data.clips[key].frames) == 3 for key in data.train_dataloader().sampler)
+
+
+def test_joined_sets_without_their_short_videos_keep_their_weights(tmp_path, capsys):
+    for name, length in (("a/x", 6), ("b/y", 4), ("c/z", 4), ("c/w", 6)):
+        write_video(tmp_path / name[0], name[2], stems=range(length))
+    sets = {name: folder_videos(str(tmp_path / name)) for name in "abc"}
+    joined = JoinedVideos(sets, {"a": 5.0, "c": 2.0})
+    assert long_enough(joined, 2) is joined and capsys.readouterr().err == ""
+    left = long_enough(joined, 3)
+    assert [each.name for each in left] == ["x", "w"] and repeats(left).tolist() == [5, 2]
+    with pytest.raises(InputError, match=naming("no video is long enough", "video y: 2 frames", "num_frames")):
+        long_enough(sets["b"], 3)
+
+
+def test_videos_without_masks_are_named(tmp_path, capsys):
+    write_video(tmp_path, "masked")
+    for name in ("v10", "v2", ".hidden"):
+        (tmp_path / "JPEGImages" / name).mkdir()
+    assert [each.name for each in folder_videos(str(tmp_path))] == ["masked"]
+    assert re.match(naming("warning: 2 of 3", "no folder of masks", "v2, v10"), capsys.readouterr().err.rstrip("\n"))
+    assert [each.name for each in folder_sequences(str(tmp_path), sequences=["masked"])] == ["masked"]
+    assert capsys.readouterr().err == ""

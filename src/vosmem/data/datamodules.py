@@ -19,6 +19,7 @@ from vosmem.data.clips import ClipSynthesis, JoinedClips, SyntheticClips
 from vosmem.data.curriculum import Curriculum
 from vosmem.data.loading import ClipLoader
 from vosmem.data.sampling import ClipSampler
+from vosmem.data.sets import long_enough
 from vosmem.data.sets import repeats as repeats_of
 from vosmem.data.stills import StillSource
 from vosmem.data.training_videos import TrainingVideo, folder_videos
@@ -256,7 +257,8 @@ class MainData(ClipData):
         seed: int,
         **settings: Any,
     ):
-        self.videos, self.num_frames = videos, synthesis.num_frames
+        self.num_frames = synthesis.num_frames
+        self.videos = videos = long_enough(videos, self.num_frames)
         clips = VideoClips(videos, synthesis, seed, reversal, redundancy, returning)
         super().__init__(clips=clips, repeats=repeats_of(videos), seed=seed, curriculum=curriculum, **settings)
 
@@ -308,7 +310,8 @@ class MixedData(ClipData):
         shapes = [(made.size, made.num_frames) for made in (synthesis, stills_synthesis)]
         if shapes[0] != shapes[1]:
             raise InputError(f"clips of videos and of stills differ in (size, num_frames): {shapes[0]} and {shapes[1]}")
-        self.videos, self.stills, self.num_frames = videos, stills, synthesis.num_frames
+        self.stills, self.num_frames = stills, synthesis.num_frames
+        self.videos = videos = long_enough(videos, self.num_frames)
         self._joined = JoinedClips(
             [
                 VideoClips(videos, synthesis, seed, reversal, donors=stills),

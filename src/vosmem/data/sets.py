@@ -8,7 +8,9 @@ from jaxtyping import Float
 
 from vosmem.data.stills import Still, StillSource
 from vosmem.data.training_videos import TrainingVideo
-from vosmem.errors import InputError
+from vosmem.errors import InputError, warn
+
+SHOWN = 5
 
 
 class _Joined:
@@ -162,3 +164,39 @@ def repeats(source: StillSource | Sequence[TrainingVideo]) -> Float[np.ndarray, 
             return repeats(source.source)
         case _:
             return np.ones(len(source))
+
+
+def long_enough(videos: Sequence[TrainingVideo], num_frames: int) -> Sequence[TrainingVideo]:
+    """The videos that have as many frames as a clip; a warning names the others.
+
+    Args:
+        videos: the videos; joined sets keep their weights.
+        num_frames: frames that a clip takes.
+
+    Raises:
+        InputError: all videos are too short.
+    """
+    short = [
+        f"video {video.name}: {len(video)} frames with masks, a clip takes {num_frames}"
+        for video in videos
+        if len(video) < num_frames
+    ]
+    if not short:
+        return videos
+    named = f"{'; '.join(short[:SHOWN])}{'; ...' if len(short) > SHOWN else ''}"
+    if len(short) == len(videos):
+        raise InputError(f"no video is long enough: {named}: use longer videos, or a smaller synthesis.num_frames")
+    warn(f"{len(short)} of {len(videos)} videos are too short, and left out of the training: {named}")
+    return _of_length(videos, num_frames)
+
+
+def _of_length(videos: Sequence[TrainingVideo], num_frames: int) -> Sequence[TrainingVideo]:
+    if not isinstance(videos, JoinedVideos):
+        return [video for video in videos if len(video) >= num_frames]
+    parts = [
+        (_of_length(part, num_frames), weight) for part, weight in zip(videos.sources, videos.weights, strict=True)
+    ]
+    named = {str(place): part for place, part in enumerate(parts) if part[0]}
+    return JoinedVideos(
+        {name: part for name, (part, _) in named.items()}, {name: weight for name, (_, weight) in named.items()}
+    )

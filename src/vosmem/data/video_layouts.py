@@ -7,7 +7,9 @@ from typing import NamedTuple
 from natsort import natsorted
 
 from vosmem.data.images import is_image
-from vosmem.errors import InputError
+from vosmem.errors import InputError, warn
+
+SHOWN = 5
 
 
 class VideoFolders(NamedTuple):
@@ -51,7 +53,7 @@ def plain_folders(root: str, names: Sequence[str] | None = None) -> list[VideoFo
 
     Args:
         root: the folder.
-        names: videos to take instead of all that have masks.
+        names: videos to take instead of all that have masks; a warning names those that have none.
 
     Raises:
         InputError: a folder is missing, there is no video, or a name is none of them.
@@ -65,6 +67,8 @@ def plain_folders(root: str, names: Sequence[str] | None = None) -> list[VideoFo
     if not there:
         raise InputError(f"folder {str(masks)!r} holds no video: make one folder of masks for each")
     _raise_unknown(names, there, f"the videos of {root!r}")
+    if not names:
+        _warn_of_unmasked(frames, masks, there)
     return [VideoFolders(name, frames / name, masks / name) for name in (names or there)]
 
 
@@ -89,6 +93,17 @@ def _existing(root: str) -> Path:
             f"holds JPEGImages"
         )
     return Path(root)
+
+
+def _warn_of_unmasked(frames: Path, masks: Path, masked: Sequence[str]) -> None:
+    inner = {path.name for path in frames.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    unmasked = natsorted(inner - set(masked))
+    if unmasked:
+        named = f"{', '.join(unmasked[:SHOWN])}{', ...' if len(unmasked) > SHOWN else ''}"
+        warn(
+            f"{len(unmasked)} of {len(inner)} videos of {str(frames)!r} have no folder of masks in {str(masks)!r}, and "
+            f"are left out: {named}"
+        )
 
 
 def _raise_unknown(names: Sequence[str] | None, listed: Sequence[str], where: str) -> None:
