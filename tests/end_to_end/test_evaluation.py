@@ -206,3 +206,13 @@ def test_a_calibrated_threshold_and_the_memory_that_takes_it(folder):
     ):
         done = vosmem(*calibrate, *overrides, cwd=folder, check=False)
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
+
+
+def test_deleted_masks_are_made_again(folder):
+    vosmem(*EVALUATE, "hydra.run.dir=deleted", cwd=folder)
+    (folder / "deleted" / "masks" / "s3" / "00002.png").unlink()
+    before = {path.name: path.stat().st_mtime_ns for path in (folder / "deleted" / "sequences").glob("s*.json")}
+    vosmem("evaluate", "resume=deleted", cwd=folder)
+    after = {path.name: path.stat().st_mtime_ns for path in (folder / "deleted" / "sequences").glob("s*.json")}
+    assert [name[:2] for name in after if after[name] != before[name]] == ["s3"]
+    assert masks(folder / "deleted") == masks(folder / "whole")

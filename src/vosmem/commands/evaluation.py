@@ -76,7 +76,7 @@ def _runs(
     waiting = []
     for place, sequence in enumerate(sequences):
         run = finished.load(sequence.name)
-        if run is None:
+        if run is None or not _written(config, sequence):
             waiting.append(place)
         else:
             yield place, run
@@ -104,6 +104,17 @@ def _runs(
             "a worker process died, perhaps for want of memory: go on with fewer, "
             f"num_workers={config.num_workers // 2} resume={config.paths.output_dir}"
         ) from error
+
+
+def _written(config: DictConfig, sequence: VideoSequence) -> bool:
+    """Whether the files of a sequence that is done are all there: somebody may have deleted some."""
+    asked = {name for t, name in enumerate(sequence.frame_names) if sequence.asks_for(t)}
+    kinds = {"masks": (config.save_masks, ".png"), "probabilities": (config.save_probabilities, ".npz")}
+    return all(
+        asked <= {path.stem for path in (Path(config.paths.output_dir) / kind / sequence.name).glob(f"*{suffix}")}
+        for kind, (saved, suffix) in kinds.items()
+        if saved
+    )
 
 
 _worker: dict[str, Any] = {}  # of a worker process: its configuration, then its sequences and its evaluator
