@@ -10,7 +10,7 @@ import jaxtyping
 # Before vosmem is imported: every annotated shape is checked in every test, and only here.
 FLOORS = (
     *("ops", "metrics", "networks", "memory", "data", "checkpoints", "visualization", "inputs"),
-    *("inference", "evaluation", "segmentation", "export"),
+    *("inference", "evaluation", "segmentation", "export", "training"),
     # Not its events: Gradio takes a checked generator for a plain function.
     *(f"app.{name}" for name in ("drawing", "examples", "project", "results", "session", "uploads", "views", "work")),
 )

@@ -26,7 +26,6 @@ RUN = [
     "scheduler=cosine",
     "score_untrained=true",
     "model.backbone=resnet10",
-    "data.source.repeats=50.0",  # the checks of types take no whole number for it
     "callbacks.progress.refresh_rate=0",
     "+callbacks.fault={_target_: tests.end_to_end.faults.SignalAt}",
 ]

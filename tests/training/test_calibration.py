@@ -14,10 +14,9 @@ from vosmem.training.schedules import WarmUpCosine
 
 
 def clips(count, batch=2):
-    generator = torch.Generator().manual_seed(1)
-    for _ in range(count):
-        frames = torch.randint(0, 256, (batch, 3, 3, 32, 32), generator=generator, dtype=torch.uint8)
-        yield Clip(frames, (frames[:, :, 0] > 128).to(torch.uint8), torch.ones(batch, dtype=torch.long))
+    size, generator = (count, batch, 3, 3, 32, 32), torch.Generator().manual_seed(1)
+    batches = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)
+    return [Clip(f, (f[:, :, 0] > 128).to(torch.uint8), torch.ones(batch, dtype=torch.long)) for f in batches]
 
 
 def new_network():

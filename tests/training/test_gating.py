@@ -15,6 +15,7 @@ from vosmem.shapes import Clip, Memory, Prior
 from vosmem.training.gating import GateModule, unroll_gated
 from vosmem.training.losses import ClipCrossEntropy, divergence
 from vosmem.training.modules import PretrainModule
+from vosmem.training.perturbation import PriorPerturbation
 from vosmem.training.schedules import LinearFall
 
 WIDTHS = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8, "weights": "none"}
@@ -127,7 +128,7 @@ def test_falls_need_a_way():
         LinearFall(1.0, 0.2, 0)
 
 
-@pytest.mark.parametrize("option", [{"matching_weight": 1.0}, {"recompute": True}, {"perturb": object()}])
+@pytest.mark.parametrize("option", [{"matching_weight": 1.0}, {"recompute": True}, {"perturb": PriorPerturbation()}])
 def test_what_is_of_other_stages_is_refused(option):
     with pytest.raises(InputError, match="say nothing to stage=gate"):
         module(network(), **option)
@@ -136,7 +137,11 @@ def test_what_is_of_other_stages_is_refused(option):
 @pytest.mark.parametrize("kind", ["remn", "stm"])
 def test_in_other_stages_all_that_can_learn_does(kind):
     """Processes that share a step wait for every gradient; a gate that is not asked has none."""
-    settings = {"optimizer": partial(torch.optim.SGD, lr=1.0), "scheduler": None, "policy": EveryN(interval=1)}
+    settings = {
+        "optimizer": partial(torch.optim.SGD, lr=1.0),
+        "scheduler": torch.optim.lr_scheduler.ConstantLR,
+        "policy": EveryN(interval=1),
+    }
     other = PretrainModule(network=network(kind), loss=ClipCrossEntropy(), **settings)
     other.log = lambda *args, **keywords: None
     other.training_step(clip(frames=3), 0).backward()

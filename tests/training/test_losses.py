@@ -81,7 +81,7 @@ def test_before_the_start_it_is_plain_cross_entropy():
     torch.testing.assert_close(bootstrapped(logits, labels, step=3), ClipCrossEntropy()(logits, labels, step=3))
 
 
-@pytest.mark.parametrize(("share", "start", "end"), [(0, 0, 1), (1.5, 0, 1), (0.5, 5, 5)])
+@pytest.mark.parametrize(("share", "start", "end"), [(0.0, 0, 1), (1.5, 0, 1), (0.5, 5, 5)])
 def test_impossible_settings(share, start, end):
     with pytest.raises(InputError, match="0 < share"):
         BootstrappedCrossEntropy(share=share, start=start, end=end)
