@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from tests.conftest import write_davis, write_stills
-from tests.end_to_end.tiny import tiny_train, vosmem
+from tests.end_to_end.tiny import in_process, tiny_train, vosmem
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("commands")
     write_davis(folder / "davis", {"one": 1, "two": 2})
     write_stills(folder / "stills")
-    vosmem(*tiny_train(folder, "trainer.max_steps=3", "validate_every_steps=2", "hydra.run.dir=run"), cwd=folder)
+    in_process(*tiny_train(folder, "trainer.max_steps=3", "validate_every_steps=2", "hydra.run.dir=run"), cwd=folder)
     return folder
 
 
@@ -35,7 +35,7 @@ def test_help_comes_at_once(tmp_path):
 
 @pytest.mark.parametrize("show", ["stills", "clips", "rendered"])
 def test_a_gallery_of_own_stills(folder, show):
-    done = vosmem(
+    done = in_process(
         "data", "gallery", f"show={show}", "stills=folder", "paths.stills=stills", "synthesis.size=32", "count=2",
         "scene.height=32", "scene.width=48", f"hydra.run.dir=gallery_{show}", cwd=folder,
     )  # fmt: skip
@@ -45,17 +45,17 @@ def test_a_gallery_of_own_stills(folder, show):
 
 
 def test_rendered_videos_can_be_evaluated(folder):
-    vosmem(
+    in_process(
         "data", "render", "output=rendered", "stills=folder", "paths.stills=stills", "count=2", "scene.height=48",
         "scene.width=64", "scene.num_frames=4", cwd=folder,
     )  # fmt: skip
-    vosmem(
+    in_process(
         "evaluate", "method=copy_first_mask", "dataset=davis17", "dataset.root=rendered", "hydra.run.dir=copied",
         cwd=folder,
     )  # fmt: skip
     outcome = json.loads((folder / "copied" / "results.json").read_text())
     assert sorted(outcome["masks_used"]) == ["rendered_0000", "rendered_0001"]
-    again = vosmem("data", "render", "output=rendered", cwd=folder, check=False)
+    again = in_process("data", "render", "output=rendered", cwd=folder, check=False)
     assert again.returncode == 2 and again.stderr.count("\n") == 1 and "holds a data set already" in again.stderr
 
 
@@ -64,7 +64,7 @@ def test_rendered_videos_can_be_evaluated(folder):
     [(["galery"], "'galery'"), (["gallery", "show=all"], "show='all'"), (["gallery", "stills=folder"], "not found")],
 )
 def test_bad_input_of_data_commands(folder, arguments, named):
-    done = vosmem("data", *arguments, cwd=folder / "davis", check=False)
+    done = in_process("data", *arguments, cwd=folder / "davis", check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
 
 
@@ -89,7 +89,7 @@ SCORE = ["score", "davis/Annotations/480p", "evaluated/masks"]
 
 
 def test_evaluate_and_score_agree(folder):
-    done = vosmem(
+    done = in_process(
         "evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset=davis17", "dataset.root=davis", "device=cpu",
         "hydra.run.dir=evaluated", cwd=folder,
     )  # fmt: skip
@@ -111,7 +111,7 @@ def test_evaluate_and_score_agree(folder):
     given = Image.open(folder / "evaluated" / "masks" / "two" / "00000.png")
     assert np.array_equal(np.asarray(given), np.asarray(Image.open(first)))
 
-    vosmem(*SCORE, "--output", "scored/scores.json", cwd=folder)
+    in_process(*SCORE, "--output", "scored/scores.json", cwd=folder)
     scored = json.loads((folder / "scored" / "scores.json").read_text())
     assert {key: scored[key] for key in ("J&F", "J", "F")} == {key: outcome[key] for key in ("J&F", "J", "F")}
     assert scored["sequences"] == outcome["sequences"]
@@ -120,7 +120,7 @@ def test_evaluate_and_score_agree(folder):
 
 def test_the_floor_needs_no_checkpoint(folder):
     for method in ("copy_first_mask", "warp_by_flow"):
-        vosmem("evaluate", f"method={method}", "dataset.root=davis", f"hydra.run.dir={method}", cwd=folder)
+        in_process("evaluate", f"method={method}", "dataset.root=davis", f"hydra.run.dir={method}", cwd=folder)
     copied = json.loads((folder / "copy_first_mask" / "results.json").read_text())
     assert copied["num_objects"] == 2  # DAVIS-2016: one object a sequence
     assert 0 < copied["J"] < 1
@@ -128,7 +128,7 @@ def test_the_floor_needs_no_checkpoint(folder):
 
 def test_loggers(folder):
     overrides = ["trainer.max_steps=1", "logger=tensorboard", "hydra.run.dir=logged"]
-    vosmem(*tiny_train(folder, *overrides), cwd=folder)
+    in_process(*tiny_train(folder, *overrides), cwd=folder)
     assert list((folder / "logged" / "tensorboard").rglob("events.out.tfevents*"))
     overrides = ["trainer.max_steps=1", "logger=wandb", "hydra.run.dir=wandb_run"]
     vosmem(*tiny_train(folder, *overrides), cwd=folder, WANDB_SILENT="true", WANDB_ERROR_REPORTING="false")
@@ -137,7 +137,7 @@ def test_loggers(folder):
 
 def complaint(folder: Path, *arguments: str) -> str:
     """The single line that a user's mistake gets."""
-    done = vosmem(*arguments, cwd=folder, check=False)
+    done = in_process(*arguments, cwd=folder, check=False)
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("vosmem: "), done.stderr
@@ -211,4 +211,5 @@ def test_a_checkpoint_of_another_network(folder, tmp_path):
 
 def test_the_stack_trace_is_there_when_asked_for(folder):
     done = vosmem("score", "nowhere", "davis", cwd=folder, check=False, VOSMEM_TRACEBACK="1")
-    assert done.returncode != 0 and "Traceback" in done.stderr
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr and "vosmem.errors.InputError" in done.stderr.splitlines()[-1]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.end_to_end.tiny import vosmem
+from tests.end_to_end.tiny import in_process, vosmem
 from tests.inputs.made import write_clip, write_frames, write_mask
 from vosmem.checkpoints.bundled import DEFAULT, default_weights
 
@@ -31,7 +31,7 @@ def test_an_input_that_would_run(tmp_path):
 
 def test_a_data_set_with_one_broken_video(davis):
     (davis / "JPEGImages" / "480p" / "two" / "00003.jpg").write_bytes(b"")
-    done = vosmem("doctor", ".", cwd=davis, check=False)
+    done = in_process("doctor", ".", cwd=davis, check=False)
     assert done.returncode == 1
     assert "frame 3: " in done.stdout and "a run would fail for 1 of 2 videos" in done.stdout
     assert "OUT/one/masks/00000.png" in done.stdout
@@ -43,21 +43,21 @@ def test_a_list_of_videos(tmp_path):
     write_mask(tmp_path / "m.png", [3])
     rows = ["video,mask", "clips/one,m.png", "clips/two,m.png"]
     (tmp_path / "list.csv").write_text("\n".join(rows))
-    done = vosmem("doctor", "list.csv", cwd=tmp_path)
+    done = in_process("doctor", "list.csv", cwd=tmp_path)
     assert "OUT/one/masks/0.png" in done.stdout and "go through (2 videos)" in done.stdout
     (tmp_path / "list.csv").write_text("\n".join([*rows, "clips/three,m.png"]))
-    done = vosmem("doctor", "list.csv", cwd=tmp_path, check=False)
+    done = in_process("doctor", "list.csv", cwd=tmp_path, check=False)
     assert done.returncode == 1 and "OUT/two/masks" in done.stdout
     assert "list.csv:4: video 'clips/three' is missing" in done.stdout
     assert "a run would fail for 1 of 3 videos" in done.stdout
-    done = vosmem("doctor", "list.csv", "--mask", "m.png", cwd=tmp_path, check=False)
+    done = in_process("doctor", "list.csv", "--mask", "m.png", cwd=tmp_path, check=False)
     assert done.returncode == 1 and "names masks itself" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [["nowhere"], ["clip"], ["clip", "--mask", "none.png"]])
 def test_what_would_fail_exits_with_1_in_plain_words(tmp_path, arguments):
     write_frames(tmp_path / "clip", ["0", "1"])
-    done = vosmem("doctor", *arguments, cwd=tmp_path, check=False)
+    done = in_process("doctor", *arguments, cwd=tmp_path, check=False)
     assert (done.returncode, done.stderr) == (1, "")
     assert "problem" in done.stdout and "Traceback" not in done.stdout
 
@@ -65,6 +65,6 @@ def test_what_would_fail_exits_with_1_in_plain_words(tmp_path, arguments):
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
     write_frames(tmp_path / "clip", ["0"])
     (tmp_path / "file").write_text("no folder")
-    done = vosmem("doctor", "clip", "--json", "file/d.json", cwd=tmp_path, check=False)
+    done = in_process("doctor", "clip", "--json", "file/d.json", cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("vosmem: 'file/d.json' cannot be written") and done.stderr.count("\n") == 1

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import write_davis
-from tests.end_to_end.tiny import tiny_train, vosmem
+from tests.end_to_end.tiny import in_process, tiny_train, vosmem
 from tests.youtubevos import write_youtubevos
 
 NAMES = [f"s{number}" for number in range(6)]
@@ -30,8 +30,8 @@ def folder(tmp_path_factory) -> Path:
     """A data set, a trained tiny network, and a whole evaluation."""
     folder = tmp_path_factory.mktemp("evaluation")
     write_davis(folder / "davis", {name: 1 + number % 2 for number, name in enumerate(NAMES)})
-    vosmem(*tiny_train(folder, "trainer.max_steps=1", "validate_every_steps=1", "hydra.run.dir=run"), cwd=folder)
-    vosmem(*EVALUATE, "hydra.run.dir=whole", cwd=folder)
+    in_process(*tiny_train(folder, "trainer.max_steps=1", "validate_every_steps=1", "hydra.run.dir=run"), cwd=folder)
+    in_process(*EVALUATE, "hydra.run.dir=whole", cwd=folder)
     return folder
 
 
@@ -66,7 +66,7 @@ def test_a_killed_evaluation_goes_on_and_equals_a_whole_one(folder):
     before = {path.name: path.stat().st_mtime_ns for path in done.glob("s*.json")}
     assert len(before) >= 2
 
-    vosmem("evaluate", "resume=killed", cwd=folder)
+    in_process("evaluate", "resume=killed", cwd=folder)
     after = {path.name: path.stat().st_mtime_ns for path in done.glob("s*.json")}
     assert len(after) == len(NAMES)
     assert {name: after[name] for name in before} == before, "finished sequences were not done again"
@@ -82,7 +82,7 @@ def test_processes_share_a_data_set(folder):
 
 
 def test_an_error_in_a_worker_is_one_line(folder):
-    done = vosmem(
+    done = in_process(
         *EVALUATE[:1], "method=network", *EVALUATE[2:], "num_workers=1", "hydra.run.dir=none", cwd=folder, check=False
     )
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "no checkpoint is given" in done.stderr
@@ -97,22 +97,22 @@ def test_an_error_in_a_worker_is_one_line(folder):
     ],
 )
 def test_bad_input(folder, override, named):
-    done = vosmem(*EVALUATE, "hydra.run.dir=whole", override, cwd=folder, check=False)
+    done = in_process(*EVALUATE, "hydra.run.dir=whole", override, cwd=folder, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
 
 
 def test_a_damaged_note_is_named(folder):
-    vosmem(*EVALUATE, "hydra.run.dir=damaged", cwd=folder)
+    in_process(*EVALUATE, "hydra.run.dir=damaged", cwd=folder)
     note = next((folder / "damaged" / "sequences").glob("s3-*.json"))
     note.write_text(note.read_text()[:40])
-    done = vosmem("evaluate", "resume=damaged", cwd=folder, check=False)
+    done = in_process("evaluate", "resume=damaged", cwd=folder, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and note.name in done.stderr
 
 
 def test_youtubevos_to_the_servers_zip(folder):
     write_youtubevos(folder / "ytv")
     method = ["method=copy_first_mask", "save_probabilities=true", "dataset.root=ytv"]
-    done = vosmem("evaluate", "dataset=youtubevos18", *method, "hydra.run.dir=ytv6", cwd=folder)
+    done = in_process("evaluate", "dataset=youtubevos18", *method, "hydra.run.dir=ytv6", cwd=folder)
     assert "not scored" in done.stdout
     with zipfile.ZipFile(folder / "ytv6" / "submission.zip") as archive:
         names = archive.namelist()
@@ -124,7 +124,7 @@ def test_youtubevos_to_the_servers_zip(folder):
     assert set(np.unique(last)) == {0, 3, 7}
 
     truth = ["dataset=youtubevos19", "dataset.all_frames=true", "dataset.truth=ytv/truth"]
-    done = vosmem("evaluate", *method, *truth, "hydra.run.dir=ytv30", cwd=folder)
+    done = in_process("evaluate", *method, *truth, "hydra.run.dir=ytv30", cwd=folder)
     assert "all unseen" in done.stdout
     outcome = json.loads((folder / "ytv30" / "results.json").read_text())
     assert 0 < outcome["G"] < 1 and outcome["about"]["dataset"]["all_frames"] is True
@@ -139,7 +139,7 @@ def test_two_masks_of_davis_2016_score_alike(folder):
     scores = []
     for root in ("davis", "union"):
         options = ["dataset=davis16", f"dataset.root={root}", f"hydra.run.dir=as_{root}"]
-        vosmem("evaluate", "method=copy_first_mask", *options, cwd=folder)
+        in_process("evaluate", "method=copy_first_mask", *options, cwd=folder)
         scores.append(json.loads((folder / f"as_{root}" / "results.json").read_text()))
     assert scores[0]["sequences"] == scores[1]["sequences"] and scores[0]["num_objects"] == len(NAMES)
 
@@ -147,7 +147,7 @@ def test_two_masks_of_davis_2016_score_alike(folder):
 @pytest.fixture(scope="module")
 def sweep(folder) -> str:
     """Four policies, in `folder/sweep`; what the command printed."""
-    return vosmem(*EVALUATE, "sweep=table5", "flip=true", "hydra.sweep.dir=sweep", cwd=folder).stdout
+    return in_process(*EVALUATE, "sweep=table5", "flip=true", "hydra.sweep.dir=sweep", cwd=folder).stdout
 
 
 def test_a_sweep_ends_with_a_table_and_a_plot(folder, sweep):
@@ -161,8 +161,8 @@ def test_a_sweep_ends_with_a_table_and_a_plot(folder, sweep):
 
 def test_figures_from_runs(folder, sweep):
     runs = ["first=sweep/0", "every five=sweep/3"]
-    vosmem("report", "percentiles", *runs, "--output", "percentiles.png", cwd=folder)
-    vosmem("report", "strip", *runs, "--sequence", "s1", "--frames", "0,-1", "--output", "strip.png", cwd=folder)
+    in_process("report", "percentiles", *runs, "--output", "percentiles.png", cwd=folder)
+    in_process("report", "strip", *runs, "--sequence", "s1", "--frames", "0,-1", "--output", "strip.png", cwd=folder)
     with Image.open(folder / "strip.png") as strip:
         assert strip.height == 3 * (160 + 22)  # truth and both policies
     assert (folder / "percentiles.png").stat().st_size > 5000
@@ -179,7 +179,7 @@ def test_figures_from_runs(folder, sweep):
     ],
 )
 def test_bad_reports(folder, arguments, named):
-    done = vosmem("report", *arguments, cwd=folder, check=False)
+    done = in_process("report", *arguments, cwd=folder, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
 
 
@@ -187,7 +187,7 @@ def test_bad_reports(folder, arguments, named):
 def test_a_calibrated_threshold_and_the_memory_that_takes_it(folder):
     """What it prints can be pasted into an evaluation; the table of that says how many frames were kept."""
     calibrate = ["calibrate", *EVALUATE[1:], "interval=2", "hydra.run.dir=threshold"]
-    done = vosmem(*calibrate, cwd=folder)
+    done = in_process(*calibrate, cwd=folder)
     found = json.loads((folder / "threshold" / "threshold.json").read_text())
     assert found["pairs"] == 2 * len(NAMES) and found["quantiles"]["0.5"] == found["threshold"]
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("memory=adaptive ")]
@@ -195,7 +195,7 @@ def test_a_calibrated_threshold_and_the_memory_that_takes_it(folder):
     every = json.loads((folder / "whole" / "results.json").read_text())["memory"]
     assert every["kept_per_100"] == 20 and 1 < every["mean_frames"] < 2  # the first of five frames, and the one before
     memory = [*line.split(), "memory.least_certainty=0", "memory.least_interval=1"]
-    vosmem(*EVALUATE, *memory, "hydra.run.dir=adaptive", cwd=folder)
+    in_process(*EVALUATE, *memory, "hydra.run.dir=adaptive", cwd=folder)
     kept = json.loads((folder / "adaptive" / "results.json").read_text())["memory"]
     assert 20 <= kept["kept_per_100"] <= 80 and kept["mean_frames"] >= 1
 
@@ -204,7 +204,7 @@ def test_a_calibrated_threshold_and_the_memory_that_takes_it(folder):
         (["interval=9"], "9 apart"),
         (["checkpoint=null"], "checkpoint=FILE"),
     ):
-        done = vosmem(*calibrate, *overrides, cwd=folder, check=False)
+        done = in_process(*calibrate, *overrides, cwd=folder, check=False)
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
 
 
