@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+from hydra.errors import ConfigCompositionException, MissingConfigException
 
 from tests.documented import PAGES, ROOT, blocks, check_parses, commands
 from vosmem.cli.__main__ import COMMANDS
@@ -22,8 +23,12 @@ def test_it_parses(where, words, monkeypatch):
 
 
 def test_a_wrong_one_does_not(monkeypatch):
-    for words in (["train", "model=stm_smal"], ["train", "trainr.max_steps=1"], ["score", "--outptu", "x", "A", "B"]):
-        with pytest.raises((Exception, SystemExit)):
+    for words, error, match in (
+        (["train", "model=stm_smal"], MissingConfigException, "stm_smal"),
+        (["train", "trainr.max_steps=1"], ConfigCompositionException, r"trainr\.max_steps"),
+        (["score", "--outptu", "x", "A", "B"], SystemExit, "2"),
+    ):
+        with pytest.raises(error, match=match):
             check_parses(words, monkeypatch)
 
 

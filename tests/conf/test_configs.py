@@ -6,6 +6,7 @@ from importlib.resources import files
 import pytest
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -235,7 +236,7 @@ def test_ddp_takes_what_started_it(monkeypatch, environment, devices, nodes):
 
 
 def test_an_unknown_key_is_refused():
-    with pytest.raises(Exception, match="no_such_key"):
+    with pytest.raises(ConfigCompositionException, match="no_such_key"):
         composed("model.no_such_key=1")
 
 

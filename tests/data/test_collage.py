@@ -26,8 +26,8 @@ def test_a_collage_is_a_function_of_seed_and_index(photographs):
     made.read(0)
     assert np.array_equal(made.read(2).image, again.read(2).image)
     assert np.array_equal(made.read(2).labels, again.read(2).labels)
-    assert not np.array_equal(made.read(2).image, made.read(3).image)
-    assert not np.array_equal(made.read(2).image, other.read(2).image)
+    for still in (made.read(3), other.read(2)):  # another index, another seed: most pixels are others
+        assert (still.image != made.read(2).image).any(axis=2).mean() > 0.5
 
 
 def test_shapes_sizes_and_labels(photographs):

@@ -66,7 +66,8 @@ def test_a_frame_is_a_function_of_seed_and_time():
     late = [again.render(t) for t in (59, 30, 0)]
     for t, (frame, labels) in zip((59, 30, 0), late, strict=True):
         assert np.array_equal(first.render(t)[0], frame) and np.array_equal(first.render(t)[1], labels)
-    assert not np.array_equal(sequence(seed=1).render(0)[0], sequence(seed=0).render(0)[0])
+    pictures = [sequence(seed=seed).render(0)[0].astype(int) for seed in (0, 1)]
+    assert (np.abs(pictures[1] - pictures[0]).max(axis=2) > 8).mean() > 0.1, "another seed, the same picture"
 
 
 @settings(max_examples=25, deadline=None)

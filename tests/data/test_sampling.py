@@ -80,7 +80,7 @@ def test_fractions_are_met_on_average_and_by_all_elements():
 def test_an_epoch_shorter_than_the_data_set_draws_others_the_next_time():
     first, second = ([key.item for key in keys(100, 20, epoch=epoch)] for epoch in (0, 1))
     assert len(set(first)) == len(set(second)) == 20
-    assert set(first) != set(second)
+    assert len(set(first) & set(second)) < 10  # 4 of 20 are expected by chance
 
 
 @pytest.mark.parametrize("before", [1, 2, 3])

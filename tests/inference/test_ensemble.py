@@ -31,7 +31,8 @@ def test_views_are_averaged(small_network, video):
     alone = run(Propagator(small_network, EveryN()), frames, mask)
     mirrored = run(Propagator(small_network, EveryN()), frames.flip(-1), mask.flip(-1)).flip(-1)
     larger = run(Propagator(small_network, EveryN(), scale=1.5), frames, mask)
-    assert not torch.allclose(alone, mirrored) and not torch.allclose(alone, larger)
+    for other in (mirrored, larger):  # else their average would be nothing new
+        assert other.shape == alone.shape and (other - alone).abs()[1:].max() > 1e-4
     flipped = run(make_propagator(small_network, EveryN(), flip=True), frames, mask)
     torch.testing.assert_close(flipped, (alone + mirrored) / 2)
     scaled = run(make_propagator(small_network, EveryN(), scales=[1.0, 1.5]), frames, mask)

@@ -35,7 +35,7 @@ def test_what_it_is_told_matters():
     for place in range(3):
         changed = asked()
         changed[place] = 1 - changed[place]
-        assert not torch.allclose(gate(*changed, 2), base)
+        assert ((gate(*changed, 2) - base).abs() > 1e-4).all(), f"input {place} changes nothing"
 
 
 def test_novelty_counts_by_its_order_of_magnitude():

@@ -49,7 +49,8 @@ def test_mask_lane_is_for_random_starts():
 
 def test_independent_start_does_not():
     key, _, query = encode(start("independent"), torch.rand(1, 1, 32, 32))
-    assert not torch.allclose(key, query.key, atol=1e-2)
+    alike = torch.nn.functional.cosine_similarity(key.flatten(), query.key.flatten(), dim=0)
+    assert alike < 0.9 and key.norm() > 0 and query.key.norm() > 0  # 1 where they start alike
 
 
 def test_unknown_start_is_refused():

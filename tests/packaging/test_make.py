@@ -91,7 +91,7 @@ def test_an_unfit_python_is_named_in_one_line(tmp_path, disguise, message, mend)
     python = disguised_python(tmp_path / "python3", disguise)
     done = make("test", f"VENV={tmp_path / 'venv'}", f"PYTHON={python}")
     (line,) = (done.stdout + done.stderr).strip().splitlines()
-    assert done.returncode != 0
+    assert done.returncode == 2  # of make: a target could not be made
     assert message.format(python) in line
     assert mend in line
     assert not (tmp_path / "venv").exists()
@@ -101,14 +101,14 @@ def test_a_folder_that_is_no_environment_is_left_alone(tmp_path):
     keepsake = tmp_path / "thesis.txt"
     keepsake.touch()
     done = make("setup", f"VENV={tmp_path}", f"PYTHON={sys.executable}")
-    assert done.returncode != 0
+    assert done.returncode == 2  # of make: a target could not be made
     assert "is no virtual environment" in done.stderr
     assert keepsake.exists()
 
 
 def test_an_install_that_fails_leaves_no_stamp(tmp_path):
     folder = stand_in_environment(tmp_path / "venv", pip_status=1)
-    assert make("setup", f"VENV={folder}", f"PYTHON={sys.executable}").returncode != 0
+    assert make("setup", f"VENV={folder}", f"PYTHON={sys.executable}").returncode == 2
     assert "-m pip install" in (folder / "notes").read_text()
     assert not (folder / ".installed").exists()
 
