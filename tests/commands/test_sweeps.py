@@ -94,3 +94,14 @@ def test_draws_are_told_apart_by_all_other_settings(tmp_path):
         write_job(tmp_path / str(job), [f"room={room}", f"memory.seed={seed}"], results=evaluated(room / 10, 1.0))
     table, varied = collect_sweep(tmp_path)
     assert varied == ["room"] and table["J&F"].tolist() == pytest.approx([40, 60])
+
+
+def test_seeds_of_a_training_share_a_line(tmp_path):
+    for job, (frames, seed, score) in enumerate([(2, 0, 0.3), (2, 1, 0.4), (3, 0, 0.5), (3, 1, 0.52)]):
+        scores = {"first mask copied": 0.2, "after training": score}
+        write_job(tmp_path / str(job), [f"synthesis.num_frames={frames}", f"seed={seed}"], scores=scores)
+    table, varied = collect_sweep(tmp_path)
+    assert varied == ["synthesis.num_frames"] and table["seed"].tolist() == ["0, 1", "0, 1"]
+    assert table["after training"].tolist() == pytest.approx([35, 51])
+    assert table["after training least"].tolist() == pytest.approx([30, 50])
+    assert table["after training greatest"].tolist() == pytest.approx([40, 52])

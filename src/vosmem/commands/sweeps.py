@@ -23,15 +23,16 @@ EVALUATED = {
     "frames in memory": ("memory", "mean_frames"),
     "kept of 100": ("memory", "kept_per_100"),
 }
-SEED = "memory.seed"  # of random eviction: jobs that differ in it only are draws of one row
-RANGED = ("J&F", "G")
+SEEDS = ("memory.seed", "seed")  # of random eviction, of training: jobs that differ in it only are draws of one row
+RANGED = ("J&F", "G", "after training")
 PERCENT = ("J&F", "J", "F", "G", "before training", "first mask copied", "after training")
 
 
 def collect_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """A line for each job that came to its end: what it changed, and what came out.
 
-    Jobs that differ in `memory.seed` only share a line: their mean, and the least and the greatest J&F (or G).
+    Jobs that differ in `memory.seed` or `seed` only share a line: their mean, and the least and the greatest J&F (or
+    G). A sweep over nothing but `seed` has a line for each.
 
     Args:
         folder: of a multirun of `vosmem train` or `vosmem evaluate`, or any folder that holds run folders.
@@ -55,23 +56,24 @@ def collect_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     # `sweep` names a file of further overrides, which stand beside it.
     varied = [key for key in changed.columns[1:] if key != "sweep" and changed[key].astype(str).nunique() > 1]
     table = pd.concat([changed[varied or ["job"]], scores], axis=1)
-    if SEED in varied:
-        return _over_seeds(table, [key for key in varied if key != SEED], list(scores.columns))
+    for seed in SEEDS:
+        if seed in varied and (seed != "seed" or len(varied) > 1):
+            return _over_seeds(table, seed, [key for key in varied if key != seed], list(scores.columns))
     return table, varied or ["job"]
 
 
-def _over_seeds(table: pd.DataFrame, others: list[str], scores: list[str]) -> tuple[pd.DataFrame, list[str]]:
+def _over_seeds(table: pd.DataFrame, seed: str, others: list[str], scores: list[str]) -> tuple[pd.DataFrame, list[str]]:
     """One line for all seeds of the same settings; jobs that were given no seed stay apart from those that were."""
-    alike = [table[key].astype(str) for key in others] + [table[SEED].isna()]
+    alike = [table[key].astype(str) for key in others] + [table[seed].isna()]
     lines = []
     for _, draws in table.groupby(alike, sort=False):
         line = {key: draws[key].iloc[0] for key in others}
-        line[SEED] = None if draws[SEED].isna().all() else ", ".join(map(str, sorted(draws[SEED].astype(int))))
+        line[seed] = None if draws[seed].isna().all() else ", ".join(map(str, sorted(draws[seed].astype(int))))
         line |= draws[scores].mean().to_dict()
         for score in (score for score in RANGED if score in scores and len(draws) > 1):
             line |= {f"{score} least": draws[score].min(), f"{score} greatest": draws[score].max()}
         lines.append(line)
-    return pd.DataFrame(lines), others or [SEED]
+    return pd.DataFrame(lines), others or [seed]
 
 
 def _outcome(job: Path) -> dict[str, float]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,11 +14,14 @@ matplotlib.use("agg")  # runs have no screen
 
 SCORES = {"J&F": "C3", "J": "C0", "F": "C2", "G": "C4", "after training": "C3", "first mask copied": "0.7"}
 MOST_TICKS = 12
+AXIS = {"percent": "percent (higher is better)", "ms a frame": "ms a frame (lower is better)"}
 COSTS = ("ms a frame", "memory MB", "frames in memory", "kept of 100")
 
 
 def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
     """Scores in one panel, each cost in a further one; lines over a number that was swept, bars over anything else.
+
+    Where several draws share a line of the table, a whisker goes from the least to the greatest score.
 
     Args:
         table: a line a job.
@@ -32,10 +36,10 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
     for axes, columns, label in zip(panels, (scores, *([cost] for cost in costs)), ("percent", *costs), strict=True):
         if swept is None:
             _bars(axes, table, varied, columns)
-            axes.set_xlabel(label)
+            axes.set_xlabel(AXIS.get(label, label))
         else:
             _lines(axes, table.sort_values(swept), swept, columns)
-            axes.set(xlabel=swept, ylabel=label)
+            axes.set(xlabel=swept, ylabel=AXIS.get(label, label))
             if label in COSTS:
                 axes.set_ylim(bottom=0)
         axes.spines[["top", "right"]].set_visible(False)
@@ -48,7 +52,10 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
 
 def _lines(axes: Axes, table: pd.DataFrame, swept: str, columns: Sequence[str]) -> None:
     for column in columns:
-        axes.plot(table[swept], table[column], "-o", color=SCORES.get(column, "C1"), markersize=4, label=column)
+        colour = SCORES.get(column, "C1")
+        axes.plot(table[swept], table[column], "-o", color=colour, markersize=4, label=column)
+        if (spread := _spread(table, column)) is not None:
+            axes.errorbar(table[swept], table[column], yerr=spread, fmt="none", color=colour, capsize=4)
     values = table[swept]
     if values.min() > 0 and values.max() >= 8 * values.min():  # 1, 2, 5, 10: the small ones would lie on each other
         axes.set_xscale("log")
@@ -64,7 +71,17 @@ def _bars(axes: Axes, table: pd.DataFrame, varied: Sequence[str], columns: Seque
     for place, column in enumerate(columns):
         at = [row + (place - (len(columns) - 1) / 2) * height for row in range(len(names))]
         bars = axes.barh(at, table[column], height, color=SCORES.get(column, "C1"), label=column)
+        if (spread := _spread(table, column)) is not None:
+            axes.errorbar(table[column], at, xerr=spread, fmt="none", color="0.2", capsize=3)
         axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.margins(x=0.12)
+
+
+def _spread(table: pd.DataFrame, column: str) -> np.ndarray | None:
+    """How far the least and the greatest draw lie from the mean, (2, rows); None where nothing was drawn twice."""
+    ends = [f"{column} least", f"{column} greatest"]
+    if not set(ends) <= set(table):
+        return None
+    return np.stack([(table[end] - table[column]).abs().fillna(0) for end in ends])
