@@ -23,7 +23,16 @@ def test_a_strip_holds_a_line_for_each_sequence(tmp_path):
     frame, labels = torch.zeros(3, 20, 30, dtype=torch.uint8), torch.zeros(20, 30, dtype=torch.uint8)
     path = overlay_strip([(frame, labels, frame, None, labels)] * 2, tmp_path / "strip.png", height=40)
     with Image.open(path) as image:
-        assert image.size[0] >= 4 * 60 and image.size[1] >= 2 * 40
+        assert 4 * 60 <= image.size[0] < 5 * 60 and image.size[1] >= 2 * 40
+
+
+def test_a_strip_has_a_column_for_each_prediction(tmp_path):
+    frame, labels = torch.full((3, 40, 60), 100, dtype=torch.uint8), torch.zeros(40, 60, dtype=torch.uint8)
+    row = frame, labels, frame, labels, labels, torch.ones_like(labels)
+    path = overlay_strip([row], tmp_path / "strip.png", height=40, predictions=("before training", "after training"))
+    with Image.open(path) as image:
+        before, after = (np.asarray(image)[30:60, column + 10 : column + 50] for column in (3 * 64, 4 * 64))
+    assert (before == 100).all() and not (after == 100).all()
 
 
 def write_log(folder, steps, loss):

@@ -4,7 +4,6 @@ import json
 import logging
 import sys
 import warnings
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +20,12 @@ from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask
 from vosmem.evaluation.run import evaluate_sequence
 from vosmem.files import write_text
-from vosmem.inference.propagation import Propagator
-from vosmem.inference.sequences import segment_sequence
 from vosmem.metrics.davis import summarize
 from vosmem.startup import is_first_process, timed
 from vosmem.training.modules import PretrainModule
 from vosmem.training.saving import CHECKPOINTS, LAST
+from vosmem.training.strip import ValidationStrip
 from vosmem.visualization.curves import collect_metrics, plot_curves
-from vosmem.visualization.overlay import overlay_strip
 
 SCORES = ("before training", "first mask copied", "after training")
 
@@ -78,9 +75,12 @@ def run_training(
     data.check_data = check_data
     known = _read_scores(output_dir) if checkpoint else {}
     known.pop(SCORES[2], None)  # of an earlier end of this run; its absence says that there is more to do
+    strip = ValidationStrip(validated(trainer, data))
     if checkpoint is None and score_untrained:
         with timed("scoring the untrained network"):
             known[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which learns from the data
+            if trainer.is_global_zero:
+                strip.predict(module, SCORES[0])
         with timed("scoring the copied first mask"):
             known[SCORES[1]] = _copied(validated(trainer, data))
     if trainer.is_global_zero:
@@ -93,7 +93,8 @@ def run_training(
     known[SCORES[2]] = _validate(trainer, module, data)
     report = TrainingReport(scores=known)
     if trainer.is_global_zero:
-        _draw(module, validated(trainer, data), output_dir)
+        strip.predict(module, SCORES[2])
+        _draw(strip, output_dir)
         _write_scores(output_dir, known)  # last: they say that the run is finished
         report.files = _files(output_dir)
     return report
@@ -173,26 +174,13 @@ def _files(output_dir: Path) -> dict[str, Path]:
     return {name: path for name, path in files.items() if path.is_file()}
 
 
-def _draw(module: PretrainModule, sequences: Sequence[VideoSequence], output_dir: Path) -> None:
-    """Curves from the logged metrics, and a strip of validation sequences."""
+def _draw(strip: ValidationStrip, output_dir: Path) -> None:
+    """Curves from the logged metrics, and the strip of validation sequences."""
     metrics = collect_metrics(output_dir)
     if metrics is not None:
         metrics.to_csv(output_dir / "metrics.csv", index=False)
         plot_curves(metrics, output_dir / "curves.png")
-    module.eval()
-    rows = []
-    for sequence in _spread(sequences, 6):
-        propagator = Propagator(module.network, module.policy, video=sequence.name)
-        frames = segment_sequence(sequence, propagator, module.device)
-        (final,) = deque(frames, maxlen=1)  # a whole video's probabilities would fill the memory
-        truth = sequence.labels(final.t)
-        rows.append((sequence.frame(0), sequence.given_mask(0), sequence.frame(final.t), truth, final.labels))
-    overlay_strip(rows, output_dir / "overlay.png")
-
-
-def _spread(sequences: Sequence[VideoSequence], most: int) -> Sequence[VideoSequence]:
-    step = max(1, len(sequences) // most)
-    return sequences[::step][:most]
+    strip.draw(output_dir / "overlay.png")
 
 
 def _read_scores(output_dir: Path) -> dict[str, float]:

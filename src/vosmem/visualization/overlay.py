@@ -42,20 +42,24 @@ def overlay(
 
 
 def overlay_strip(
-    rows: Sequence[tuple[Tensor, Tensor | None, Tensor, Tensor | None, Tensor]], path: Path, height: int = 160
+    rows: Sequence[tuple[Tensor, Tensor | None, Tensor, Tensor | None, *tuple[Tensor, ...]]],
+    path: Path,
+    height: int = 160,
+    predictions: Sequence[str] = ("prediction",),
 ) -> Path:
-    """A picture with a line for each sequence: first frame with its given mask, a later frame, truth, prediction.
+    """A picture with a line for each sequence: first frame with its given mask, a later frame, truth, predictions.
 
     Args:
-        rows: first frame (3, H, W) bytes, given labels, later frame, its true labels, its predicted labels.
+        rows: first frame (3, H, W) bytes, given labels, later frame, its true labels, its labels by each prediction.
         path: the PNG to write.
         height: of a frame in the picture, in pixels.
+        predictions: titles of the predictions.
     """
-    titles = ("given mask", "frame", "truth", "prediction")
+    titles = ("given mask", "frame", "truth", *predictions)
     lines = []
-    for first, given, frame, truth, predicted in rows:
+    for first, given, frame, truth, *predicted in rows:
         start, later = _rgb(first), _rgb(frame)
-        cells = [_over(start, given), later, _over(later, truth), _over(later, predicted)]
+        cells = [_over(start, given), later, _over(later, truth), *(_over(later, labels) for labels in predicted)]
         lines.append(_beside([_to_height(cell, height) for cell in cells]))
     width = max(line.shape[1] for line in lines)
     lines = [np.pad(line, ((0, GAP), (0, width - line.shape[1]), (0, 0)), constant_values=255) for line in lines]

@@ -1,0 +1,56 @@
+"""What a network makes of some validation sequences, as a picture: before and after training, beside the truth."""
+
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from vosmem.data.videos import VideoSequence
+from vosmem.inference.propagation import Propagator
+from vosmem.inference.sequences import segment_sequence
+from vosmem.training.modules import PretrainModule
+from vosmem.visualization.overlay import overlay_strip
+
+ROWS = 6
+
+
+class ValidationStrip:
+    """Collects a network's labels of the last frame of a few validation sequences, and draws them.
+
+    Args:
+        sequences: the validation sequences; a few spread over them are shown.
+    """
+
+    def __init__(self, sequences: Sequence[VideoSequence]):
+        step = max(1, len(sequences) // ROWS)
+        self.sequences = sequences[::step][:ROWS]
+        self._labels: dict[str, list[Tensor]] = {}
+
+    def predict(self, module: PretrainModule, title: str) -> None:
+        """Segment the sequences with the network as it is now.
+
+        Args:
+            module: holds the network and the memory's policy.
+            title: of the column of the picture.
+        """
+        training = module.training
+        module.eval()
+        labels = []
+        for sequence in self.sequences:
+            propagator = Propagator(module.network, module.policy, video=sequence.name)
+            frames = segment_sequence(sequence, propagator, module.device)
+            (final,) = deque(frames, maxlen=1)  # a whole video's probabilities would fill the memory
+            labels.append(final.labels.cpu())
+        self._labels[title] = labels
+        module.train(training)
+
+    def draw(self, path: Path) -> Path:
+        """Write the picture: the given mask, the last frame, its truth, and a column for each `predict`."""
+        rows = []
+        for index, sequence in enumerate(self.sequences):
+            last = len(sequence) - 1
+            start = sequence.frame(0), sequence.given_mask(0)
+            predicted = (labels[index] for labels in self._labels.values())
+            rows.append((*start, sequence.frame(last), sequence.labels(last), *predicted))
+        return overlay_strip(rows, path, predictions=tuple(self._labels))
