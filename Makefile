@@ -47,8 +47,8 @@ demo: $(INSTALLED) ## segment a short clip that comes with the package into outp
 pretrain: $(INSTALLED) ## train a small network on the embedded data (more overrides in ARGS)
 	@$(BIN)/vosmem train experiment=pretrain_embedded $(ARGS)
 
-sweep: $(INSTALLED) ## train on clips of 2, 3 and 4 frames, a minute each; ends with a table and a plot
-	@$(BIN)/vosmem train experiment=pretrain_embedded sweep=clip_length synthesis.num_frames=2,3,4 trainer.max_steps=100 $(ARGS)
+sweep: $(INSTALLED) ## train on clips of 2, 3 and 4 frames, two seeds each; ends with a table and a plot
+	@$(BIN)/vosmem train experiment=pretrain_embedded sweep=first_minutes $(ARGS)
 
 test: $(INSTALLED) ## run the fast tests and the doctests
 	@$(PYTEST) -m "not slow and not engines" $(ARGS)

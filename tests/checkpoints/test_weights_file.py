@@ -186,3 +186,11 @@ def test_what_a_file_says_cannot_steer_a_terminal(tmp_path, capsys):
     path = tamper(write_tiny(tmp_path / "tiny.safetensors"), said={"licence": "free\x1b[2J\nreally"})
     load_network(path)
     assert capsys.readouterr().err == "vosmem: free [2J really\n" and read_about(path).licence == "free [2J really"
+
+
+@pytest.mark.parametrize("init", ["mask_lane", "matched"])
+def test_how_a_network_started_is_of_no_matter(tmp_path, init):
+    """Also where this version no longer has that way, as with checkpoints of `make pretrain` of earlier versions."""
+    path = write_tiny(tmp_path / "w.safetensors")
+    tamper(path, said={"model": {**MODELS["stm"], "init": init}})
+    assert type(load_network(path)).__name__ == "STM"

@@ -64,7 +64,7 @@ OVERRIDDEN = {
     "remn_gate": {"stage.num_queries": 2, "validate_every_steps": 5000},
     "remn_gate_rendered": {"synthesis.num_frames": 12, "validate_every_steps": 200},
     "remn_main_rendered": {"model.local_attention.locality": 4.0, "validate_every_steps": 200},
-    "pretrain_embedded": {"model.weights": "none", "validate_every_steps": 300},
+    "pretrain_embedded": {"model.weights": "bundled", "calibration.teacher": "remn_small", "validate_every_steps": 30},
     "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
     "pretrain_long": {"synthesis.size": 256, "validate_every_steps": 300},
     "finetune_embedded": {
@@ -189,7 +189,7 @@ def test_every_key_is_a_keyword_of_its_constructor(group, choice):
         ("stm", 38.93),
         ("stm_r18", 17.2),
         ("stm_small", 7),
-        ("stm_tiny", 3.8),
+        ("stm_tiny", 7.3),
         ("stcn", 54.43),
         ("remn", 54.43),
         ("remn_r18", 25),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.messages import naming
 from vosmem.data.sets import CachedStills, JoinedStills, Subset, repeats
-from vosmem.data.stills import Still
+from vosmem.data.stills import ImageMaskFolder, Still
 from vosmem.errors import InputError
 
 
@@ -77,3 +77,13 @@ def test_held_out_and_kept_stills_are_all_stills_once(count, every):
 def test_nothing_left_to_train_on(count, every):
     with pytest.raises(InputError, match=naming(f"of {count}", f"every {every}")):
         Subset(Names(0, count), every, held_out=False)
+
+
+def test_cached_stills_are_decoded_once(stills, monkeypatch):
+    source = ImageMaskFolder(str(stills))
+    cached, reads = CachedStills(source), []
+    read = source.read
+    monkeypatch.setattr(source, "read", lambda index: reads.append(index) or read(index))
+    first, second = cached.read(1), cached.read(1)
+    assert reads == [1] and first is second
+    assert (len(cached), cached.name(2), cached.sizes(2)) == (len(source), source.name(2), source.sizes(2))

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from vosmem.checkpoints.loading import load_network
 from vosmem.errors import InputError
-from vosmem.networks import STM, initialisation
+from vosmem.networks import STM
 
 
 def test_size_of_the_papers_network():
@@ -30,23 +31,6 @@ def test_matched_start_finds_equal_cells():
     torch.testing.assert_close(value, query.value)
 
 
-def test_mask_lane_brings_the_mask_to_the_value_and_not_to_the_key(monkeypatch):
-    monkeypatch.setattr(initialisation, "RESIDUAL_SCALE", 0.0)  # the residual branches mix the lane, if only a little
-    network, frames = start("mask_lane"), torch.rand(1, 3, 32, 32)
-    masks = torch.zeros(2, 1, 1, 32, 32)
-    masks[1, ..., :16, :] = 1
-    without, within = (network.encode_memory(frames, mask) for mask in masks)
-    torch.testing.assert_close(within.key, without.key)
-    assert (within.value - without.value).norm() > 0.02 * without.value.norm()
-
-
-def test_mask_lane_is_for_random_starts():
-    with pytest.raises(InputError, match="init=matched"):
-        STM(
-            backbone="resnet18", key_channels=8, value_channels=8, decoder_channels=8, weights="x.pth", init="mask_lane"
-        )
-
-
 def test_independent_start_does_not():
     key, _, query = encode(start("independent"), torch.rand(1, 1, 32, 32))
     alike = torch.nn.functional.cosine_similarity(key.flatten(), query.key.flatten(), dim=0)
@@ -54,5 +38,38 @@ def test_independent_start_does_not():
 
 
 def test_unknown_start_is_refused():
-    with pytest.raises(InputError, match="independent, matched, mask_lane"):
+    with pytest.raises(InputError, match="independent, matched"):
         STM(backbone="resnet18", key_channels=8, value_channels=8, decoder_channels=8, weights="none", init="x")
+
+
+WIDTHS = {"key_channels": 64, "value_channels": 112, "decoder_channels": 64}
+
+
+def test_a_bundled_start_takes_what_fits():
+    network, bundled = STM(backbone="resnet18", **WIDTHS, weights="bundled"), load_network("remn_small")
+    for own, part in (
+        (network.query_encoder, bundled.key_encoder),
+        (network.query_head.key, bundled.key),
+        (network.memory_head.key, bundled.key),
+        (network.query_head.value, bundled.query_value),
+        (network.decoder, bundled.decoder),
+        (network.memory_encoder.mask_convs, bundled.value_encoder.mask_convs),
+    ):
+        torch.testing.assert_close(dict(own.state_dict()), dict(part.state_dict()))
+    mean = network.memory_encoder.layer3[1].conv2.weight
+    ends = [encoder.layer3[1].conv2.weight for encoder in (bundled.key_encoder, bundled.value_encoder)]
+    torch.testing.assert_close(mean, 0.7 * ends[0] + 0.3 * ends[1])
+
+
+def test_parts_of_other_widths_keep_what_they_drew():
+    torch.manual_seed(0)
+    network = STM(backbone="resnet18", key_channels=64, value_channels=8, decoder_channels=8, weights="bundled")
+    bundled = load_network("remn_small")
+    assert torch.equal(network.query_encoder.layer3[0].conv1.weight, bundled.key_encoder.layer3[0].conv1.weight)
+    assert torch.equal(network.query_head.key.weight, bundled.key.weight)
+    assert network.query_head.value.weight.shape[0] == 8 and network.decoder.predict.weight.abs().max() < 0.2
+
+
+def test_a_bundled_start_is_of_a_resnet18():
+    with pytest.raises(InputError, match="'bundled' do not fit resnet50"):
+        STM(backbone="resnet50", **WIDTHS, weights="bundled")

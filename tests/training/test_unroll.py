@@ -116,7 +116,7 @@ def moving_square() -> Clip:
 
 def test_one_clip_can_be_learnt_by_heart():
     network = STM(
-        backbone="resnet18", key_channels=16, value_channels=32, decoder_channels=16, weights="none", init="mask_lane"
+        backbone="resnet18", key_channels=16, value_channels=32, decoder_channels=16, weights="none", init="matched"
     ).train()
     batch = moving_square()
     calibrate(network, [batch], Calibration(batches=1, key_std=2.0))

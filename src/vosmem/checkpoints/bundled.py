@@ -1,13 +1,10 @@
 """Weights that come with the package, under a name."""
 
-from importlib import resources
 from pathlib import Path
 
 from vosmem.checkpoints.weights_file import SUFFIX
 from vosmem.errors import InputError
-
-FOLDER = Path(str(resources.files("vosmem.weights")))
-DEFAULT = "remn_small"  # taken where no weights are named
+from vosmem.networks.bundled import DEFAULT, FOLDER
 
 
 def bundled_weights() -> dict[str, Path]:

@@ -50,7 +50,8 @@ def _made(model: Any, what: str) -> MemoryNetwork:
     target = _target(model)
     if target not in NETWORKS:
         raise InputError(f"{what} asks for {target!r}, which is no network: it may ask for {' or '.join(NETWORKS)}")
-    keywords = {key: value for key, value in without_weights(model).items() if key != "_target_"}
+    # How it started is of no matter once it is filled, and may be a way that this version no longer has.
+    keywords = {key: value for key, value in without_weights(model).items() if key not in ("_target_", "init")}
     for key, value in keywords.items():
         if isinstance(value, Mapping) and _target(value) not in PARTS:
             raise InputError(f"{what} asks for {_target(value)!r} as its {key}: it may ask for {' or '.join(PARTS)}")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from vosmem.cli.hydra_app import run_hydra
@@ -57,3 +58,22 @@ def _train(config: DictConfig) -> None:
     console.print()
     for name, path in report.files.items():
         console.print(f"  {name:<20} {Path(path)}")
+    if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with its table
+        for line in _what_next(report.files, HydraConfig.get().runtime.choices["data"]):
+            console.print(line)
+
+
+def _what_next(files: dict[str, Path], data: str) -> list[str]:
+    """What of a run to look at, and commands that go on from it; after a first training, on the embedded data, all."""
+    looks = {
+        "overlay strip": "held-out clips: the truth beside what the network predicts",
+        "curves": "loss and J&F by step",
+    }
+    lines = ["", "Look at:", *(f"  {files[name]}  ({what})" for name, what in looks.items() if name in files)]
+    lines += ["Next:", f"  vosmem segment MY.mp4 --mask MASK.png --weights {files['checkpoint']} --output out"]
+    if data == "embedded":
+        lines += [
+            "  vosmem train experiment=pretrain_embedded data=stills stills=folder paths.stills=MY/STILLS",
+            "  vosmem train experiment=pretrain_embedded sweep=first_minutes",
+        ]
+    return lines

@@ -143,8 +143,7 @@ def make_calibration(config: DictConfig) -> Calibration:
     return Calibration(
         0 if config.initial_weights is not None else chosen.batches,
         key_std=chosen.key_std,
-        discriminant=chosen.discriminant,
-        mask_value=config.model.get("init") == "mask_lane",
+        teacher=load_network(chosen.teacher) if chosen.teacher and not config.resume else None,
     )
 
 

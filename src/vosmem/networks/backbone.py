@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from vosmem.errors import InputError
+from vosmem.networks.bundled import BUNDLED, FRAME_TRUNK, MASK_TRUNK, bundled_part
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -128,12 +129,13 @@ def _resnet(name: str) -> ResNet:
 
 
 def load_backbone_weights(trunk: ResNetTrunk, weights: str, name: str) -> None:
-    """Start a trunk from image classification weights; the mask convolutions keep their own initialisation.
+    """Start a trunk from trained weights; the mask convolutions keep their own initialisation, unless it is `bundled`.
 
     Args:
         trunk: the trunk to fill.
-        weights: `imagenet` (torchvision's ImageNet-1k V1, downloaded or from its cache), `none`, or the path of a
-            torchvision `state_dict`, whole or cut after `layer3`.
+        weights: `imagenet` (torchvision's ImageNet-1k V1, downloaded or from its cache), `bundled` (the trunk of the
+            network that comes with the package: a ResNet-18 that reads frames, or frames with masks), `none`, or the
+            path of a torchvision `state_dict`, whole or cut after `layer3`.
         name: the backbone's name, for the download and for messages.
 
     Raises:
@@ -142,8 +144,13 @@ def load_backbone_weights(trunk: ResNetTrunk, weights: str, name: str) -> None:
     """
     if weights == "none":
         return
-    state = _download(name) if weights == "imagenet" else _read(Path(weights))
-    wanted = {key: value for key, value in trunk.state_dict().items() if key.startswith(("conv1", "bn1", "layer"))}
+    parts = ["conv1", "bn1", "layer"]
+    if weights == BUNDLED:
+        state = bundled_part(MASK_TRUNK if trunk.mask_convs else FRAME_TRUNK)
+        parts.append("mask_convs")
+    else:
+        state = _download(name) if weights == "imagenet" else _read(Path(weights))
+    wanted = {key: value for key, value in trunk.state_dict().items() if key.startswith(tuple(parts))}
     missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
     misshaped = [key for key, value in wanted.items() if key in state and state[key].shape != value.shape]
     if missing or misshaped:
@@ -160,7 +167,7 @@ def load_backbone_weights(trunk: ResNetTrunk, weights: str, name: str) -> None:
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(
-            f"backbone weights {str(path)!r} not found: pass 'imagenet', 'none' or the path of a state dict"
+            f"backbone weights {str(path)!r} not found: pass 'imagenet', 'bundled', 'none' or the path of a state dict"
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -6,10 +6,11 @@ from torch import Tensor, nn
 
 from vosmem.errors import InputError
 from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
+from vosmem.networks.bundled import BUNDLED
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.gate import MemoryGate
 from vosmem.networks.heads import KeyValueHead
-from vosmem.networks.initialisation import lay_mask_lane, match_encoders
+from vosmem.networks.initialisation import match_encoders, start_as_bundled
 from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.masks import pack
 from vosmem.shapes import Memory, Prior, Query
@@ -17,7 +18,6 @@ from vosmem.shapes import Memory, Prior, Query
 INITIALISATIONS = {
     "independent": lambda *parts: None,
     "matched": match_encoders,
-    "mask_lane": lay_mask_lane,
 }
 
 
@@ -29,14 +29,14 @@ class STM(MemoryNetwork):
         key_channels: width of the keys (paper: 128).
         value_channels: width of the values (paper: 512).
         decoder_channels: width of the decoder (paper: 256).
-        weights: where both trunks start: `imagenet`, `none` or the path of a torchvision state dict.
+        weights: where both trunks start: `imagenet`, `none`, the path of a torchvision state dict, or `bundled`: from
+            the network that comes with the package, and so do heads and decoder where their shapes agree.
         train_affine: whether the batch norms' scale and shift are trained.
-        init: `independent` (the paper: everything drawn by itself), `matched` (both trunks and both heads start equal)
-            or `mask_lane` (matched, and for `weights=none` alone: channels through which the masks reach the value).
+        init: `independent` (the paper: everything drawn by itself) or `matched` (trunks and heads start equal).
         gate: whether there is a gate that says how many remembered frames stay, as in REMN; it starts untrained.
 
     Raises:
-        InputError: unknown backbone or `init`, weights that cannot be used, or `mask_lane` with trained weights.
+        InputError: unknown backbone or `init`, or weights that cannot be used.
 
     Source:
         STM section 3; widths in its section 3.1.
@@ -65,8 +65,6 @@ class STM(MemoryNetwork):
     ):
         if init not in INITIALISATIONS:
             raise InputError(f"unknown initialisation {init!r}: use {', '.join(INITIALISATIONS)}")
-        if init == "mask_lane" and weights != "none":
-            raise InputError("init=mask_lane would overwrite trained weights: use init=matched")
         super().__init__()
         self.memory_encoder = ResNetTrunk(backbone, num_mask_channels=2, train_affine=train_affine)
         self.query_encoder = ResNetTrunk(backbone, train_affine=train_affine)
@@ -77,7 +75,9 @@ class STM(MemoryNetwork):
         self.gate = MemoryGate() if gate else None
         for trunk in self.trunks():
             load_backbone_weights(trunk, weights, backbone)
-        INITIALISATIONS[init](self.query_encoder, self.memory_encoder, self.query_head, self.memory_head, self.decoder)
+        INITIALISATIONS[init](self.query_encoder, self.memory_encoder, self.query_head, self.memory_head)
+        if weights == BUNDLED:
+            start_as_bundled(self.memory_encoder, self.query_head, self.memory_head, self.decoder)
         # Same numbers, other strides: training steps on a CPU were ten times as fast, GPUs profit in half precision.
         self.to(memory_format=torch.channels_last)
 
