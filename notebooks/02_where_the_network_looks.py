@@ -15,8 +15,8 @@
 # answers, after a softmax, are weights that sum to one. Here they are drawn as heat over the remembered frames for one
 # pixel of the current frame, as in Figure 5 of the STM paper. The weights come from the network's own read.
 #
-# The REMN is the one that comes with the package. Give the checkpoint of an STM to see a trained one; without, it was
-# never trained: its keys are fitted to a few training clips, which takes seconds and finds what is roughly alike.
+# The REMN is the one that comes with the package. Give the checkpoint of an STM to see a trained one. Without a
+# checkpoint, the STM starts from parts of that REMN, and the head of its memory is fitted to a few clips in seconds.
 
 # %%
 import numpy as np
@@ -34,7 +34,7 @@ REMN_CHECKPOINT = "remn_small"  # or a file; None for one that was never trained
 
 # %%
 embedded = ["experiment=pretrain_embedded", "data.num_workers=0", "calibration.batches=8"]
-remn = ["model=remn_small", "~model.init", "model.weights=none", "model.value_weights=none"]
+remn = ["model=remn_small", "model.weights=none", "model.value_weights=none", "calibration.teacher=null"]
 chosen = {"STM": (STM_CHECKPOINT, embedded), "REMN": (REMN_CHECKPOINT, [*embedded, *remn])}
 networks = {
     name: load_network(checkpoint) if checkpoint else calibrated_network(compose("train", *overrides))

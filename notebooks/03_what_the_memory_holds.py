@@ -29,8 +29,8 @@ from vosmem.visualization.memory import plot_memory
 CHECKPOINT = None  # of a network with a gate: "outputs/.../checkpoints/last.ckpt"
 
 # %% [markdown]
-# Without a checkpoint, the network is one that was never trained: its keys are fitted to a few clips, and its gate
-# says of every frame that it stays with a probability of 0.88.
+# Without a checkpoint, the network is an STM that starts from parts of the package's REMN and was not trained further;
+# its gate, which is untrained, says of every frame that it stays with a probability of 0.88.
 
 # %%
 untrained = ["experiment=pretrain_embedded", "data.num_workers=0", "calibration.batches=4", "model.gate=true"]

@@ -12,8 +12,8 @@
 # # What came out of a sweep?
 #
 # Give the folder of any multirun of `vosmem train` or `vosmem evaluate`, or one that holds run folders. Without one, a
-# small sweep is run here: how often a frame is kept, on two rendered videos, with a network that was never trained. Its
-# scores say nothing; they show what the tables and plots are.
+# small sweep is run here: how often a frame is kept, on two rendered videos, with a network that was not trained to its
+# end. Its scores say nothing; they show what the tables and plots are.
 
 # %%
 import subprocess

@@ -12,7 +12,7 @@
 # # How do I segment a video of mine?
 #
 # Give a video, a mask of its first frame and a checkpoint. Without, a small video is rendered, with a network that was
-# never trained; then what follows shows how it is done, not how well.
+# not trained to its end; then what follows shows how it is done, not how well.
 
 # %%
 from pathlib import Path

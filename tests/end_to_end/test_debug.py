@@ -9,7 +9,7 @@ import pytest
 from tests.end_to_end.faults import train
 from tests.end_to_end.tiny import tiny_train
 
-SMALL = ["model.backbone=resnet10", "data.source.repeats=50.0", "data.source.collages=9", "optimizer=adamw"]
+SMALL = ["model.backbone=resnet10", "optimizer=adamw"]
 FEW = [*SMALL, "calibration.batches=1", "callbacks.progress.refresh_rate=0", "data.num_workers=0"]
 
 

@@ -17,7 +17,7 @@ TRUNKS = ["weights", "value_weights"]
 
 def arguments(run, *extra):
     """A training of one step, of a REMN on the smallest trunks that have files of weights."""
-    own = ["model=remn_small", "data.source.repeats=50.0", "data.source.collages=9", "scheduler=cosine", "logger=wandb"]
+    own = ["model=remn_small", "scheduler=cosine", "logger=wandb"]
     few = ["trainer.max_steps=1", "calibration.batches=0", "callbacks.progress.refresh_rate=0", f"hydra.run.dir={run}"]
     return tiny_train(None, *own, *few, *extra)
 

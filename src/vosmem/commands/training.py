@@ -140,11 +140,9 @@ def calibrated_network(config: DictConfig) -> MemoryNetwork:
 def make_calibration(config: DictConfig) -> Calibration:
     """What is set from data before the first step; nothing where the network starts from the weights of another run."""
     chosen = config.calibration
-    return Calibration(
-        0 if config.initial_weights is not None else chosen.batches,
-        key_std=chosen.key_std,
-        teacher=load_network(chosen.teacher) if chosen.teacher and not config.resume else None,
-    )
+    batches = 0 if config.initial_weights is not None else chosen.batches
+    teacher = load_network(chosen.teacher) if batches and chosen.teacher is not None else None
+    return Calibration(batches, key_std=chosen.key_std, teacher=teacher)
 
 
 def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> pl.Trainer:

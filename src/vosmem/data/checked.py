@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from vosmem.data.coco import CocoInstances
-from vosmem.data.collage import Collages
 from vosmem.data.sets import CachedStills, JoinedStills, JoinedVideos, Subset
 from vosmem.data.stills import PairedStills, StillSource
 from vosmem.data.training_videos import MaskedFrames, RenderedTraining, TrainingVideo
@@ -61,7 +60,7 @@ def files_of(source: StillSource | Sequence[TrainingVideo]) -> list[Path] | None
             return [path for pair in source.pairs for path in pair]
         case CocoInstances():
             return [source.annotations, *(source.images / source.name(index) for index in range(len(source)))]
-        case Collages() | RenderedTraining():
+        case RenderedTraining():
             return []
         case list():
             return _joined([_files_of_video(video) for video in source])
