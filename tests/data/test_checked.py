@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import write_stills
 from vosmem.data.checked import check_once, files_of
 from vosmem.data.coco import CocoInstances
-from vosmem.data.embedded import embedded_stills, embedded_training_stills
+from vosmem.data.embedded import embedded_stills
 from vosmem.data.sets import CachedStills, JoinedStills, JoinedVideos, Subset
 from vosmem.data.stills import ImageMaskFolder
 from vosmem.data.training_videos import folder_videos
@@ -78,7 +78,7 @@ def test_the_files_of_every_kind_of_set(tmp_path):
     embedded = embedded_stills("val")
     assert isinstance(embedded, CocoInstances)
     assert len(files_of(embedded)) == 1 + len(embedded) and all(path.is_file() for path in files_of(embedded))
-    assert files_of(embedded_training_stills(1.0, 2, 16, 0)) == files_of(embedded_stills("train"))
+    assert files_of(CachedStills(embedded)) == files_of(embedded)
     for kind, source in (("JPEGImages", "images"), ("Annotations", "masks")):
         (tmp_path / "v" / kind).mkdir(parents=True)
         (tmp_path / "s" / source).rename(tmp_path / "v" / kind / "one")

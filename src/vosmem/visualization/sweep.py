@@ -53,9 +53,10 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
 def _lines(axes: Axes, table: pd.DataFrame, swept: str, columns: Sequence[str]) -> None:
     for column in columns:
         colour = SCORES.get(column, "C1")
-        axes.plot(table[swept], table[column], "-o", color=colour, markersize=4, label=column)
-        if (spread := _spread(table, column)) is not None:
-            axes.errorbar(table[swept], table[column], yerr=spread, fmt="none", color=colour, capsize=4)
+        spread, label = _spread(table, column)
+        axes.errorbar(
+            table[swept], table[column], yerr=spread, fmt="-o", color=colour, markersize=4, capsize=4, label=label
+        )
     values = table[swept]
     if values.min() > 0 and values.max() >= 8 * values.min():  # 1, 2, 5, 10: the small ones would lie on each other
         axes.set_xscale("log")
@@ -70,18 +71,21 @@ def _bars(axes: Axes, table: pd.DataFrame, varied: Sequence[str], columns: Seque
     height = 0.8 / max(1, len(columns))
     for place, column in enumerate(columns):
         at = [row + (place - (len(columns) - 1) / 2) * height for row in range(len(names))]
-        bars = axes.barh(at, table[column], height, color=SCORES.get(column, "C1"), label=column)
-        if (spread := _spread(table, column)) is not None:
-            axes.errorbar(table[column], at, xerr=spread, fmt="none", color="0.2", capsize=3)
+        spread, label = _spread(table, column)
+        whiskers = {"ecolor": "0.2", "capsize": 3}
+        colour = SCORES.get(column, "C1")
+        bars = axes.barh(at, table[column], height, xerr=spread, color=colour, label=label, error_kw=whiskers)
         axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.margins(x=0.12)
 
 
-def _spread(table: pd.DataFrame, column: str) -> np.ndarray | None:
-    """How far the least and the greatest draw lie from the mean, (2, rows); None where nothing was drawn twice."""
+def _spread(table: pd.DataFrame, column: str) -> tuple[np.ndarray | None, str]:
+    """How far the least and the greatest draw lie from the mean, (2, rows), and the legend; None without draws."""
     ends = [f"{column} least", f"{column} greatest"]
     if not set(ends) <= set(table):
-        return None
-    return np.stack([(table[end] - table[column]).abs().fillna(0) for end in ends])
+        return None, column
+    return np.stack(
+        [(table[end] - table[column]).abs().fillna(0) for end in ends]
+    ), f"{column} (mean, least to greatest)"
