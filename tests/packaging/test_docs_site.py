@@ -10,7 +10,7 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "src" / "vosmem"
-NOT_IN_THE_REFERENCE = {"cli", "benchmark", "weights"}  # used from the command line; holds no code
+NOT_IN_THE_REFERENCE = {"examples", "cli", "benchmark", "weights"}  # used from the command line; holds no code
 # What a browser loads by itself; links are for people.
 LOADED = re.compile(r'<(?:script|img|iframe)[^>]+src="https?://|<link[^>]+rel="stylesheet"[^>]+href="https?://')
 

@@ -48,6 +48,6 @@ def keep_wandb_run(loggers: Sequence[Logger], output_dir: Path) -> None:
 
 def _kept(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
     except ValueError as error:
         raise InputError(f"{str(path)!r} is damaged: delete it to log to a new run of W&B") from error
