@@ -26,6 +26,7 @@ SWITCH = re.compile(r"`([\w.]+)=([^`]*)`(?: in ([\w*=, ]*\w\*?|\w+\*))?")
 # What a run is called, where it runs, from what it starts and on what it is validated teaches the network nothing.
 BESIDE_TRAINING = (
     *("name", "paths", "initial_weights", "validate_every_steps", "validation_synthesis", "dataset", "data.sequences"),
+    *("callbacks.progress", "callbacks.warn_if_long", "trainer.log_every_n_steps"),
     *("data.num_workers", "data.device_batch_size", "check_data", "score_untrained", "debug"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.max_time"),
 )
