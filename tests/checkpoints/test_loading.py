@@ -86,7 +86,7 @@ def test_an_empty_shelf_asks_for_a_file(shelf, capsys):
     with pytest.raises(InputError, match="'remn_small' not found"):
         vosmem.load("remn_small", device="cpu")
     weights_command.run([])
-    assert capsys.readouterr().out == "no weights come with this version\n"
+    assert capsys.readouterr().out.startswith("no weights come with this version\n")
 
 
 def test_weights_on_the_shelf_are_known_by_name(shelf, tmp_path, monkeypatch):

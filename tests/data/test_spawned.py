@@ -16,7 +16,7 @@ FEW = ["videos.videos.count=2", "videos.videos.scene.num_frames=4"]
 VIDEO = ["dataset=davis17", "videos.image_set=val"]
 CHOICES = {
     "stills": ["data=stills", "synthesis=small", "paths.stills=stills"],
-    "embedded": ["data=embedded", "synthesis=rich", "data.source.collages=1", "data.source.repeats=50.0"],
+    "embedded": ["data=embedded", "synthesis=rich"],
     "videos": ["data=main", "videos=davis17", "synthesis=video", *VIDEO],
     "rendered": ["data=main", "videos=rendered", "synthesis=video_look_alikes", *FEW, "dataset=davis17"],
     "mixed": [

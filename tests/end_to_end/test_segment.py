@@ -83,7 +83,7 @@ def test_video_files_boxes_and_both_directions(folder):
     segment(folder, "clip.mp4", *options, "--output", "boxed")
     record = json.loads((folder / "boxed" / "run.json").read_text())
     limits = {"max_frames": None, "budget_mb": None, "dtype": None, "forgets": "oldest", "gated": False}
-    assert record["about"]["memory"] == {"policy": "first", **limits}
+    assert record["about"]["memory"] == {"policy": "first", "seed": 0, **limits}
     given = np.asarray(Image.open(folder / "boxed" / "mask_from_box.png"))
     assert given.any() and np.array_equal(given, Image.open(folder / "boxed" / "masks" / "00003.png"))
     assert len(masks(folder / "boxed")) == 6

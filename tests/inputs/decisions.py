@@ -13,8 +13,9 @@ from PIL import Image
 
 from tests.inputs.awkward import write_dropped, write_joined, write_streams
 from tests.inputs.made import squares, write_clip, write_frames, write_mask
+from vosmem.data.mask_files import read_mask
 from vosmem.data.notes import Decision, Note
-from vosmem.inputs.cut import mask_from_boxes
+from vosmem.inputs.cut import mask_from_boxes, strokes_by_colour
 from vosmem.inputs.doctor import inspect
 from vosmem.inputs.open import VideoInput
 
@@ -34,6 +35,24 @@ def _frames(folder: Path) -> Path:
 
 def _mask(folder: Path) -> Path:
     return write_mask(folder / "m.png", [1])
+
+
+def _opaque(folder: Path) -> Sequence[Note]:
+    picture = Image.new("RGBA", (64, 48), "white")
+    picture.putalpha(Image.fromarray(squares([1]) * np.uint8(255)))
+    return _with_picture(folder, picture)
+
+
+def _strokes(folder: Path) -> Sequence[Note]:
+    drawn = np.zeros((48, 64, 3), np.uint8)
+    drawn[10:20, 10:20], drawn[30:40, 40:50] = (0, 255, 0), (255, 0, 0)
+    Image.fromarray(drawn).save(folder / "strokes.png")
+    return strokes_by_colour(read_mask(folder / "strokes.png", max_objects=None))[1]
+
+
+def _streams(folder: Path) -> Sequence[Note]:
+    """Two streams of one shape: the mask is the size of the other one."""
+    return _of_video(folder, "a.ts", write_streams, [(64, 48), (96, 72)])
 
 
 def _of_video(folder: Path, name: str, write, *arguments, **options) -> Sequence[Note]:
@@ -153,19 +172,22 @@ def _labelled(folder: Path, shapes: Sequence[dict]) -> Sequence[Note]:
     return _noted(_frames(folder), folder / "0.json")
 
 
-def _coco(folder: Path, **entry: object) -> Sequence[Note]:
+def _coco(folder: Path, *own: dict, **entry: object) -> Sequence[Note]:
+    """Two annotations that share `entry`; `own` adds to each of them."""
     images = [{"id": k, "file_name": f"{k}.png", "height": 48, "width": 64} for k in (0, 1)]
     outline = [[1, 1, 20, 1, 20, 20]]
-    entries = [{"id": k, "image_id": k, "segmentation": outline, **entry} for k in (0, 1)]
+    added = own or ({}, {})
+    entries = [{"id": k, "image_id": k, "segmentation": outline, **entry, **added[k]} for k in (0, 1)]
     (folder / "a.json").write_text(json.dumps({"images": images, "annotations": entries}))
     return _noted(_frames(folder), folder / "a.json")
 
 
+RUN_LENGTHS = {"size": [48, 64], "counts": [500, 200, 48 * 64 - 700]}
 POLYGON = {"label": "1", "points": [[2, 2], [20, 2], [20, 20]], "shape_type": "polygon", "group_id": None}
 CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
     Decision.RATE_VARIES: lambda folder: _of_video(folder, "a.avi", write_dropped),
     Decision.ENDS_EARLY: _ends_early,
-    Decision.STREAM_CHOSEN: lambda folder: _of_video(folder, "a.ts", write_streams, [(64, 48), (96, 64)]),
+    Decision.STREAM_CHOSEN: _streams,
     Decision.STAMPS_GO_BACK: lambda folder: _of_video(folder, "a.ts", write_joined),
     Decision.RATE_ASSUMED: lambda folder: _of_video(folder, "a.h264", write_clip),
     Decision.PIXEL_SHAPE: _wide_pixels,
@@ -200,8 +222,15 @@ CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
     Decision.COLOURS_NUMBERED: lambda folder: _with_picture(folder, _colours(0)),
     Decision.COLOURS_OF_DAVIS: lambda folder: _with_picture(folder, _colours(1)),
     Decision.COLOURS_GREY: lambda folder: _with_picture(folder, _colours(2)),
+    Decision.STROKES_BY_COLOUR: _strokes,
     Decision.IDS_FROM_ZERO: lambda folder: _coco(folder, track_id=0),
     Decision.OBJECTS_NUMBERED: _coco,
+    Decision.OBJECTS_NAMED: lambda folder: _coco(folder, track_id="fish"),
+    Decision.SOME_WITHOUT_ID: lambda folder: _coco(folder, {"track_id": 4}, {}),
+    Decision.CROWDS_TAKEN: lambda folder: _coco(folder, iscrowd=1, segmentation=RUN_LENGTHS),
+    Decision.ENTRIES_LEFT_OUT: lambda folder: _coco(folder, {}, {"segmentation": None}),
+    Decision.TRANSPARENCY_IS_MASK: _opaque,
+    Decision.MASK_BY_NUMBER: lambda folder: _noted(_frames(folder), write_mask(folder / "object_0001.png", [1])),
     Decision.SHAPES_LEFT_OUT: lambda folder: _labelled(folder, [POLYGON, {**POLYGON, "shape_type": "line"}]),
 }
 

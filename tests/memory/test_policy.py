@@ -106,8 +106,8 @@ def test_what_an_adaptive_memory_does_not_keep_is_not_encoded(small_network, mon
     )
     mask = torch.zeros(32, 32, dtype=torch.uint8)
     mask[4:28, 4:28] = 1
-    sure = torch.stack([1 - mask.float(), mask.float()])
-    monkeypatch.setattr(Propagator, "_estimate", lambda self, query, padding: sure)
+    sure = 40 * torch.stack([1 - mask.float(), mask.float()])[None]  # logits
+    monkeypatch.setattr(Propagator, "_estimate", lambda self, query: sure)
     policy = Adaptive(threshold=0.2, greatest_interval=5, include_last=include_last)
     propagator, frame = Propagator(small_network, policy), torch.rand(3, 32, 32)
     held = []

@@ -14,7 +14,7 @@ from vosmem.networks import REMN, LocalAttention
 from vosmem.networks.fusion import ValueFusion
 from vosmem.networks.stcn_decoder import STCNDecoder
 
-SMALL = [override for override in TINY if override.startswith("model.")]
+SMALL = [*(override for override in TINY if override.startswith("model.")), "model.decoder_channels=4"]
 
 
 def decoder():

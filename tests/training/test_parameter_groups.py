@@ -42,7 +42,7 @@ def test_the_encoder_that_reads_masks_learns_at_the_full_rate(network):
 
 def test_a_frozen_trunk_leaves_the_filters_of_masks_trainable():
     """Frozen as they start, at random, masks would hardly be read."""
-    module = make_module(REMN(backbone="resnet18", value_weights="none", **WIDTHS), backbone_lr_factor=0)
+    module = make_module(REMN(backbone="resnet18", value_weights="none", **WIDTHS), backbone_lr_factor=0.0)
     frames, masked = module.network.trunks()
     assert not any(p.requires_grad for p in frames.parameters())
     assert all(p.requires_grad for p in masked.mask_convs.parameters())

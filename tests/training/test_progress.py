@@ -1,11 +1,22 @@
 """A training that would be long says so once, with what makes it shorter."""
 
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+import pytorch_lightning as pl
+import torch
 
+from vosmem.shapes import Clip
 from vosmem.training import progress
 from vosmem.training.progress import WarnIfLong
+
+BATCH = Clip(
+    torch.zeros(1, 2, 3, 16, 16, dtype=torch.uint8), torch.zeros(1, 2, 16, 16), torch.ones(1, dtype=torch.long)
+)
+
+
+def trainer_of(is_global_zero: bool) -> Mock:
+    return Mock(spec=pl.Trainer, global_step=0, max_steps=100, is_global_zero=is_global_zero)
 
 
 @pytest.mark.parametrize(
@@ -14,11 +25,11 @@ from vosmem.training.progress import WarnIfLong
 def test_a_long_training_says_how_to_do_less(monkeypatch, capsys, seconds, expected):
     clock = [100.0]
     monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
-    trainer = SimpleNamespace(global_step=0, max_steps=100, is_global_zero=True)
-    callback = WarnIfLong(minutes=20, steps=5)
+    trainer = trainer_of(True)
+    callback = WarnIfLong(minutes=20.0, steps=5)
     clock[0] += 1000  # the first step waits for the data
     for trainer.global_step in range(1, 20):
-        callback.on_train_batch_end(trainer, None, None, None, 0)
+        callback.on_train_batch_end(trainer, Mock(spec=pl.LightningModule), None, BATCH, 0)
         clock[0] += seconds
     said = capsys.readouterr().err
     if expected is None:
@@ -30,8 +41,8 @@ def test_a_long_training_says_how_to_do_less(monkeypatch, capsys, seconds, expec
 def test_only_one_process_says_so(monkeypatch, capsys):
     clock = iter(range(0, 10**6, 1000))
     monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
-    trainer = SimpleNamespace(global_step=0, max_steps=100, is_global_zero=False)
-    callback = WarnIfLong(minutes=20, steps=1)
+    trainer = trainer_of(False)
+    callback = WarnIfLong(minutes=20.0, steps=1)
     for trainer.global_step in range(1, 5):
-        callback.on_train_batch_end(trainer, None, None, None, 0)
+        callback.on_train_batch_end(trainer, Mock(spec=pl.LightningModule), None, BATCH, 0)
     assert capsys.readouterr().err == ""

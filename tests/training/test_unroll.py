@@ -7,6 +7,7 @@ from vosmem.networks import STM
 from vosmem.shapes import Clip
 from vosmem.training.calibration import Calibration, calibrate
 from vosmem.training.losses import BootstrappedCrossEntropy, ClipCrossEntropy, WithOverlap, matching_loss
+from vosmem.training.perturbation import PriorPerturbation
 from vosmem.training.unroll import unroll
 
 
@@ -151,6 +152,7 @@ def test_changed_masks_keep_how_far_objects_moved(small_network, monkeypatch):
         return type(small_network).encode_query(small_network, frames, prior)
 
     monkeypatch.setattr(small_network, "encode_query", encode_query)
-    unroll(small_network, moving_square(), perturb=lambda masks, clip, t: masks.roll(16, dims=3))
+    monkeypatch.setattr(PriorPerturbation, "__call__", lambda self, masks, clip, t: masks.roll(16, dims=3))
+    unroll(small_network, moving_square(), perturb=PriorPerturbation())
     assert priors[0].earlier is None
     torch.testing.assert_close(priors[1].earlier, priors[0].masks)

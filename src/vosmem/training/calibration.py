@@ -122,7 +122,7 @@ def fit_memory_head(network: MemoryNetwork, teacher: MemoryNetwork, clips: Seque
                     f"calibration.teacher has values of {value.shape[1]} channels, the network of "
                     f"{head.value.out_channels}: set model.value_channels={value.shape[1]}"
                 )
-            rows = F.pad(_cells(F.unfold(features, head.key.kernel_size, padding=1)), (0, 1), value=1.0)  # type: ignore[arg-type]
+            rows = F.pad(_cells(F.unfold(features, head.key.kernel_size, padding=1)), (0, 1), value=1.0)
             key = network.encode_query(frames).key[owners]
             targets = _cells(torch.cat([key, value], dim=1).flatten(2))
             gram, moment = gram + rows.T @ rows, moment + rows.T @ targets

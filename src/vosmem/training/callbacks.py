@@ -80,10 +80,10 @@ class FinishValidation(pl.Callback):
 class LogMaxSkip(pl.Callback):
     """Logs the curriculum's greatest skip at the trainer's logging interval, where the data has a curriculum."""
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Clip, batch_idx: int
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Clip, batch_idx: int
     ) -> None:
-        """Log now and then."""
+        """Log now and then, before the batch is counted as done."""
         data: ClipData = trainer.datamodule  # type: ignore[attr-defined]
         if data.curriculum is not None and data.sampler is not None:
             pl_module.log("train/max_skip", float(data.sampler.max_skip))

@@ -53,7 +53,8 @@ class WarmUpCosine(torch.optim.lr_scheduler.LambdaLR):
         if num_steps < 1:
             raise InputError(f"a cosine schedule needs trainer.max_steps of 1 or more, not {num_steps}")
         self.num_steps, self.warm_up_steps = num_steps, max(1, round(num_steps * warm_up_share))
-        super().__init__(optimizer, self._factor)
+        # A plain function: of any other callable, a checkpoint would hold the attributes.
+        super().__init__(optimizer, lambda step: self._factor(step))
 
     def _factor(self, step: int) -> float:
         rise = min(1.0, (step + 1) / self.warm_up_steps)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -24,7 +25,8 @@ class ValidationStrip:
 
     def __init__(self, sequences: Sequence[VideoSequence]):
         step = max(1, len(sequences) // ROWS)
-        self.sequences = sequences[::step][:ROWS]
+        # Read when they are asked for: before a training they may not have been checked yet.
+        self.sequences = [partial(sequences.__getitem__, index) for index in range(0, len(sequences), step)[:ROWS]]
         self._labels: dict[str, list[Tensor]] = {}
 
     def predict(self, module: PretrainModule, title: str) -> None:
@@ -37,7 +39,8 @@ class ValidationStrip:
         training = module.training
         module.eval()
         labels = []
-        for sequence in self.sequences:
+        for read in self.sequences:
+            sequence = read()
             propagator = Propagator(module.network, module.policy, video=sequence.name)
             frames = segment_sequence(sequence, propagator, module.device)
             (final,) = deque(frames, maxlen=1)  # a whole video's probabilities would fill the memory
@@ -47,10 +50,11 @@ class ValidationStrip:
 
     def draw(self, path: Path) -> Path:
         """Write the picture: the given mask, the last frame, its truth, and a column for each `predict`."""
-        rows = []
-        for index, sequence in enumerate(self.sequences):
+        rows: list[tuple[Tensor, Tensor | None, Tensor, Tensor | None, *tuple[Tensor, ...]]] = []
+        for index, read in enumerate(self.sequences):
+            sequence = read()
             last = len(sequence) - 1
-            start = sequence.frame(0), sequence.given_mask(0)
-            predicted = (labels[index] for labels in self._labels.values())
-            rows.append((*start, sequence.frame(last), sequence.labels(last), *predicted))
+            predicted = tuple(labels[index] for labels in self._labels.values())
+            given, truth = sequence.given_mask(0), sequence.labels(last)
+            rows.append((sequence.frame(0), given, sequence.frame(last), truth, *predicted))
         return overlay_strip(rows, path, predictions=tuple(self._labels))
