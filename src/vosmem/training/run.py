@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def run_training(
     data.check_data = check_data
     known = _read_scores(output_dir) if checkpoint else {}
     known.pop(SCORES[2], None)  # of an earlier end of this run; its absence says that there is more to do
-    strip = ValidationStrip(validated(trainer, data))
+    strip = ValidationStrip(partial(validated, trainer, data))
     if checkpoint is None and score_untrained:
         with timed("scoring the untrained network"):
             known[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which learns from the data

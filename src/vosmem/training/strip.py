@@ -1,8 +1,8 @@
 """What a network makes of some validation sequences, as a picture: before and after training, beside the truth."""
 
 from collections import deque
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor
@@ -20,14 +20,19 @@ class ValidationStrip:
     """Collects a network's labels of the last frame of a few validation sequences, and draws them.
 
     Args:
-        sequences: the validation sequences; a few spread over them are shown.
+        sequences: gives the validation sequences, of which a few are shown. It is called at the first `predict`: before
+            that they may not have been checked.
     """
 
-    def __init__(self, sequences: Sequence[VideoSequence]):
-        step = max(1, len(sequences) // ROWS)
-        # Read when they are asked for: before a training they may not have been checked yet.
-        self.sequences = [partial(sequences.__getitem__, index) for index in range(0, len(sequences), step)[:ROWS]]
+    def __init__(self, sequences: Callable[[], Sequence[VideoSequence]]):
+        self._all_sequences = sequences
         self._labels: dict[str, list[Tensor]] = {}
+
+    @cached_property
+    def sequences(self) -> Sequence[VideoSequence]:
+        """The sequences that are shown."""
+        sequences = self._all_sequences()
+        return sequences[:: max(1, len(sequences) // ROWS)][:ROWS]
 
     def predict(self, module: PretrainModule, title: str) -> None:
         """Segment the sequences with the network as it is now.
@@ -39,8 +44,7 @@ class ValidationStrip:
         training = module.training
         module.eval()
         labels = []
-        for read in self.sequences:
-            sequence = read()
+        for sequence in self.sequences:
             propagator = Propagator(module.network, module.policy, video=sequence.name)
             frames = segment_sequence(sequence, propagator, module.device)
             (final,) = deque(frames, maxlen=1)  # a whole video's probabilities would fill the memory
@@ -51,8 +55,7 @@ class ValidationStrip:
     def draw(self, path: Path) -> Path:
         """Write the picture: the given mask, the last frame, its truth, and a column for each `predict`."""
         rows: list[tuple[Tensor, Tensor | None, Tensor, Tensor | None, *tuple[Tensor, ...]]] = []
-        for index, read in enumerate(self.sequences):
-            sequence = read()
+        for index, sequence in enumerate(self.sequences):
             last = len(sequence) - 1
             predicted = tuple(labels[index] for labels in self._labels.values())
             given, truth = sequence.given_mask(0), sequence.labels(last)
