@@ -39,9 +39,9 @@ class DrawnMasks:
 
     Attributes:
         given: the masks by frame.
-        absent: the objects that are said to be nowhere, by frame; there is a mask of each of these frames.
+        absent: by frame, the objects marked as absent; each of these frames also has a mask.
 
-    Both are replaced, never changed: whoever reads one in another thread goes on with what it was.
+    Both dictionaries are replaced and never changed, so a thread that reads one keeps a consistent copy.
     """
 
     def __init__(self) -> None:

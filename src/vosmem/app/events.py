@@ -36,7 +36,7 @@ class Events:
         try:
             key = self.studio.enter(key)
             session = self.studio.session(key)
-            session.stop(SECONDS_TO_END)  # whoever watched it is gone
+            session.stop(SECONDS_TO_END)  # a reloaded page no longer watches the old job
             folded = {self.parts.opener: gr.Accordion(open=not session.is_open)}
             return {self.parts.key: key, **folded, **self._everything(session, 0)}
         except (InputError, OSError) as error:

@@ -15,8 +15,8 @@ def prepare(keep_freed: bool) -> None:
     """Let torch use huge pages, and the allocator keep what is freed; a no-op where a system has neither.
 
     Args:
-        keep_freed: whether this process never gives memory back, nor do those that are forked from it. Only where it
-            ends with its work.
+        keep_freed: whether this process and its forks keep freed memory instead of returning it to the system. Only for
+            commands that end when their work is done.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     if keep_freed and sys.platform == "linux":

@@ -63,7 +63,7 @@ def collect_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _over_seeds(table: pd.DataFrame, seed: str, others: list[str], scores: list[str]) -> tuple[pd.DataFrame, list[str]]:
-    """One line for all seeds of the same settings; jobs that were given no seed stay apart from those that were."""
+    """Average the rows that differ only in their seed; jobs with and without a seed are not averaged together."""
     alike = [table[key].astype(str) for key in others] + [table[seed].isna()]
     lines = []
     for _, draws in table.groupby(alike, sort=False):

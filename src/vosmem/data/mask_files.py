@@ -49,8 +49,9 @@ def read_mask(
 ) -> MaskFile:
     """Read a mask picture of any kind.
 
-    Palette, grey and 16-bit pictures hold ids; a one-bit picture holds one object, id 1. Of colour pictures the ids are
-    those that `ColourIds` gives. Transparency is ignored, except in a picture of one colour, whose object it is.
+    Palette, grey and 16-bit pictures hold ids; a one-bit picture holds one object, id 1. `ColourIds`
+    assigns the ids of colour pictures. Transparency is ignored, except in a picture of one colour: there the opaque
+    pixels are the object.
 
     Args:
         path: the picture.
@@ -72,9 +73,9 @@ def read_mask(
     except InputError as error:
         raise _no_ids(path, error) from error
     if max_objects is not None:
-        codes, said, thin = _thinned(codes, clean)
+        codes, cleaned, thin = _thinned(codes, clean)
         _raise_too_many(path, codes, max_objects, thin)
-        notes += said
+        notes += cleaned
     if kind != "colours":
         palette = _own_palette(image) if kind == "palette" else None
         return MaskFile(codes.astype(np.uint16), palette, tuple(notes), kind)
@@ -192,5 +193,5 @@ def _colour_note(kind: str, present: Int32[np.ndarray, "N"], table: ColourIds) -
     if kind != OTHER_COLOURS:
         return (Decision.COLOURS_GREY if kind == "grey as RGB" else Decision.COLOURS_OF_DAVIS).note()
     shown = sorted((table.of[int(colour)], f"#{colour:06x}") for colour in present if colour)
-    said = ", ".join(f"{colour} is {number}" for number, colour in shown[:SHOWN])
-    return Decision.COLOURS_NUMBERED.note(colours=said + (" ..." if len(shown) > SHOWN else ""))
+    colours = ", ".join(f"{colour} is {number}" for number, colour in shown[:SHOWN])
+    return Decision.COLOURS_NUMBERED.note(colours=colours + (" ..." if len(shown) > SHOWN else ""))

@@ -62,9 +62,9 @@ class AnnotationMasks(GivenMasks):
             content = _load(path)
             try:
                 if "shapes" in content:
-                    drawn, said = _labelme(path, content, labels)
+                    drawn, new_notes = _labelme(path, content, labels)
                 else:
-                    drawn, said = _coco(path, content)
+                    drawn, new_notes = _coco(path, content)
                     self._kind = "COCO"
             except NOT_AS_SAID as error:
                 raise InputError(
@@ -72,7 +72,7 @@ class AnnotationMasks(GivenMasks):
                 ) from error
             self._drawings.update(drawn)
             self._file_of.update(dict.fromkeys(drawn, path))
-            notes.update(dict.fromkeys(said))
+            notes.update(dict.fromkeys(new_notes))
         self.stems, self.notes = natsorted(self._drawings), tuple(notes)
 
     def label(self, stem: str) -> str:

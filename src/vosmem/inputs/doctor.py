@@ -110,36 +110,36 @@ def inspect(
 
 
 def _inspect_video(video: VideoInput, thorough: bool) -> VideoDiagnosis:
-    said = VideoDiagnosis(video.name, str(video.frames), "" if video.masks is None else str(video.masks))
+    diagnosis = VideoDiagnosis(video.name, str(video.frames), "" if video.masks is None else str(video.masks))
     try:
         frames = video.open_frames()
     except InputError as error:
-        said.problems.append(str(error))
-        return said
-    said.num_frames, said.size = len(frames), frames.size
-    said.first, said.last = frames.frame_names[0], frames.frame_names[-1]
-    said.rate = None if frames.rate is None else float(frames.rate)
-    said.notes += [*video.notes, *frames.notes]
-    said.problems += _broken_frames(frames, frames.frame if thorough else partial(_look, frames))
+        diagnosis.problems.append(str(error))
+        return diagnosis
+    diagnosis.num_frames, diagnosis.size = len(frames), frames.size
+    diagnosis.first, diagnosis.last = frames.frame_names[0], frames.frame_names[-1]
+    diagnosis.rate = None if frames.rate is None else float(frames.rate)
+    diagnosis.notes += [*video.notes, *frames.notes]
+    diagnosis.problems += _broken_frames(frames, frames.frame if thorough else partial(_look, frames))
     try:
-        _inspect_masks(video, frames, said)
+        _inspect_masks(video, frames, diagnosis)
     except InputError as error:
-        said.problems.append(str(error))
-    return said
+        diagnosis.problems.append(str(error))
+    return diagnosis
 
 
-def _inspect_masks(video: VideoInput, frames: FrameSource, said: VideoDiagnosis) -> None:
+def _inspect_masks(video: VideoInput, frames: FrameSource, diagnosis: VideoDiagnosis) -> None:
     scan = video.scan(frames)
-    said.records = scan.records
+    diagnosis.records = scan.records
     if scan.errors:
-        said.notes += scan.notes
-        said.problems += scan.errors
+        diagnosis.notes += scan.notes
+        diagnosis.problems += scan.errors
         return
-    said.notes = [*video.notes, *frames.notes, *scan.notes]  # beside the problem, where there is one
+    diagnosis.notes = [*video.notes, *frames.notes, *scan.notes]  # beside the problem, where there is one
     ready = video.video(frames, scan)
-    said.notes = ready.notes
-    said.masks_used, said.wide_ids = ready.masks_used, ready.wide_ids
-    said.given_at = dict(zip(ready.object_ids, ready.given_at, strict=True))
+    diagnosis.notes = ready.notes
+    diagnosis.masks_used, diagnosis.wide_ids = ready.masks_used, ready.wide_ids
+    diagnosis.given_at = dict(zip(ready.object_ids, ready.given_at, strict=True))
 
 
 def _look(frames: FrameSource, t: int) -> None:

@@ -45,7 +45,7 @@ def opened(path: Path) -> Iterator[OpenVideo]:
             file.name = f"video{path.suffix.lower() if path.suffix[1:].isalnum() else ''}"
             container = stack.enter_context(av.open(file, "r", buffer_size=BUFFER_BYTES))
         except (av.FFmpegError, OSError, ValueError) as error:
-            reason = "missing" if isinstance(error, FileNotFoundError) else said(error)
+            reason = "missing" if isinstance(error, FileNotFoundError) else format_error(error)
             raise InputError(f"video {str(path)!r} cannot be read ({reason}): replace the file") from error
         yield OpenVideo(container, *_chosen(container, path))
 
@@ -81,6 +81,6 @@ def decoded(container: av.container.InputContainer, stream: av.VideoStream) -> I
         raise
 
 
-def said(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """What FFmpeg says of an error, without the file's name."""
     return getattr(error, "strerror", None) or type(error).__name__

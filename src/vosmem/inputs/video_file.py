@@ -16,7 +16,7 @@ from vosmem.data.notes import Decision, Note
 from vosmem.errors import InputError
 from vosmem.inputs.display import upright
 from vosmem.inputs.frames import FrameSource
-from vosmem.inputs.video_container import decoded, opened, said
+from vosmem.inputs.video_container import decoded, format_error, opened
 from vosmem.inputs.video_index import UNEVEN, read_index
 
 CACHE_BYTES, FEWEST_KEPT, MOST_KEPT = 64 * 2**20, 2, 64
@@ -116,7 +116,7 @@ class VideoFrames(FrameSource):
                 if place == t:
                     return self._cache[-1][1]
         except av.FFmpegError as error:
-            reason = said(error)
+            reason = format_error(error)
         self._close()
         raise self._unreadable(t, reason)
 

@@ -212,8 +212,8 @@ def _rate(
     stream: av.VideoStream, stamps: Sequence[int], time_base: Fraction
 ) -> tuple[Fraction | None, tuple[Note, ...]]:
     """Frames a second by the stamps, or the rate that the file says where the stamps agree with it."""
-    said = stream.average_rate or stream.guessed_rate or None
-    nominal = Fraction(said) if said and said <= FASTEST else None
+    reported_rate = stream.average_rate or stream.guessed_rate or None
+    nominal = Fraction(reported_rate) if reported_rate and reported_rate <= FASTEST else None
     if len(stamps) < 2:
         return nominal, () if stamps or nominal is None else (Decision.RATE_ASSUMED.note(rate=float(nominal)),)
     span = (stamps[-1] - stamps[0]) * time_base

@@ -1,4 +1,4 @@
-"""How long a training will take, said while there is time to choose a shorter one."""
+"""A warning about a long training, while there is time to choose a shorter one."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ class WarnIfLong(pl.Callback):
     and prepares the device.
 
     Args:
-        minutes: a longer training is said to be long.
+        minutes: estimated duration above which the warning is printed.
         steps: steps that the estimate is made of, after the first one.
     """
 

@@ -48,7 +48,7 @@ def unroll(
         detach_masks: whether an estimate is memorised without its gradient.
         recompute: whether the backward pass computes the insides of encoders and decoder anew instead of keeping them:
             less memory, more time, the same gradients.
-        perturb: changes where local attention is told that the objects were.
+        perturb: changes the previous masks that local attention is given.
 
     Source:
         STM section 3.6: estimates are memorised as raw probabilities, not thresholded.
@@ -65,10 +65,10 @@ def unroll(
     for t in range(1, frames.shape[1]):
         entry = run(network.encode_memory, frames[:, t - 1], masks, valid, query)
         memory = entry if memory is None else _append(memory, entry)
-        told = [None if known is None else known.detach() for known in (masks, earlier)]
+        priors = [None if known is None else known.detach() for known in (masks, earlier)]
         if perturb is not None:  # both alike, so that a shift does not look like motion
-            told = [None if known is None else perturb(known, clip, t) for known in told]
-        previous, before = (None if known is None else cells(known) for known in told)
+            priors = [None if known is None else perturb(known, clip, t) for known in priors]
+        previous, before = (None if known is None else cells(known) for known in priors)
         assert previous is not None  # frame t - 1 always has masks
         prior = Prior(previous, valid, before)
         earlier = masks
