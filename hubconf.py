@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vosmem.inference.streaming import Segmenter
+    from vosmem.inference.sequences.streaming import Segmenter
 
 dependencies = ["torch", "vosmem"]
 

@@ -17,7 +17,7 @@ import albumentations as A
 import cv2
 import numpy as np
 
-from vosmem.data.transforms import IMAGENET_MEAN_BYTES, CropAffine
+from vosmem.data.clips.transforms import IMAGENET_MEAN_BYTES, CropAffine
 
 SIZE, CLIPS = 384, 20
 RANGES: dict[str, Any] = {"scale": (0.9, 1.1), "rotate": (-20, 20)}

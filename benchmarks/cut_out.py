@@ -12,8 +12,8 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 from skimage.morphology import skeletonize
 
-from vosmem.data.images import read_image
-from vosmem.data.mask_files import read_mask
+from vosmem.data.decoding.images import read_image
+from vosmem.data.decoding.mask_files import read_mask
 from vosmem.inputs.cut import BACKGROUND, OBJECT, mask_from_box, mask_from_strokes
 from vosmem.metrics.region import jaccard
 

@@ -22,7 +22,7 @@ from PIL import Image
 
 from vosmem.benchmark.machine import resident_mb
 from vosmem.inference import Propagator
-from vosmem.inference.window import Zoom, sight
+from vosmem.inference.propagation.window import Zoom, sight
 from vosmem.inputs.open import open_videos
 from vosmem.memory.policy import EveryN
 from vosmem.networks import STM

@@ -21,12 +21,12 @@ import torch
 from matplotlib.figure import Figure
 
 from vosmem.commands import compose, load_network, make
-from vosmem.data.cutouts import CutOut, centred, choose_donor, cut_out, paste, turned
-from vosmem.data.stills import StillSource
+from vosmem.data.clips.cutouts import CutOut, centred, choose_donor, cut_out, paste, turned
+from vosmem.data.sources.image_sets import StillSource
 from vosmem.evaluation.tables import write_table
-from vosmem.inference.engine import Engine
-from vosmem.inference.propagation import Propagator
-from vosmem.inference.sequences import most_probable
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.propagation.propagator import Propagator
+from vosmem.inference.sequences.methods import most_probable
 from vosmem.memory.policy import EveryN
 from vosmem.metrics.region import jaccard
 from vosmem.networks import LocalAttention, MemoryNetwork

@@ -14,7 +14,7 @@ import cv2
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
-from vosmem.data.clip_data import ClipData
+from vosmem.data.sampling.clip_data import ClipData
 
 WORKERS = (0, 1, 2)
 NUM_REPEATS = 3

@@ -26,7 +26,7 @@ from vosmem.benchmark.machine import describe, resident_mb, synchronize
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.commands.common import compose, make, make_engine
-from vosmem.data.rendered import RenderedSequence
+from vosmem.data.rendering.rendered_videos import RenderedSequence
 
 matplotlib.use("agg")
 COLUMNS = ("t", "ms", "resident_mb", "memory_mb", "memory_frames")

@@ -21,7 +21,7 @@ from vosmem.benchmark.engine import EngineFrame
 from vosmem.benchmark.scene import made_frame
 from vosmem.benchmark.turns import Case
 from vosmem.checkpoints import load_reference_stcn
-from vosmem.inference.engine import Engine
+from vosmem.inference.engine.engine import Engine
 
 SEED = 55
 

@@ -19,7 +19,7 @@ from hydra.utils import instantiate
 from vosmem.benchmark.machine import synchronize
 from vosmem.benchmark.turns import Case, Worker, serve
 from vosmem.commands.common import pick_device
-from vosmem.inference.precision import in_precision
+from vosmem.inference.engine.precision import in_precision
 from vosmem.shapes import Clip
 from vosmem.training.unroll import unroll
 

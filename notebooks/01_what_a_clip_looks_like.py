@@ -19,9 +19,9 @@
 import albumentations as A
 
 from vosmem.commands import compose, make
-from vosmem.data.clips import ClipSynthesis
-from vosmem.data.rendered import RenderedVideos
-from vosmem.data.transforms import CropAffine, ZoomShortSide
+from vosmem.data.clips.image_clips import ClipSynthesis
+from vosmem.data.clips.transforms import CropAffine, ZoomShortSide
+from vosmem.data.rendering.rendered_videos import RenderedVideos
 from vosmem.visualization.contact_sheet import clip_rows, draw_sheet, rendered_rows, still_rows
 
 photographs = make(compose("gallery", "stills=embedded").stills)

@@ -23,8 +23,8 @@ import numpy as np
 
 from vosmem.commands import compose, load_network, make
 from vosmem.commands.training import calibrated_network
-from vosmem.inference.looking import look
-from vosmem.inference.propagation import Propagator
+from vosmem.inference.propagation.attention_maps import look
+from vosmem.inference.propagation.propagator import Propagator
 from vosmem.memory.policy import EveryN
 from vosmem.visualization.attention import attention_row
 from vosmem.visualization.contact_sheet import draw_sheet

@@ -22,9 +22,9 @@ import torch
 
 from vosmem.commands import compose, load_network, make
 from vosmem.commands.training import calibrated_network
-from vosmem.inference.engine import Engine
-from vosmem.inference.streaming import Segmenter
-from vosmem.inference.writer import write_labels
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.output.mask_writer import write_labels
+from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.inputs.open import open_videos
 from vosmem.memory.policy import EveryN
 from vosmem.visualization.contact_sheet import SheetRow, draw_sheet

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vosmem.inference.streaming import Segmenter
+    from vosmem.inference.sequences.streaming import Segmenter
 
 __version__ = version("vosmem")
 __all__ = ["__version__", "load"]

@@ -6,8 +6,8 @@ import torch
 from tests.segmentation.made import Still, write_frames
 from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
-from vosmem.inference.engine import Engine
-from vosmem.inference.streaming import Segmenter
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.sequences.streaming import Segmenter
 
 SIZE = (48, 80)
 COUNT = 8

@@ -18,8 +18,8 @@ from tests.segmentation.made import write_frames
 from vosmem.app.serve import free_port, own_folder, serving
 from vosmem.app.studio import Studio
 from vosmem.app.uploads import Limits
-from vosmem.inference.engine import Engine
-from vosmem.inference.streaming import Segmenter
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.networks import STM
 
 gradio = pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")

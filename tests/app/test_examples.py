@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vosmem.app.examples import CLIP, EXAMPLES, write_example
-from vosmem.data.images import image_size
+from vosmem.data.decoding.images import image_size
 from vosmem.errors import InputError
 
 

@@ -14,8 +14,8 @@ from vosmem.app.session import Session
 from vosmem.app.studio import MOST_VISITORS, Studio
 from vosmem.app.uploads import Limits
 from vosmem.errors import InputError
-from vosmem.inference.engine import Engine
-from vosmem.inference.streaming import Segmenter
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.sequences.streaming import Segmenter
 
 
 @pytest.fixture

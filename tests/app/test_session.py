@@ -11,7 +11,7 @@ from tests.app.conftest import COUNT, all_ids
 from tests.inputs.made import write_clip
 from tests.messages import naming
 from tests.segmentation.made import Still
-from vosmem.data.images import read_image
+from vosmem.data.decoding.images import read_image
 from vosmem.errors import InputError
 
 

@@ -12,9 +12,9 @@ from vosmem.app import views
 from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
 from vosmem.app.work import Pace
-from vosmem.data.notes import Decision
-from vosmem.inference.engine import Engine
-from vosmem.inference.streaming import Segmenter
+from vosmem.data.decoding.notes import Decision
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.sequences.streaming import Segmenter
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import torch
 from vosmem.benchmark.engine import EngineFrame
 from vosmem.benchmark.scene import made_frame
 from vosmem.benchmark.turns import Case
-from vosmem.inference.engine import Engine
-from vosmem.inference.propagation import Propagator
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.propagation.propagator import Propagator
 from vosmem.memory.policy import EveryN
 from vosmem.networks import REMN, STM
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from benchmarks.distractors import COPY, DISTANCES, MASK, SIDE, measure, plot, video
 
-from vosmem.data.embedded import embedded_stills
+from vosmem.data.sources.embedded import embedded_stills
 from vosmem.networks import REMN, LocalAttention
 
 

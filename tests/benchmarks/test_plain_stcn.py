@@ -13,7 +13,7 @@ from tests.reference_stcn import stcn_state_dict
 from vosmem.benchmark.engine import EngineFrame
 from vosmem.benchmark.turns import Case
 from vosmem.checkpoints import load_reference_stcn
-from vosmem.inference.engine import Engine
+from vosmem.inference.engine.engine import Engine
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SEED, ARGUMENTS, INTERVAL = 90, (6, 140, 200, 3), 2

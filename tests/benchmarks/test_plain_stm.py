@@ -15,7 +15,7 @@ from vosmem.benchmark.compare import difference
 from vosmem.benchmark.engine import EngineFrame
 from vosmem.benchmark.turns import Case
 from vosmem.checkpoints.published import load_reference_stm
-from vosmem.inference.engine import Engine
+from vosmem.inference.engine.engine import Engine
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

@@ -16,7 +16,7 @@ from vosmem.checkpoints.published_stcn import own_entries
 from vosmem.checkpoints.weights_file import read_about
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
-from vosmem.inference.engine import Engine
+from vosmem.inference.engine.engine import Engine
 from vosmem.memory.policy import EveryN
 
 GOLDEN = Path(__file__).parents[1] / "golden"

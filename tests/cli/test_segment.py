@@ -16,7 +16,7 @@ from vosmem.checkpoints.reading import file_hash
 from vosmem.cli.segment import run
 from vosmem.commands import segmentation
 from vosmem.errors import InputError
-from vosmem.inference.confidence import NUM_CHECKS
+from vosmem.inference.sequences.confidence import NUM_CHECKS
 
 
 @pytest.fixture(scope="module")

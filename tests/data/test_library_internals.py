@@ -11,8 +11,8 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import dataloader as torch_dataloader
 
-from vosmem.data.loading import dead_processes
-from vosmem.data.transforms import CropAffine
+from vosmem.data.clips.transforms import CropAffine
+from vosmem.data.sampling.loading import dead_processes
 
 
 def broken(package: str, seen: str, what: str, used_for: str) -> str:

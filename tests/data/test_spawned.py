@@ -7,9 +7,9 @@ import torch
 
 from tests.conftest import write_davis, write_stills
 from vosmem.commands.common import compose, make
-from vosmem.data.clips import JoinedClips
-from vosmem.data.loading import ClipLoader
-from vosmem.data.sampling import SampleKey
+from vosmem.data.clips.image_clips import JoinedClips
+from vosmem.data.sampling.loading import ClipLoader
+from vosmem.data.sampling.sampler import SampleKey
 
 SIZE = ["synthesis.size=32", "synthesis.min_object_pixels=1", "data.samples_per_epoch=4", "paths.data=."]
 FEW = ["videos.videos.count=2", "videos.videos.scene.num_frames=4"]

@@ -7,11 +7,11 @@ from PIL import Image
 
 from tests.golden_video import video
 from tests.messages import naming
-from vosmem.data.clips import ClipSynthesis
-from vosmem.data.folder_videos import FolderSequence
-from vosmem.data.protocols import davis_sequences
-from vosmem.data.stills import ImageMaskFolder
-from vosmem.data.transforms import CropAffine
+from vosmem.data.clips.image_clips import ClipSynthesis
+from vosmem.data.clips.transforms import CropAffine
+from vosmem.data.sources.evaluation_sets import davis_sequences
+from vosmem.data.sources.folder_sequences import FolderSequence
+from vosmem.data.sources.image_sets import ImageMaskFolder
 from vosmem.data.videos import ClipSequence, RepeatedSequences, SyntheticSequences
 from vosmem.errors import InputError
 

@@ -13,7 +13,7 @@ import torch
 from tests.conftest import write_stills
 from tests.end_to_end.faults import RUN, STEPS, arguments, assert_same_training, console, last, train
 from tests.end_to_end.tiny import tiny_train
-from vosmem.data.stills import ImageMaskFolder
+from vosmem.data.sources.image_sets import ImageMaskFolder
 from vosmem.files import locked
 from vosmem.networks import STM
 

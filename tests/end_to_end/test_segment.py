@@ -13,7 +13,7 @@ from PIL import Image
 import vosmem
 from tests.end_to_end.tiny import vosmem as console
 from tests.segmentation.made import write_checkpoint, write_frames
-from vosmem.data.images import read_image
+from vosmem.data.decoding.images import read_image
 from vosmem.visualization.video import write_video
 
 WEIGHTS = ("--weights", "tiny.ckpt", "--device", "cpu")

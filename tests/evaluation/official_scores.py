@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from tests.golden_video import video
-from vosmem.data.images import read_labels
+from vosmem.data.decoding.images import read_labels
 
 RECORD = Path(__file__).parents[1] / "golden" / "official_scores.json"
 # Frames, height, width, objects and seed; the last two have the size and the tolerance of DAVIS at 480p.

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from tests.youtubevos import labels_at, write_youtubevos
-from vosmem.data.protocols import youtubevos_sequences
+from vosmem.data.sources.evaluation_sets import youtubevos_sequences
 from vosmem.evaluation.baselines import CopyFirstMask
 from vosmem.evaluation.report import results, results_table
 from vosmem.evaluation.run import evaluate_sequence
 from vosmem.evaluation.submission import write_submission
-from vosmem.inference.sequences import segment_sequence
+from vosmem.inference.sequences.methods import segment_sequence
 from vosmem.metrics import region
 
 CPU = torch.device("cpu")

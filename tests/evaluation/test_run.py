@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
-from vosmem.data.protocols import davis_sequences
+from vosmem.data.sources.evaluation_sets import davis_sequences
 from vosmem.data.videos import ClipSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask, WarpByFlow
 from vosmem.evaluation.report import results, score_results, write_results
 from vosmem.evaluation.run import evaluate_sequence
 from vosmem.evaluation.scorers import score_folders
-from vosmem.inference.writer import write_labels
+from vosmem.inference.output.mask_writer import write_labels
 from vosmem.ops.masks import slots_to_ids
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from tests.messages import naming
 from vosmem.cli import score
 from vosmem.errors import InputError
 from vosmem.evaluation.scorers import score_folders
-from vosmem.inference.writer import write_labels
+from vosmem.inference.output.mask_writer import write_labels
 
 FRAMES = [f"f_{t:04d}" for t in range(5)]
 

@@ -7,8 +7,8 @@ import torch
 
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
-from vosmem.inference.engine import Engine
-from vosmem.inference.streaming import Segmenter
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.memory.policy import Adaptive, EveryN, First
 from vosmem.networks import Conventions
 from vosmem.ops.aggregation import soft_aggregate

@@ -10,7 +10,7 @@ from PIL import Image
 from pycocotools import mask as reference
 
 from tests.messages import naming
-from vosmem.data.notes import Decision
+from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
 from vosmem.inputs.annotations import AnnotationMasks
 

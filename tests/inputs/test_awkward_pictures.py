@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.inputs.made import STEP, shade, squares, write_clip, write_frames, write_mask
 from tests.messages import naming
-from vosmem.data.notes import Decision
+from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
 from vosmem.inputs.doctor import inspect
 from vosmem.inputs.open import open_videos

@@ -22,7 +22,7 @@ from tests.inputs.awkward import (
 )
 from tests.inputs.made import shade, write_clip
 from tests.messages import naming
-from vosmem.data.notes import Decision
+from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
 from vosmem.inputs.video_file import VideoFrames
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from tests.messages import naming
-from vosmem.data.mask_files import read_mask
-from vosmem.data.notes import Decision
+from vosmem.data.decoding.mask_files import read_mask
+from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
 from vosmem.inputs.cut import mask_from_box, mask_from_boxes, mask_from_strokes, strokes_by_colour
 

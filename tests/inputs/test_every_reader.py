@@ -9,12 +9,12 @@ from pycocotools import mask as coco_mask
 
 from vosmem.app.project import Project
 from vosmem.app.uploads import Limits
-from vosmem.data.coco import CocoInstances
-from vosmem.data.folder_videos import FolderSequence
-from vosmem.data.palette import davis_palette
-from vosmem.data.protocols import davis_sequences
-from vosmem.data.stills import ImageMaskFolder
-from vosmem.data.training_videos import davis_videos, folder_videos
+from vosmem.data.decoding.palette import davis_palette
+from vosmem.data.sources.coco import CocoInstances
+from vosmem.data.sources.evaluation_sets import davis_sequences
+from vosmem.data.sources.folder_sequences import FolderSequence
+from vosmem.data.sources.image_sets import ImageMaskFolder
+from vosmem.data.sources.training_videos import davis_videos, folder_videos
 from vosmem.inputs.open import open_videos
 
 HEIGHT, WIDTH = 24, 32

@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from tests.inputs.decisions import CASES, PAGE, in_page
-from vosmem.data.notes import Decision
+from vosmem.data.decoding.notes import Decision
 
 
 def test_every_decision_has_a_case():

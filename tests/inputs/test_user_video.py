@@ -10,9 +10,9 @@ from PIL import Image
 
 from tests.inputs.made import shade, squares, write_clip, write_frames, write_mask
 from tests.messages import naming
-from vosmem.data.palette import davis_palette
+from vosmem.data.decoding.palette import davis_palette
 from vosmem.errors import InputError
-from vosmem.inference.writer import write_labels
+from vosmem.inference.output.mask_writer import write_labels
 from vosmem.inputs.open import open_videos
 from vosmem.inputs.scan import frame_place
 from vosmem.ops.masks import slots_to_ids

@@ -7,7 +7,7 @@ import torch
 
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
-from vosmem.inference.engine import Engine
+from vosmem.inference.engine.engine import Engine
 from vosmem.memory.policy import EveryN
 from vosmem.networks import REMN, STM, LocalAttention
 from vosmem.networks.local_attention import Modulation

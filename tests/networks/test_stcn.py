@@ -8,7 +8,7 @@ from vosmem.checkpoints.reading import load_weights
 from vosmem.commands.common import compose, make
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
-from vosmem.inference.engine import Engine
+from vosmem.inference.engine.engine import Engine
 from vosmem.memory.policy import EveryN
 from vosmem.networks import REMN, LocalAttention
 from vosmem.networks.fusion import ValueFusion

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.segmentation.made import opened, write_user_video
-from vosmem.inference.confidence import Check, ObjectConfidence
-from vosmem.inference.writer import write_labels
+from vosmem.inference.output.mask_writer import write_labels
+from vosmem.inference.sequences.confidence import Check, ObjectConfidence
 from vosmem.segmentation import report
 from vosmem.segmentation.report import write_report
 from vosmem.visualization.confidence_chart import MOST_POINTS, confidence_chart

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.test_clips import make_synthesis
-from tests.data.test_rendered import SCENE, Blocks
-from vosmem.data.rendered import RenderedVideos
+from tests.data.clips.test_image_clips import make_synthesis
+from tests.data.rendering.test_rendered_videos import SCENE, Blocks
+from vosmem.data.rendering.rendered_videos import RenderedVideos
 from vosmem.visualization.contact_sheet import (
     CAPTION,
     GAP,

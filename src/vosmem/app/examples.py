@@ -7,12 +7,12 @@ from shutil import copytree
 import numpy as np
 from jaxtyping import UInt16
 
-from vosmem.data.embedded import embedded_stills
-from vosmem.data.images import read_labels
-from vosmem.data.rendered import RenderedSequence
-from vosmem.data.scenes import Scene
+from vosmem.data.decoding.images import read_labels
+from vosmem.data.rendering.rendered_videos import RenderedSequence
+from vosmem.data.rendering.scenes import Scene
+from vosmem.data.sources.embedded import embedded_stills
 from vosmem.errors import InputError
-from vosmem.inference.export import write_frame
+from vosmem.inference.output.davis_folders import write_frame
 
 CLIP = "A chair and its reflection"
 # Number of objects and seed, chosen by eye.

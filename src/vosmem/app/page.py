@@ -10,7 +10,7 @@ from vosmem.app.events import Events
 from vosmem.app.examples import EXAMPLES
 from vosmem.app.page_parts import Parts
 from vosmem.app.studio import Studio
-from vosmem.data.images import IMAGE_SUFFIXES
+from vosmem.data.decoding.images import IMAGE_SUFFIXES
 from vosmem.inputs.picture_folder import VIDEO_SUFFIXES
 
 SANS, MONO = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")  # of the machine: no font is fetched

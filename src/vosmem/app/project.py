@@ -10,9 +10,9 @@ from jaxtyping import UInt8, UInt16
 from vosmem.app.drawing import BACKGROUND, DrawnMasks
 from vosmem.app.results import Results
 from vosmem.app.uploads import Limits
-from vosmem.data.notes import Note
+from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
-from vosmem.inference.writer import write_labels
+from vosmem.inference.output.mask_writer import write_labels
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.open import open_videos
 from vosmem.inputs.user_video import UserVideo

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt16
 
-from vosmem.data.mask_files import read_mask
+from vosmem.data.decoding.mask_files import read_mask
 from vosmem.files import replacing
-from vosmem.inference.confidence import Check, ObjectConfidence, frames_to_check
-from vosmem.inference.writer import write_labels
+from vosmem.inference.output.mask_writer import write_labels
+from vosmem.inference.sequences.confidence import Check, ObjectConfidence, frames_to_check
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.user_video import UserVideo
 from vosmem.ops.masks import id_type, ids_to_slots

@@ -16,8 +16,8 @@ from vosmem.app.project import MOST_OBJECTS, Project
 from vosmem.app.uploads import Limits, take_in
 from vosmem.app.work import Pace, Work
 from vosmem.errors import InputError
-from vosmem.inference.directions import DIRECTIONS
-from vosmem.inference.streaming import Segmenter
+from vosmem.inference.sequences.directions import DIRECTIONS
+from vosmem.inference.sequences.streaming import Segmenter
 
 SECONDS_TO_END = 10.0  # that a frame may take before nobody waits for it any more
 SOURCE, SPILL = "source", "backward"

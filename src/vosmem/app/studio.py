@@ -12,7 +12,7 @@ from typing import Any
 from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
 from vosmem.errors import InputError
-from vosmem.inference.streaming import Segmenter
+from vosmem.inference.sequences.streaming import Segmenter
 
 MOST_VISITORS = 8  # whose work is kept at a time
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vosmem.data.images import is_image
+from vosmem.data.decoding.images import is_image
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.picture_folder import VIDEO_SUFFIXES

@@ -16,8 +16,8 @@ from PIL import Image
 from vosmem.app.project import MOST_OBJECTS, Project
 from vosmem.app.session import Session
 from vosmem.app.work import Pace
-from vosmem.data.notes import Note
-from vosmem.inference.confidence import Check, ObjectConfidence
+from vosmem.data.decoding.notes import Note
+from vosmem.inference.sequences.confidence import Check, ObjectConfidence
 from vosmem.inputs.wording import counted
 from vosmem.segmentation.report import REASONS
 from vosmem.visualization.confidence_chart import confidence_chart

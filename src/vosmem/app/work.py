@@ -12,10 +12,10 @@ from torch import Tensor
 
 from vosmem.app.results import Results
 from vosmem.data.videos import VideoSequence
-from vosmem.inference.confidence import ConfidenceTracker
-from vosmem.inference.directions import Given, given_masks, segment_in_direction
-from vosmem.inference.sequences import Method, SegmentedFrame
-from vosmem.inference.streaming import Segmenter
+from vosmem.inference.sequences.confidence import ConfidenceTracker
+from vosmem.inference.sequences.directions import Given, given_masks, segment_in_direction
+from vosmem.inference.sequences.methods import Method, SegmentedFrame
+from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.inputs.user_video import UserVideo
 from vosmem.ops.masks import slots_to_ids
 

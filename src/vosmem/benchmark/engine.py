@@ -12,7 +12,7 @@ from torch import Tensor
 from vosmem.benchmark.machine import convolution_rate, synchronize
 from vosmem.benchmark.scene import made_frame
 from vosmem.benchmark.turns import Case
-from vosmem.inference.engine import Engine
+from vosmem.inference.engine.engine import Engine
 from vosmem.memory.bank import MemoryBank
 from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.masks import one_hot

@@ -25,11 +25,11 @@ from vosmem.benchmark.turns import Case, Worker, serve
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.commands.common import check_lists, make, pick_device, resolved
-from vosmem.data.images import read_image
+from vosmem.data.decoding.images import read_image
 from vosmem.errors import InputError
-from vosmem.inference.engine import Engine
-from vosmem.inference.export import write_frame
-from vosmem.inference.writer import write_labels
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.output.davis_folders import write_frame
+from vosmem.inference.output.mask_writer import write_labels
 from vosmem.networks import STM
 from vosmem.networks.backbone import CHANNELS
 from vosmem.networks.cost import frame_cost

@@ -14,8 +14,8 @@ from vosmem.commands.common import make, make_engine
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.files import write_text
-from vosmem.inference.propagation import Propagator
-from vosmem.inference.variation import variations_apart
+from vosmem.inference.propagation.propagator import Propagator
+from vosmem.inference.propagation.variation import variations_apart
 from vosmem.memory.policy import Adaptive
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)

@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from vosmem.errors import InputError
-from vosmem.inference.engine import Engine
+from vosmem.inference.engine.engine import Engine
 
 
 def compose(command: str, *overrides: str) -> DictConfig:

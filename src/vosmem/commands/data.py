@@ -6,11 +6,11 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from vosmem.commands.common import make
-from vosmem.data.rendered import RenderedVideos
-from vosmem.data.stills import StillSource
+from vosmem.data.rendering.rendered_videos import RenderedVideos
+from vosmem.data.sources.image_sets import StillSource
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
-from vosmem.inference.export import write_davis
+from vosmem.inference.output.davis_folders import write_davis
 from vosmem.visualization.contact_sheet import clip_rows, contact_sheet, rendered_rows, still_rows
 
 

@@ -21,10 +21,10 @@ from vosmem.evaluation.official import frame_scorer
 from vosmem.evaluation.report import results, write_results
 from vosmem.evaluation.run import SequenceRun, evaluate_sequence
 from vosmem.evaluation.submission import write_submission
-from vosmem.inference.engine import Engine
-from vosmem.inference.pipeline import Behind
-from vosmem.inference.sequences import Method, SegmentedFrame
-from vosmem.inference.writer import write_labels, write_probabilities
+from vosmem.inference.engine.background import Behind
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.output.mask_writer import write_labels, write_probabilities
+from vosmem.inference.sequences.methods import Method, SegmentedFrame
 from vosmem.ops.masks import slots_to_ids
 
 MEMORY_ADVICE = "set memory.max_frames or memory.budget_mb, a smaller short_side, precision=bf16, or fewer num_workers"

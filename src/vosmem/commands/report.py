@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from omegaconf import OmegaConf
 
 from vosmem.commands.common import make
-from vosmem.data.images import read_labels
+from vosmem.data.decoding.images import read_labels
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.ops.masks import ids_to_slots

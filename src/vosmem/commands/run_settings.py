@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vosmem.checkpoints.reading import file_hash
-from vosmem.inference.streaming import Segmenter
+from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.memory.policy import MemoryPolicy
 
 

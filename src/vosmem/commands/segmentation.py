@@ -13,14 +13,14 @@ from vosmem.checkpoints.loading import find_weights, load_file
 from vosmem.commands.common import advice_on_memory, compose, make, pick_device
 from vosmem.commands.run_settings import run_settings
 from vosmem.commands.workers import check_workers, make_slots
-from vosmem.data.images import read_labels
-from vosmem.data.mask_files import read_mask
-from vosmem.data.notes import Note
+from vosmem.data.decoding.images import read_labels
+from vosmem.data.decoding.mask_files import read_mask
+from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
 from vosmem.files import locked, unwritable
-from vosmem.inference.engine import Engine
-from vosmem.inference.streaming import Segmenter
-from vosmem.inference.writer import write_labels
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.output.mask_writer import write_labels
+from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.inputs.cut import mask_from_boxes, mask_from_strokes, strokes_by_colour
 from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos

@@ -17,9 +17,9 @@ from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.reading import load_weights
 from vosmem.commands.common import advice_on_memory, make, pick_device, resolved
 from vosmem.commands.wandb_run import keep_wandb_run, same_wandb_run
-from vosmem.data.clip_data import ClipData
+from vosmem.data.sampling.clip_data import ClipData
 from vosmem.errors import InputError
-from vosmem.inference.precision import has_fast_bfloat16
+from vosmem.inference.engine.precision import has_fast_bfloat16
 from vosmem.networks.network import MemoryNetwork
 from vosmem.startup import timed
 from vosmem.training.calibration import Calibration, calibrate

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from vosmem.data.clips import ClipSynthesis
-from vosmem.data.stills import StillSource
+from vosmem.data.clips.image_clips import ClipSynthesis
+from vosmem.data.sources.image_sets import StillSource
 from vosmem.errors import InputError
 
 Made = TypeVar("Made")

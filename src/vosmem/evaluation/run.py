@@ -9,8 +9,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from vosmem.data.videos import VideoSequence
-from vosmem.inference.pipeline import ahead
-from vosmem.inference.sequences import Method, ReadFrame, SegmentedFrame, read_frames, segment_frames
+from vosmem.inference.engine.background import ahead
+from vosmem.inference.sequences.methods import Method, ReadFrame, SegmentedFrame, read_frames, segment_frames
 from vosmem.metrics.davis import FrameScorer, ObjectScore, SequenceScorer, score_frame
 
 

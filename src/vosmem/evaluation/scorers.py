@@ -6,8 +6,8 @@ from functools import partial
 from itertools import repeat
 from pathlib import Path
 
-from vosmem.data.folder_videos import FolderSequence
-from vosmem.data.images import find_void_rule, is_image, read_labels
+from vosmem.data.decoding.images import find_void_rule, is_image, read_labels
+from vosmem.data.sources.folder_sequences import FolderSequence
 from vosmem.errors import InputError, warn
 from vosmem.metrics.davis import ObjectScore, SequenceScorer
 from vosmem.ops.masks import ids_to_slots

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from natsort import natsorted
 
-from vosmem.data.mask_files import LARGEST_ID, MaskFile
-from vosmem.data.notes import Decision, Note
-from vosmem.data.regions import Region, circle, coco_area, coco_region, pasted, polygons, rectangle
+from vosmem.data.decoding.mask_files import LARGEST_ID, MaskFile
+from vosmem.data.decoding.notes import Decision, Note
+from vosmem.data.decoding.regions import Region, circle, coco_area, coco_region, pasted, polygons, rectangle
 from vosmem.errors import InputError
 from vosmem.inputs.given_masks import GivenMasks
 from vosmem.inputs.identities import identities

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Int, UInt8, UInt16
 from scipy.spatial import KDTree
 
-from vosmem.data.mask_files import OTHER_COLOURS, MaskFile
-from vosmem.data.notes import Decision, Note
-from vosmem.data.palette import davis_palette
+from vosmem.data.decoding.mask_files import OTHER_COLOURS, MaskFile
+from vosmem.data.decoding.notes import Decision, Note
+from vosmem.data.decoding.palette import davis_palette
 from vosmem.errors import InputError
 from vosmem.ops.masks import MOST_OBJECTS
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vosmem.data.notes import Note
+from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.manifest import is_manifest, read_manifest

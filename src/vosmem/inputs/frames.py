@@ -7,7 +7,7 @@ from fractions import Fraction
 from jaxtyping import UInt8
 from torch import Tensor
 
-from vosmem.data.notes import Note
+from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from vosmem.data.images import is_image
-from vosmem.data.mask_files import MaskFile, read_mask
-from vosmem.data.notes import Decision, Note
-from vosmem.data.palette import ColourIds
+from vosmem.data.decoding.images import is_image
+from vosmem.data.decoding.mask_files import MaskFile, read_mask
+from vosmem.data.decoding.notes import Decision, Note
+from vosmem.data.decoding.palette import ColourIds
 from vosmem.inputs.wording import counted
 
 

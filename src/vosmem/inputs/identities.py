@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vosmem.data.notes import Decision, Note
+from vosmem.data.decoding.notes import Decision, Note
 from vosmem.inputs.wording import counted, listed
 
 KEYS = ("track_id", "instance_id", "object_id", "tracking_id")

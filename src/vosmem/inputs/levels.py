@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Num, UInt8
 
-from vosmem.data.decoding import load_picture
+from vosmem.data.decoding.pictures import load_picture
 from vosmem.errors import InputError
 
 LOOKED_AT = 50  # frames of a video whose range is looked at, evenly spaced

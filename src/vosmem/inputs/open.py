@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from natsort import natsorted
 
-from vosmem.data.decoding import read_header
-from vosmem.data.images import is_image
-from vosmem.data.notes import Decision, Note
+from vosmem.data.decoding.images import is_image
+from vosmem.data.decoding.notes import Decision, Note
+from vosmem.data.decoding.pictures import read_header
 from vosmem.errors import InputError
 from vosmem.inputs.annotations import AnnotationMasks
 from vosmem.inputs.frames import FrameSource

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from vosmem.data.images import is_image
-from vosmem.data.notes import Decision, Note
-from vosmem.data.video_layouts import list_pictures
+from vosmem.data.decoding.images import is_image
+from vosmem.data.decoding.notes import Decision, Note
+from vosmem.data.sources.video_folders import list_pictures
 from vosmem.errors import InputError
 from vosmem.inputs.wording import counted, listed
 

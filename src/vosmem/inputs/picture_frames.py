@@ -12,9 +12,9 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from vosmem.data.decoding import PictureHeader, load_picture, read_header
-from vosmem.data.images import as_rgb
-from vosmem.data.notes import Decision, Note
+from vosmem.data.decoding.images import as_rgb
+from vosmem.data.decoding.notes import Decision, Note
+from vosmem.data.decoding.pictures import PictureHeader, load_picture, read_header
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.levels import Levels, evenly, find_levels, read_numbers

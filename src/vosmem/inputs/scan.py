@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
-from vosmem.data.mask_files import ONE_BYTE, VOID, MaskFile
-from vosmem.data.notes import Decision, Note
-from vosmem.data.void import VoidRule
+from vosmem.data.decoding.mask_files import ONE_BYTE, VOID, MaskFile
+from vosmem.data.decoding.notes import Decision, Note
+from vosmem.data.decoding.void import VoidRule
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks

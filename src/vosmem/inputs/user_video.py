@@ -7,7 +7,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from vosmem.data.notes import Decision, Note
+from vosmem.data.decoding.notes import Decision, Note
 from vosmem.data.videos import AppearingSequence
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from vosmem.data.notes import Decision, Note
+from vosmem.data.decoding.notes import Decision, Note
 from vosmem.inputs.video_container import decoded, opened
 
 UNEVEN = 1.5  # frames are unevenly spaced where the longest gap is this many times the shortest

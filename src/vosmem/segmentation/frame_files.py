@@ -11,7 +11,7 @@ from jaxtyping import Float32, UInt8
 from pycocotools import mask as coco_mask
 
 from vosmem.files import write_text
-from vosmem.inference.writer import write_labels, write_probabilities, write_silhouette
+from vosmem.inference.output.mask_writer import write_labels, write_probabilities, write_silhouette
 from vosmem.inputs.user_video import UserVideo
 from vosmem.ops.masks import slots_to_ids
 from vosmem.segmentation.options import SegmentOptions

@@ -9,7 +9,7 @@ class SegmentOptions:
 
     Args:
         direction: `forward`, `backward` or `both`.
-        soft_masks: probabilities of every frame, as `inference/writer.py` writes them.
+        soft_masks: probabilities of every frame, as `inference/output/mask_writer.py` writes them.
         per_object: a black and white picture for each object and frame.
         rle: all masks as one COCO file.
         overlay: a video of the masks over the frames.

@@ -12,7 +12,7 @@ import torch
 
 from vosmem.errors import InputError
 from vosmem.files import write_text
-from vosmem.inference.directions import Given
+from vosmem.inference.sequences.directions import Given
 from vosmem.inputs.user_video import UserVideo
 from vosmem.segmentation.frame_files import ANNOTATIONS, MASKS, OBJECTS, OVERLAY, PROBABILITIES
 from vosmem.segmentation.tables import CHECKS_TABLE, OBJECTS_TABLE

@@ -15,10 +15,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from vosmem.data.mask_files import read_mask
-from vosmem.data.notes import Note
+from vosmem.data.decoding.mask_files import read_mask
+from vosmem.data.decoding.notes import Note
 from vosmem.files import write_text
-from vosmem.inference.confidence import Check, ObjectConfidence
+from vosmem.inference.sequences.confidence import Check, ObjectConfidence
 from vosmem.inputs.user_video import UserVideo
 from vosmem.ops.masks import ids_to_slots
 from vosmem.segmentation.frame_files import DEFAULT_RATE, MASKS, OVERLAY

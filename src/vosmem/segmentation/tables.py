@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vosmem.files import write_text
-from vosmem.inference.confidence import Check, ObjectConfidence
+from vosmem.inference.sequences.confidence import Check, ObjectConfidence
 from vosmem.inputs.user_video import UserVideo
 
 OBJECTS_TABLE, CHECKS_TABLE = "objects.csv", "frames_to_check.csv"

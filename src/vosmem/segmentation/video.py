@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from vosmem.data.notes import Note
+from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
-from vosmem.inference.confidence import Check, ConfidenceRows, ConfidenceTracker, frames_to_check
-from vosmem.inference.directions import Given, given_masks, segment_in_direction
-from vosmem.inference.pipeline import Behind
-from vosmem.inference.sequences import Method, SegmentedFrame
+from vosmem.inference.engine.background import Behind
+from vosmem.inference.sequences.confidence import Check, ConfidenceRows, ConfidenceTracker, frames_to_check
+from vosmem.inference.sequences.directions import Given, given_masks, segment_in_direction
+from vosmem.inference.sequences.methods import Method, SegmentedFrame
 from vosmem.inputs.user_video import UserVideo
 from vosmem.segmentation.frame_files import FrameFiles, results_are_there
 from vosmem.segmentation.options import SegmentOptions

@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from vosmem.data.clip_data import ClipData
+from vosmem.data.sampling.clip_data import ClipData
 from vosmem.shapes import Clip
 from vosmem.training.lightning_internals import batch_progress, batches_done, set_logged_step, validate_now
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
-from vosmem.data.clip_data import ClipData
+from vosmem.data.sampling.clip_data import ClipData
 from vosmem.errors import InputError
 from vosmem.shapes import Clip
 from vosmem.training.lightning_internals import scales_gradients

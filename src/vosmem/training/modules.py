@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from vosmem.data.videos import VideoSequence
 from vosmem.evaluation.run import SequenceRun, Writer, evaluate_sequence
-from vosmem.inference.propagation import Propagator
-from vosmem.inference.window import Zoom
+from vosmem.inference.propagation.propagator import Propagator
+from vosmem.inference.propagation.window import Zoom
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.metrics.j_and_f import JAndF
 from vosmem.networks.network import MemoryNetwork

@@ -15,7 +15,7 @@ import torch
 from pytorch_lightning.callbacks import Timer
 
 from vosmem.checkpoints.reading import read_checkpoint
-from vosmem.data.clip_data import CHECKS, ClipData
+from vosmem.data.sampling.clip_data import CHECKS, ClipData
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from vosmem.data.clip_data import ClipData
+from vosmem.data.sampling.clip_data import ClipData
 from vosmem.shapes import Clip
 from vosmem.startup import report_stage, timed
 from vosmem.training.calibration import Calibration, calibrate

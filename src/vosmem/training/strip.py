@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from vosmem.data.videos import VideoSequence
-from vosmem.inference.propagation import Propagator
-from vosmem.inference.sequences import segment_sequence
+from vosmem.inference.propagation.propagator import Propagator
+from vosmem.inference.sequences.methods import segment_sequence
 from vosmem.training.modules import PretrainModule
 from vosmem.visualization.overlay import overlay_strip
 

@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from vosmem.data.videos import VideoSequence
 from vosmem.evaluation.run import SequenceRun
-from vosmem.inference.sequences import SegmentedFrame
+from vosmem.inference.sequences.methods import SegmentedFrame
 from vosmem.metrics.davis import summarize
 from vosmem.training.modules import PretrainModule
 from vosmem.visualization.overlay import overlay

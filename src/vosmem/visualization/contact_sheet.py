@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from vosmem.data.clips import ClipSynthesis
-from vosmem.data.rendered import RenderedVideos
-from vosmem.data.stills import StillSource
+from vosmem.data.clips.image_clips import ClipSynthesis
+from vosmem.data.rendering.rendered_videos import RenderedVideos
+from vosmem.data.sources.image_sets import StillSource
 from vosmem.visualization.overlay import overlay
 
 GAP = 4

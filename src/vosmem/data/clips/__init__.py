@@ -1,0 +1,1 @@
+"""How a training clip is made from images or from video."""

@@ -1,0 +1,103 @@
+"""Objects of other stills that move by themselves through a clip."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vosmem.data.clips.cutouts import CutOut, centred, choose_donor, cut_out, paste, recoloured, turned
+from vosmem.data.sources.image_sets import Still, StillSource
+
+DONOR_TRIES = 8
+MOST_ENLARGED = 1.5  # of a copy; blown up further it would no longer look alike
+
+
+@dataclass(frozen=True)
+class Pasting:
+    """Lays cut-out objects over a clip, each with a motion of its own.
+
+    The affine maps of a clip move a photograph as a whole, so an object never moves against what is behind it. Pasted
+    objects do: some are followed, others hide what is followed, and copies of followed objects are background.
+
+    Args:
+        count: objects pasted in a clip, least and most.
+        size: longer side of an object, as a share of the picture's short side.
+        follow: probability that a pasted object is followed, where the clip has room for it.
+        look_alike: probability that a copy of one of the clip's own objects is pasted instead, as background.
+        shift: greatest way between two frames, along each axis, as a share of the picture's short side.
+        turn: greatest rotation between two frames to either side, in degrees.
+        grow: least and greatest change of scale between two frames.
+        away: least way from an object to its copy, in lengths of the object's longer side; where the picture has no
+            such room nothing is pasted.
+        late: probability that a copy comes only after the first frame, so that no memory knows it as background.
+    """
+
+    count: Sequence[int]
+    size: Sequence[float]
+    follow: float
+    look_alike: float
+    shift: float
+    turn: float
+    grow: Sequence[float]
+    away: float = 0.0
+    late: float = 0.0
+
+    def __call__(
+        self, moments: Sequence[Still], donors: StillSource | None, max_objects: int, rng: np.random.Generator
+    ) -> list[Still]:
+        """The frames of a clip with objects laid over them, before the camera moves.
+
+        Args:
+            moments: picture and objects 1..K of each frame.
+            donors: where pasted objects come from; without them copies alone are pasted.
+            max_objects: objects that a clip may follow; pasted ones get the ids after K.
+            rng: where the draws come from.
+        """
+        first = moments[0]
+        scenes = [Still(moment.image.copy(), moment.labels.copy()) for moment in moments]
+        followed = max(int(moment.labels.max()) for moment in moments)
+        for _ in range(int(rng.integers(self.count[0], self.count[1] + 1))):
+            side = rng.uniform(self.size[0], self.size[1]) * min(first.labels.shape)
+            if first.labels.any() and rng.random() < self.look_alike:
+                self._paste_copy(scenes, first, side, rng)
+            elif donors is not None:
+                item, donated = choose_donor(donors, rng, DONOR_TRIES)
+                thing, label = cut_out(donors.read(item), donated, side * self.grow[1]), 0
+                if followed < max_objects and rng.random() < self.follow:
+                    label = followed = followed + 1
+                self._move(scenes, thing, label, self._start(first, rng), rng)
+        return scenes
+
+    def _paste_copy(self, scenes: list[Still], still: Still, side: float, rng: np.random.Generator) -> None:
+        label = int(rng.choice(np.unique(still.labels[still.labels > 0])))
+        rows, columns = np.nonzero(still.labels == label)
+        own = max(np.ptp(rows), np.ptp(columns)) + 1
+        thing = recoloured(cut_out(still, label, min(side, MOST_ENLARGED * own) * self.grow[1]), rng)
+        start = self._start(still, rng)
+        for _ in range(DONOR_TRIES):
+            if np.hypot(start[0] - columns.mean(), start[1] - rows.mean()) >= self.away * own:
+                shown = scenes[1:] if self.late and rng.random() < self.late else scenes
+                self._move(shown, thing, 0, start, rng)
+                break
+            start = self._start(still, rng)
+
+    def _start(self, still: Still, rng: np.random.Generator) -> tuple[float, float]:
+        height, width = still.labels.shape
+        x, y = rng.uniform(0.15, 0.85, 2) * (width, height)
+        return float(x), float(y)
+
+    def _move(
+        self, scenes: list[Still], thing: CutOut, label: int, start: tuple[float, float], rng: np.random.Generator
+    ) -> None:
+        """Paste along a random path; a step that would leave the picture is taken the other way."""
+        height, width = scenes[0].labels.shape
+        x, y = start
+        degrees, scale, mirror = rng.uniform(-15, 15), 1 / self.grow[1], bool(rng.integers(2))
+        for scene in scenes:
+            place = turned(float(degrees), float(scale), float(x), float(y), mirror)
+            paste(scene.image, scene.labels, thing, place @ centred(thing.alpha), label)
+            step_x, step_y = rng.uniform(-self.shift, self.shift, 2) * min(height, width)
+            x += step_x if 0 <= x + step_x <= width else -step_x
+            y += step_y if 0 <= y + step_y <= height else -step_y
+            degrees += rng.uniform(-self.turn, self.turn)
+            scale *= rng.uniform(self.grow[0], self.grow[1])

@@ -1,0 +1,1 @@
+"""How an image or a mask file decodes."""

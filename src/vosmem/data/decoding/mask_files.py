@@ -1,0 +1,197 @@
+"""Reading mask pictures of every kind that people have as ids."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int32, UInt8, UInt16
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+from vosmem.data.decoding.notes import Decision, Note
+from vosmem.data.decoding.palette import ColourIds, pack, whole_palette
+from vosmem.data.decoding.pictures import load_picture
+from vosmem.errors import InputError
+from vosmem.ops.masks import VOID as VOID
+
+LARGEST_ID = 2**16 - 1
+OTHER_COLOURS = "other colours"
+ONE_BYTE = ("palette", "grey", "DAVIS colours", "grey as RGB")  # kinds in which 255 may stand for void
+FEW = 3  # fewer ids than this that are thin may well be small objects
+SHOWN = 6
+OPAQUE = 128  # opacity from which a pixel belongs to an object that is drawn in the transparency
+
+
+class MaskFile(NamedTuple):
+    """A mask as it stands on disk.
+
+    Attributes:
+        ids: of the objects, as on disk; 0 is background. 255 stays 255: what it means is for the reader to say.
+        palette: the colours of the ids, if the file has any of its own.
+        notes: what a user should know of how it was read; each goes on from "mask NAME: ".
+        kind: `palette`, `grey`, `one-bit`, `16-bit grey`, `DAVIS colours`, `grey as RGB`, `other colours`,
+            `transparency`, or the format of a file of annotations.
+    """
+
+    ids: UInt16[np.ndarray, "H W"]
+    palette: UInt8[np.ndarray, "256 3"] | None
+    notes: tuple[Note, ...]
+    kind: str
+
+
+def read_mask(
+    path: Path,
+    max_objects: int | None = 50,
+    clean: bool = False,
+    colours: ColourIds | None = None,
+    page: int | None = None,
+) -> MaskFile:
+    """Read a mask picture of any kind.
+
+    Palette, grey and 16-bit pictures hold ids; a one-bit picture holds one object, id 1. `ColourIds`
+    assigns the ids of colour pictures. Transparency is ignored, except in a picture of one colour: there the opaque
+    pixels are the object.
+
+    Args:
+        path: the picture.
+        max_objects: more ids than this are taken for a mistake; None for no limit (and no notes on thin ids).
+        clean: give the pixels of ids that are nowhere 3 pixels wide to the nearest other id: what anti-aliasing leaves.
+        colours: ids of the colours seen in other masks of the video; what this one adds is added to it.
+        page: of a stack, from 0 up; None for a file of one picture.
+
+    Raises:
+        InputError: the file is missing or cannot be decoded, holds fractional, negative or too large numbers, or more
+            than `max_objects` objects.
+    """
+    image = load_picture(path, "mask", page)
+    table = ColourIds() if colours is None else colours
+    notes: list[Note] = []
+    try:
+        codes, kind = _codes(image)
+        codes, kind, notes = _with_opacity(codes, kind, image)
+    except InputError as error:
+        raise _no_ids(path, error) from error
+    if max_objects is not None:
+        codes, cleaned, thin = _thinned(codes, clean)
+        _raise_too_many(path, codes, max_objects, thin)
+        notes += cleaned
+    if kind != "colours":
+        palette = _own_palette(image) if kind == "palette" else None
+        return MaskFile(codes.astype(np.uint16), palette, tuple(notes), kind)
+    present, places = np.unique(codes, return_inverse=True)
+    try:
+        kind = table.learn(present.tolist())
+    except InputError as error:
+        raise _no_ids(path, error) from error
+    ids = np.array([table.of[int(colour)] for colour in present], np.uint16)[places.reshape(codes.shape)]
+    notes.append(_colour_note(kind, present, table))
+    return MaskFile(ids, table.palette() if kind == OTHER_COLOURS else None, tuple(notes), kind)
+
+
+def _no_ids(path: Path, error: InputError) -> InputError:
+    return InputError(f"mask {str(path)!r} {error}: save ids as palette, 8-bit or 16-bit grey PNG")
+
+
+def _codes(image: Image.Image) -> tuple[Int32[np.ndarray, "H W"], str]:
+    """What each pixel holds: an id, or a packed colour if the kind is `colours`."""
+    if image.mode == "1":
+        return np.asarray(image).astype(np.int32), "one-bit"
+    if image.mode in ("P", "PA"):
+        return np.asarray(image.getchannel(0)).astype(np.int32), "palette"
+    if image.mode in ("L", "LA", "La"):
+        return np.asarray(image.getchannel(0)).astype(np.int32), "grey"
+    if image.mode == "F":
+        raise InputError("holds fractional numbers")
+    if image.mode.startswith("I"):
+        numbers = np.asarray(image).astype(np.int64)
+        if numbers.min() < 0 or numbers.max() > LARGEST_ID:
+            raise InputError(f"holds ids from {numbers.min()} to {numbers.max()}, beyond 0 to {LARGEST_ID}")
+        return numbers.astype(np.int32), "16-bit grey"
+    return pack(np.asarray(image.convert("RGB"))), "colours"
+
+
+def _with_opacity(
+    codes: Int32[np.ndarray, "H W"], kind: str, image: Image.Image
+) -> tuple[Int32[np.ndarray, "H W"], str, list[Note]]:
+    """The codes and their kind once transparency is looked at: in a picture of one colour, it is the mask."""
+    has_alpha = "A" in image.mode.upper() and image.mode != "LAB"
+    if not has_alpha and not (image.mode == "P" and "transparency" in image.info):
+        return codes, kind, []
+    colours = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    opacity = np.asarray(colours.getchannel("A"))
+    if opacity.min() < opacity.max():
+        if len(np.unique(pack(np.asarray(colours)[..., :3]))) == 1:
+            return (opacity >= OPAQUE).astype(np.int32), "transparency", [Decision.TRANSPARENCY_IS_MASK.note()]
+        if has_alpha and (codes[opacity == 0] != 0).any():
+            raise InputError("is transparent where its colours name an object, so that either may be the mask")
+    return codes, kind, [Decision.TRANSPARENCY_IGNORED.note()] if has_alpha else []
+
+
+def _own_palette(image: Image.Image) -> UInt8[np.ndarray, "256 3"]:
+    colours = np.array(image.getpalette("RGB") or [], np.uint8)
+    return whole_palette(colours[: 256 * 3].reshape(-1, 3))
+
+
+def _thinned(codes: Int32[np.ndarray, "H W"], clean: bool) -> tuple[Int32[np.ndarray, "H W"], list[Note], int]:
+    """The codes, cleaned if that is wished, what there is to say of thin ones, and how many of these are left."""
+    inside = _uniform(codes)
+    present, solid = _distinct(codes), _distinct(codes[inside])
+    thin = np.setdiff1d(present, solid)
+    notes = []
+    if clean and len(thin) and solid.any():
+        nearest = distance_transform_edt(~np.isin(codes, solid), return_distances=False, return_indices=True)
+        codes, present = codes[tuple(nearest)], solid
+        notes = [Decision.EDGES_CLEANED.note(values=_count(thin))]
+    elif len(thin) >= FEW:
+        notes = [Decision.EDGES_THIN.note(values=_count(thin))]
+    return codes, notes, len(np.intersect1d(present, thin))
+
+
+def _raise_too_many(path: Path, codes: Int32[np.ndarray, "H W"], max_objects: int, thin: int) -> None:
+    objects = int(np.count_nonzero(_distinct(codes)))
+    if objects > max_objects:
+        edges = f", {thin} of them nowhere 3 pixels wide (anti-aliased edges? --clean-masks)" if thin else ""
+        raise InputError(
+            f"mask {str(path)!r} holds {objects} objects{edges}, more than --max-objects {max_objects} allows: raise "
+            "--max-objects if they are objects, else save ids as palette, 8-bit or 16-bit grey PNG"
+        )
+
+
+def solid_ids(ids: UInt16[np.ndarray, "H W"]) -> set[int]:
+    """The ids that are somewhere 3 pixels wide.
+
+    Example:
+        >>> ids = np.zeros((5, 5), np.uint16)
+        >>> ids[1:4, 1:4], ids[0, :] = 7, 9
+        >>> sorted(solid_ids(ids))
+        [7]
+    """
+    codes = ids.astype(np.int32)
+    return set(_distinct(codes[_uniform(codes)]).tolist())
+
+
+def _distinct(codes: Int32[np.ndarray, "*S"]) -> Int32[np.ndarray, "N"]:
+    """As `np.unique`, but quick where the codes are ids."""
+    if codes.max(initial=0) > LARGEST_ID:
+        return np.unique(codes)
+    return np.flatnonzero(np.bincount(codes.ravel())).astype(np.int32)
+
+
+def _uniform(codes: Int32[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """Where all pixels of the 3x3 neighbourhood hold the same; what lies outside the picture does not count."""
+    exact, square = codes.astype(np.float32), np.ones((3, 3), np.uint8)  # exact, since colours have 24 bits
+    same: Bool[np.ndarray, "H W"] = cv2.dilate(exact, square) == cv2.erode(exact, square)
+    return same
+
+
+def _count(codes: Int32[np.ndarray, "N"]) -> str:
+    return f"{len(codes)} {'value is' if len(codes) == 1 else 'values are'}"
+
+
+def _colour_note(kind: str, present: Int32[np.ndarray, "N"], table: ColourIds) -> Note:
+    if kind != OTHER_COLOURS:
+        return (Decision.COLOURS_GREY if kind == "grey as RGB" else Decision.COLOURS_OF_DAVIS).note()
+    shown = sorted((table.of[int(colour)], f"#{colour:06x}") for colour in present if colour)
+    colours = ", ".join(f"{colour} is {number}" for number, colour in shown[:SHOWN])
+    return Decision.COLOURS_NUMBERED.note(colours=colours + (" ..." if len(shown) > SHOWN else ""))

@@ -1,0 +1,1 @@
+"""How synthetic scenes and their videos are rendered."""

@@ -1,0 +1,1 @@
+"""How samples are drawn, loaded and served to training."""

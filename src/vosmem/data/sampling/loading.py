@@ -1,0 +1,107 @@
+"""Loader processes that name the sample they fail at, also where one is killed."""
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_info
+
+from vosmem.data.sampling.sampler import SampleKey
+from vosmem.errors import InputError
+
+
+class Fault(NamedTuple):
+    """Takes a sample's place where it cannot be made: an exception would come out of a loader process as its trace.
+
+    Attributes:
+        told: what is wrong, in one line.
+    """
+
+    told: str
+
+
+class ClipLoader(DataLoader):
+    """Batches of clips, from loader processes or from this one.
+
+    Args:
+        clips: makes the clip of a sampler's key.
+        name: what messages call the sample of a key's item.
+        num_workers: loader processes.
+        settings: the rest of `DataLoader`'s.
+    """
+
+    def __init__(self, clips: Dataset, name: Callable[[int], str], num_workers: int, **settings: Any):
+        self.name = name
+        # For each loader process its own id, and the item that it is at; -1 for none.
+        self.at = torch.full((num_workers, 2), -1, dtype=torch.int64).share_memory_()
+        super().__init__(
+            _Told(clips, self.at) if num_workers else clips,
+            num_workers=num_workers,
+            persistent_workers=num_workers > 0,
+            collate_fn=_collate if num_workers else None,
+            worker_init_fn=_start if num_workers else None,
+            **settings,
+        )
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # an iterator is all that is asked of it
+        """The batches.
+
+        Raises:
+            InputError: a sample cannot be made.
+        """
+        for batch in super().__iter__():
+            if isinstance(batch, Fault):
+                raise InputError(batch.told)
+            yield batch
+
+    def explained(self, error: RuntimeError) -> Exception:
+        """What to raise for an error of a training: of a dead loader process, one that says at which sample it died."""
+        numbers = dead_processes(error)
+        if not numbers:
+            return error
+        names = [self.name(item) for number, item in self.at.tolist() if number in numbers and item >= 0]
+        where = f" at sample {', '.join(names)}" if names else ""
+        return InputError(
+            f"a loader process died{where}, perhaps for want of memory: look at that sample's files, or use fewer "
+            f"processes, data.num_workers={self.num_workers // 2}"
+        )
+
+
+def dead_processes(error: RuntimeError) -> set[int]:
+    """The ids of the loader processes that an error of PyTorch reports as dead; none for any other error.
+
+    Seen in torch 2.14.1: only the text names a process. `tests/data/test_library_internals.py` says what broke it.
+    """
+    dead = re.match(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)", str(error))
+    return set() if dead is None else {int(number) for number in dead[1].split(",")}
+
+
+class _Told(Dataset):
+    """A set of clips whose processes say which one they are at."""
+
+    def __init__(self, clips: Dataset, at: torch.Tensor):
+        self.clips, self.at = clips, at
+
+    def __getitem__(self, key: SampleKey) -> Any:
+        worker = get_worker_info()
+        assert worker is not None  # it is used by loader processes alone
+        self.at[worker.id] = torch.tensor((os.getpid(), key.item))
+        try:
+            return self.clips[key]
+        except InputError as error:
+            return Fault(str(error))
+        finally:
+            self.at[worker.id, 1] = -1
+
+
+def _collate(samples: list[Any]) -> Any:
+    faults = (sample for sample in samples if isinstance(sample, Fault))
+    return next(faults, None) or default_collate(samples)
+
+
+def _start(worker_id: int) -> None:
+    """Leave Ctrl-C to the training, which may still need batches for its last step."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,98 @@
+"""Stills from COCO files."""
+
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from pycocotools.coco import COCO
+
+from vosmem.data.decoding.images import image_size, read_image
+from vosmem.data.decoding.regions import coco_area, coco_region
+from vosmem.data.sources.image_sets import MAX_IDS, Still
+from vosmem.errors import InputError
+
+
+class CocoInstances:
+    """Pictures with polygons or run-length masks in COCO `instances` format; every instance is an object.
+
+    Args:
+        annotations: the JSON file.
+        images: folder of the pictures that it names.
+        split: if given, only pictures whose entry has this `split`.
+        min_area: instances of fewer pixels are left out.
+
+    Raises:
+        InputError: the file or folder is missing, the file is no COCO instances JSON, or no picture has an instance.
+    """
+
+    def __init__(self, annotations: str, images: str, split: str | None = None, min_area: float = 100.0):
+        self.annotations, self.images, self.min_area = Path(annotations), Path(images), min_area
+        if not self.images.is_dir():
+            raise InputError(f"image folder {images!r} not found: set the path of the pictures")
+        self._file, self._coco = annotations, _open_coco(annotations)
+        entries = [self._coco.imgs[key] for key in sorted(self._coco.imgs)]
+        entries = [entry for entry in entries if split is None or entry.get("split") == split]
+        self._entries = [entry for entry in entries if self._instances(entry)]
+        if not self._entries:
+            raise InputError(
+                f"annotations {annotations!r} name no picture with instances{f' in split {split!r}' if split else ''}"
+            )
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def name(self, index: int) -> str:
+        """File name."""
+        return str(self._entries[index]["file_name"])
+
+    def read(self, index: int) -> Still:
+        """Decode the picture and draw its instances, larger first, so that small ones in front stay whole."""
+        entry = self._entries[index]
+        image = read_image(self.images / entry["file_name"])
+        if image.shape[:2] != (entry["height"], entry["width"]):
+            raise InputError(
+                f"image {entry['file_name']!r} is {image.shape[1]}x{image.shape[0]}, its annotations say "
+                f"{entry['width']}x{entry['height']}: use the picture that was annotated"
+            )
+        height, width = image.shape[:2]
+        labels = np.zeros((height, width), np.uint8)
+        for label, annotation in enumerate(self._instances(entry)[:MAX_IDS], start=1):
+            labels[self._drawn(annotation, height, width)] = label
+        return Still(image, labels)
+
+    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """From the picture's header and the annotations."""
+        entry = self._entries[index]
+        return image_size(self.images / entry["file_name"]), (entry["width"], entry["height"])
+
+    def _instances(self, entry: dict) -> list[dict]:
+        annotations = self._coco.imgToAnns.get(entry["id"], [])
+        kept = [a for a in annotations if not a.get("iscrowd") and a["area"] >= self.min_area]
+        return sorted(kept, key=coco_area, reverse=True)
+
+    def _drawn(self, annotation: dict, height: int, width: int) -> Bool[np.ndarray, "H W"]:
+        try:
+            return coco_region(annotation["segmentation"])(height, width)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"annotation {annotation['id']} of {self._file!r} cannot be drawn ({error}): correct or remove it"
+            ) from error
+
+
+def _open_coco(path: str) -> COCO:
+    if not Path(path).is_file():
+        raise InputError(f"annotations {path!r} not found: set the path of the instances JSON")
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its timings
+            coco = COCO(path)
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+        raise InputError(f"annotations {path!r} are no COCO instances JSON ({error})") from error
+    for annotation in coco.anns.values():
+        lacking = [key for key in ("image_id", "area", "segmentation") if key not in annotation]
+        if lacking:
+            raise InputError(
+                f"annotations {path!r}: annotation {annotation['id']} lacks {lacking[0]!r}; write it for every instance"
+            )
+    return coco

@@ -1,0 +1,1 @@
+"""How a network propagates masks from frame to frame."""

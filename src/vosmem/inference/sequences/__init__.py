@@ -1,0 +1,1 @@
+"""How a method runs over a sequence, a stream or both directions."""

@@ -1,0 +1,121 @@
+"""The API for one's own frames: every usual kind of picture and mask, ids in and out, memory that does not grow."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vosmem.errors import InputError
+from vosmem.inference import Propagator
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.sequences.streaming import Segmenter, as_frame, as_labels
+from vosmem.memory.policy import EveryN
+
+CPU = Engine(torch.device("cpu"))
+PICTURE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def segmenter(small_network):
+    return Segmenter(small_network, CPU)
+
+
+def square(number, dtype=np.uint8):
+    mask = np.zeros((32, 48), dtype)
+    mask[8:20, 8:20] = number
+    return mask
+
+
+@pytest.mark.parametrize(
+    "turned",
+    [
+        lambda p: p,
+        lambda p: p.transpose(2, 0, 1),
+        lambda p: p[:, ::1].astype(np.float64) / 255,
+        lambda p: torch.from_numpy(p),
+        lambda p: torch.from_numpy(p).permute(2, 0, 1).float() / 255,
+        Image.fromarray,
+    ],
+)
+def test_every_kind_of_frame_is_the_same_frame(turned):
+    torch.testing.assert_close(as_frame(turned(PICTURE)), torch.from_numpy(PICTURE).permute(2, 0, 1) / 255)
+
+
+@pytest.mark.parametrize(
+    ("frame", "match"),
+    [
+        (np.zeros((3, 9, 3), np.uint8), "could be height or channels"),
+        (np.zeros((9, 9), np.uint8), "not RGB"),
+        (np.zeros((9, 9, 4), np.uint8), "not RGB"),
+        (np.full((9, 9, 3), 2.0), "divide by 255"),
+        (np.full((9, 9, 3), np.nan), "divide by 255"),
+        (np.zeros((9, 9, 3), np.int64), "bytes"),
+        ("frame.png", "numpy array"),
+    ],
+)
+def test_bad_frames(frame, match):
+    with pytest.raises(InputError, match=match):
+        as_frame(frame)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.int64])
+def test_masks_of_any_whole_numbers(dtype):
+    labels, ids = as_labels(square(1, dtype))
+    assert ids == (1,) and np.array_equal(labels.numpy(), square(1))
+
+
+def test_a_mask_without_background_or_objects():
+    assert as_labels(np.full((2, 2), 300, np.uint16))[0].unique().tolist() == [1]
+    labels, ids = as_labels(np.zeros((2, 2), np.uint8))
+    assert ids == () and not labels.any()
+
+
+@pytest.mark.parametrize("mask", [np.zeros((4, 4)), np.zeros((4, 4, 1), np.uint8), np.full((4, 4), -1)])
+def test_bad_masks(mask):
+    with pytest.raises(InputError, match="whole numbers"):
+        as_labels(mask)
+
+
+def test_a_stream_is_the_propagator(segmenter, small_network):
+    frames = torch.rand(4, 3, 32, 48)
+    late = np.where(square(1, bool), 0, 0).astype(np.uint16)
+    late[24:30, 30:40] = 300
+    propagator = Propagator(segmenter.network, EveryN())
+    for found in segmenter.propagate(iter(frames), {0: square(7), 2: late}):
+        mask = {0: square(1), 2: (late > 0).astype(np.uint8)}.get(found.t)
+        ids = {0: (7,), 2: (300,)}.get(found.t)
+        probs = propagator.step(frames[found.t], None if mask is None else torch.from_numpy(mask), ids)
+        torch.testing.assert_close(found.probs, probs)
+        assert found.objects == ((7,) if found.t < 2 else (7, 300))
+        expected = np.array([0, *found.objects])[probs.argmax(dim=0).numpy()]
+        assert np.array_equal(found.ids.numpy(), expected)
+
+
+def test_a_stream_is_told_by_its_own_ids_what_is_absent(segmenter):
+    stream, frames = segmenter.stream(EveryN()), torch.rand(3, 3, 32, 48)
+    stream.step(frames[0], square(70))
+    assert not stream.step(frames[1], absent=[70]).probs[1].any() and stream.objects == (70,)
+    assert stream.step(frames[2]).probs[1].any()
+
+
+def test_a_stream_of_any_length_holds_its_memory(segmenter):
+    stream = segmenter.stream(EveryN(interval=1, max_frames=2))
+    sizes = set()
+    for t in range(8):
+        stream.step(np.full((32, 48, 3), t, np.uint8), square(5) if t == 0 else None)
+        sizes |= {stream.memory_bytes} if t > 2 else set()
+    assert len(sizes) == 1
+    stream.remove(5)
+    assert stream.objects == () and stream.memory_bytes == 0
+
+
+def test_importing_vosmem_is_light_and_a_network_is_loaded_when_asked():
+    code = (
+        "import sys, vosmem; assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
+        "try:\n    vosmem.load(model='nowhere')\nexcept ValueError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "'nowhere'" in done.stdout
