@@ -3,7 +3,7 @@
     python -m benchmarks.augmentation [--repeats 9]
 
 A clip is three draws of a 480p photograph with its mask, 854 x 480 to 384 x 384: affine map, crop and colours, with
-the ranges of `synthesis=paper`. The plain chain warps the whole photograph, then cuts, and hands over normalised
+the ranges of `augmentation=paper`. The plain chain warps the whole photograph, then cuts, and hands over normalised
 floats; ours warps what the crop needs and hands over bytes, which the device normalises. Both take turns.
 """
 

@@ -22,7 +22,7 @@ from PIL import Image
 
 from vosmem.benchmark.machine import resident_mb
 from vosmem.inference import Propagator
-from vosmem.inference.propagation.window import Zoom, sight
+from vosmem.inference.propagation.window import Zoom, object_boxes
 from vosmem.inputs.open import open_videos
 from vosmem.memory.policy import EveryN
 from vosmem.networks import STM
@@ -77,7 +77,7 @@ def look(num_frames: int, num_objects: int) -> dict[str, float]:
     labels = torch.from_numpy(striped(HEIGHT_4K, WIDTH_4K, num_objects).copy())
     before, start = resident_mb(peak=True), time.perf_counter()
     for _ in range(num_frames):
-        sight(labels, num_objects)
+        object_boxes(labels, num_objects)
     seconds = (time.perf_counter() - start) / num_frames
     return {"seconds_a_frame": seconds, "added_mb": resident_mb(peak=True) - before}
 

@@ -1,7 +1,7 @@
 """What local attention is worth beside a look-alike, by how far away it is.
 
     python -m benchmarks.distractors CHECKPOINT [--stills embedded] [--count 40] [--locality 4] [--output DIR]
-        [KEY=VALUE ...]    (of `vosmem data gallery`, such as paths.stills=DIR)
+        [KEY=VALUE ...]    (of `vosmem data gallery`, such as paths.images=DIR)
 
 An object moves over another photograph, and from the second frame on an exact copy of it moves along at a fixed
 distance, in lengths of the object's longer side. Written are a table and a plot: the share of the copy that the network
@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from vosmem.commands import compose, load_network, make
 from vosmem.data.clips.cutouts import CutOut, centred, choose_donor, cut_out, paste, turned
-from vosmem.data.sources.image_sets import StillSource
+from vosmem.data.sources.image_sets import ImageSource
 from vosmem.evaluation.tables import write_table
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.propagation.propagator import Propagator
@@ -48,13 +48,13 @@ def main() -> None:
     """Measure, write and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint", help="a file, or the name of weights that come with the package")
-    parser.add_argument("--stills", default="embedded")
+    parser.add_argument("--images", default="embedded")
     parser.add_argument("--count", type=int, default=40, help="videos for each distance")
     parser.add_argument("--num-frames", type=int, default=8)
     parser.add_argument("--locality", type=float, default=4.0)
     parser.add_argument("--output", type=Path, default=Path("outputs/distractors"))
     options, overrides = parser.parse_known_args()
-    source: StillSource = make(compose("gallery", f"stills={options.stills}", *overrides).stills)
+    source: ImageSource = make(compose("gallery", f"train_images={options.images}", *overrides).train_images)
     network = load_network(options.checkpoint)
     rows = measure(network, source, options.count, options.num_frames, options.locality)
     table = pd.DataFrame(rows).groupby(list(COLUMNS), sort=False).mean().reset_index()
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def measure(
-    network: MemoryNetwork, source: StillSource, count: int, num_frames: int, locality: float
+    network: MemoryNetwork, source: ImageSource, count: int, num_frames: int, locality: float
 ) -> Iterator[dict[str, Any]]:
     """A line for each video, distance and way to attend; videos are the same for all ways."""
     ways = {"none": LocalAttention(), "matching": LocalAttention(locality=locality)}
@@ -82,7 +82,7 @@ def measure(
                 yield {**dict(zip(COLUMNS, (name, distance), strict=True)), **values}
 
 
-def video(source: StillSource, distance: float | None, num_frames: int, place: int) -> list[Shown]:
+def video(source: ImageSource, distance: float | None, num_frames: int, place: int) -> list[Shown]:
     """A video that depends on its place alone, with a copy at a distance or without one."""
     rng = np.random.default_rng(place)
     item, label = choose_donor(source, rng)

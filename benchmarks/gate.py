@@ -46,7 +46,7 @@ def main() -> None:
         except InputError as error:
             parser.error(str(error))
         if gate is None:
-            parser.error(f"{checkpoint} has no gate: train one with stage=gate")
+            parser.error(f"{checkpoint} has no gate: train one with phase=gate")
         print(checkpoint)
         print("  frames  novelty " + "".join(f"{novelty:>8g}" for novelty in NOVELTIES))
         for count in COUNTS:

@@ -82,10 +82,10 @@ def main() -> None:
     onnxruntime.set_default_logger_severity(3)
     plain, small = options.output / "fp32", options.output / "int8"
     export(options.checkpoint, plain)
-    made = ["dataset=rendered", "dataset.seed=2", f"dataset.count={options.count}"]
-    quantise(plain, small, make(compose("evaluate", "checkpoint=none", *made).dataset))
+    made = ["eval_set=rendered", "eval_set.seed=2", f"eval_set.count={options.count}"]
+    quantise(plain, small, make(compose("evaluate", "checkpoint=none", *made).eval_set))
     rows = []
-    for sequence in make(compose("evaluate", "checkpoint=none", *overrides).dataset):
+    for sequence in make(compose("evaluate", "checkpoint=none", *overrides).eval_set):
         for name, folder in (("fp32", plain), ("int8", small)):
             run = evaluate_sequence(sequence, OnnxMethod(Segmenter(folder)), torch.device("cpu"))
             j = 100 * np.mean([np.mean(score.j) for score in run.scores])

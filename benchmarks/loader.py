@@ -1,4 +1,4 @@
-"""How many clips a second the loader makes, by worker processes and by synthesis.
+"""How many clips a second the loader makes, by worker processes and by augmentation.
 
     python -m benchmarks.loader [KEY=VALUE ...]      (overrides of `vosmem train`; embedded stills by default)
 
@@ -31,32 +31,32 @@ def clips_per_second(data: ClipData) -> float:
     return count / (time.perf_counter() - start)
 
 
-def make(overrides: list[str], synthesis: str, num_workers: int) -> ClipData:
+def make(overrides: list[str], augmentation: str, num_workers: int) -> ClipData:
     """The data module of a training with these overrides."""
     config = compose(
         "train",
         overrides=[
-            "paths.output_dir=unused", "data=embedded", f"synthesis={synthesis}", "synthesis.size=256",
-            f"data.samples_per_epoch={NUM_CLIPS}", f"data.num_workers={num_workers}", *overrides,
+            "paths.output_dir=unused", "datamodule=embedded", f"augmentation={augmentation}", "augmentation.size=256",
+            f"datamodule.samples_per_epoch={NUM_CLIPS}", f"datamodule.num_workers={num_workers}", *overrides,
         ],
     )  # fmt: skip
-    data: ClipData = instantiate(config.data)
+    data: ClipData = instantiate(config.datamodule)
     return data
 
 
 def main() -> None:
-    """Print the median rate of each synthesis and number of workers, and its ratio to no worker."""
+    """Print the median rate of each augmentation and number of workers, and its ratio to no worker."""
     cv2.setNumThreads(1)  # as in a worker
     print(
         f"{os.cpu_count()} cores; clips of 3 frames of 256 x 256; medians of {NUM_REPEATS} epochs of {NUM_CLIPS} clips"
     )
     with initialize_config_module("vosmem.conf", version_base="1.3"):
-        for synthesis in ("paper", "rich"):
-            sets = {count: make(sys.argv[1:], synthesis, count) for count in WORKERS}
+        for augmentation in ("paper", "rich"):
+            sets = {count: make(sys.argv[1:], augmentation, count) for count in WORKERS}
             turns = [[clips_per_second(data) for data in sets.values()] for _ in range(NUM_REPEATS)]
             medians = [statistics.median(rates) for rates in zip(*turns, strict=True)]
             for count, rate in zip(WORKERS, medians, strict=True):
-                print(f"{synthesis:<8} {count} workers  {rate:7.1f} clips/s  {rate / medians[0]:4.1f} x")
+                print(f"{augmentation:<8} {count} workers  {rate:7.1f} clips/s  {rate / medians[0]:4.1f} x")
 
 
 if __name__ == "__main__":

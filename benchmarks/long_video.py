@@ -104,9 +104,9 @@ def run(options: argparse.Namespace, overrides: list[str]) -> None:
 def video(options: argparse.Namespace) -> RenderedSequence:
     """The rendered video that is played forth and back."""
     (height, width), objects = options.size, options.objects
-    scene = [f"dataset.scene.{key}={value}" for key, value in (("height", height), ("width", width))]
-    scene += [f"dataset.scene.num_objects=[{objects},{objects}]", f"dataset.scene.num_frames={options.period}"]
-    sequence: RenderedSequence = make(compose("evaluate", "dataset=rendered", *scene).dataset)[0]
+    scene = [f"eval_set.scene.{key}={value}" for key, value in (("height", height), ("width", width))]
+    scene += [f"eval_set.scene.num_objects=[{objects},{objects}]", f"eval_set.scene.num_frames={options.period}"]
+    sequence: RenderedSequence = make(compose("evaluate", "eval_set=rendered", *scene).eval_set)[0]
     return sequence
 
 

@@ -19,17 +19,17 @@
 import albumentations as A
 
 from vosmem.commands import compose, make
-from vosmem.data.clips.image_clips import ClipSynthesis
+from vosmem.data.clips.image_clips import ClipAugmentation
 from vosmem.data.clips.transforms import CropAffine, ZoomShortSide
 from vosmem.data.rendering.rendered_videos import RenderedVideos
-from vosmem.visualization.contact_sheet import clip_rows, draw_sheet, rendered_rows, still_rows
+from vosmem.visualization.contact_sheet import clip_rows, draw_sheet, image_rows, rendered_rows
 
-photographs = make(compose("gallery", "stills=embedded").stills)
-draw_sheet(list(still_rows(photographs, count=6, seed=0)), height=120)
+photographs = make(compose("gallery", "train_images=embedded").train_images)
+draw_sheet(list(image_rows(photographs, count=6, seed=0)), height=120)
 
 # %% [markdown]
 # These photographs come with scikit-image; the objects were outlined for this project. Any set of stills takes their
-# place: `stills=folder paths.stills=MY/STILLS`, `stills=coco`, ...
+# place: `train_images=folder paths.images=MY/STILLS`, `train_images=coco`, ...
 #
 # ## One photograph, three frames
 #
@@ -37,24 +37,25 @@ draw_sheet(list(still_rows(photographs, count=6, seed=0)), height=120)
 # right: the photograph, the clip, the clip with its masks. Objects that frame 0 does not show are background.
 
 # %%
-paper = make(compose("train", "synthesis=paper", "synthesis.size=192").synthesis)
+paper = make(compose("train", "augmentation=paper", "augmentation.size=192").augmentation)
 draw_sheet(list(clip_rows(photographs, paper, count=4, seed=1)), height=120)
 
 # %% [markdown]
 # ## Each transform by itself
 #
-# `synthesis=rich` adds what an affine map lacks. Here every transform of it stands alone and is always done (`p=1`), on
+# `augmentation=rich` adds what an affine map lacks. Here every transform of it stands alone and is always done
+# (`p=1`), on
 # frames that are otherwise only resized and cut out. Colours are jittered twice: once for a clip, once for each frame.
 
 # %%
-rich = make(compose("train", "synthesis=rich", "synthesis.size=192").synthesis)
+rich = make(compose("train", "augmentation=rich", "augmentation.size=192").augmentation)
 
 
-def alone(transform: A.BasicTransform) -> ClipSynthesis:
-    """A synthesis that does this transform to every frame, and cuts."""
+def alone(transform: A.BasicTransform) -> ClipAugmentation:
+    """A augmentation that does this transform to every frame, and cuts."""
     transform.p = 1.0
     cut = [] if isinstance(transform, CropAffine) else [CropAffine(192)]
-    return ClipSynthesis(192, [ZoomShortSide(192, (1.1, 1.1))], [*cut, transform], max_objects=2)
+    return ClipAugmentation(192, [ZoomShortSide(192, (1.1, 1.1))], [*cut, transform], max_objects=2)
 
 
 rows = []
@@ -71,7 +72,7 @@ draw_sheet(rows, height=96)
 # them, and some are copies of a followed object that must not be followed: look-alikes.
 
 # %%
-crowded = ClipSynthesis(
+crowded = ClipAugmentation(
     size=192,
     clip_transforms=[ZoomShortSide(192, (1.0, 1.2))],
     frame_transforms=[CropAffine(192, rotate=(-10.0, 10.0))],

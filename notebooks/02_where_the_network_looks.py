@@ -23,7 +23,7 @@ import numpy as np
 
 from vosmem.commands import compose, load_network, make
 from vosmem.commands.training import calibrated_network
-from vosmem.inference.propagation.attention_maps import look
+from vosmem.inference.propagation.attention_maps import attention_maps
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.memory.policy import EveryN
 from vosmem.visualization.attention import attention_row
@@ -33,7 +33,7 @@ STM_CHECKPOINT = None  # "outputs/.../checkpoints/last.ckpt"
 REMN_CHECKPOINT = "remn_small"  # or a file; None for one that was never trained
 
 # %%
-embedded = ["experiment=pretrain_embedded", "data.num_workers=0", "calibration.batches=8"]
+embedded = ["experiment=pretrain_embedded", "datamodule.num_workers=0", "calibration.batches=8"]
 remn = ["model=remn_small", "model.weights=none", "model.value_weights=none", "calibration.teacher=null"]
 chosen = {"STM": (STM_CHECKPOINT, embedded), "REMN": (REMN_CHECKPOINT, [*embedded, *remn])}
 networks = {
@@ -48,8 +48,8 @@ networks = {
 # again in another place.
 
 # %%
-longer = ["validation_synthesis.size=192", "validation_synthesis.num_frames=5"]
-clips = make(compose("train", *embedded, *longer).data.sequences)
+longer = ["validation_augmentation.size=192", "validation_augmentation.num_frames=5"]
+clips = make(compose("train", *embedded, *longer).datamodule.sequences)
 
 
 def middle(labels, number):
@@ -67,7 +67,7 @@ def lines(clip, pixel=None):
         propagator = Propagator(network.eval(), EveryN(interval=1))
         for t in range(len(clip)):
             propagator.step(clip.frame(t).float() / 255, clip.given_mask(t))
-        found = look(propagator, [pixel], object_id=1, size=pictures[0].shape[:2])
+        found = attention_maps(propagator, [pixel], object_id=1, size=pictures[0].shape[:2])
         shares = "   ".join(f"{t}: {share:.0%}" for t, share in zip(found.frames, found.shares.tolist(), strict=True))
         remembered = [pictures[t] for t in found.frames]
         yield attention_row(f"{name}, frames in memory {shares}", pictures[-1], [pixel], remembered, found.maps.numpy())

@@ -33,11 +33,11 @@ CHECKPOINT = None  # of a network with a gate: "outputs/.../checkpoints/last.ckp
 # its gate, which is untrained, says of every frame that it stays with a probability of 0.88.
 
 # %%
-untrained = ["experiment=pretrain_embedded", "data.num_workers=0", "calibration.batches=4", "model.gate=true"]
+untrained = ["experiment=pretrain_embedded", "datamodule.num_workers=0", "calibration.batches=4", "model.gate=true"]
 network = load_network(CHECKPOINT) if CHECKPOINT else calibrated_network(compose("train", *untrained))
-scene = ["dataset.scene.num_frames=30", "dataset.scene.height=96", "dataset.scene.width=160"]
+scene = ["eval_set.scene.num_frames=30", "eval_set.scene.height=96", "eval_set.scene.width=160"]
 videos = make(
-    compose("evaluate", "dataset=rendered", "dataset.count=1", "dataset.scene.num_objects=[1,1]", *scene).dataset
+    compose("evaluate", "eval_set=rendered", "eval_set.count=1", "eval_set.scene.num_objects=[1,1]", *scene).eval_set
 )
 draw_sheet(list(rendered_rows(videos, frames=6)), height=110)
 

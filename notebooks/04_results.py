@@ -37,11 +37,11 @@ SWEEP = None  # "outputs/sweeps/evaluate/2026-01-31_12-00-00"
 
 # %%
 if SWEEP is None:
-    config = compose("train", "experiment=pretrain_embedded", "data.num_workers=0", "calibration.batches=4")
+    config = compose("train", "experiment=pretrain_embedded", "datamodule.num_workers=0", "calibration.batches=4")
     weights = Weights(resolved(config.model), calibrated_network(config).state_dict())
     path = write_weights(Path("untrained.safetensors"), weights)
-    small = ["dataset=rendered", "dataset.count=2", "dataset.scene.num_frames=8"]
-    small += ["dataset.scene.height=96", "dataset.scene.width=160", "dataset.scene.num_objects=[1,1]"]
+    small = ["eval_set=rendered", "eval_set.count=2", "eval_set.scene.num_frames=8"]
+    small += ["eval_set.scene.height=96", "eval_set.scene.width=160", "eval_set.scene.num_objects=[1,1]"]
     command = ["evaluate", "-m", "memory.interval=1,2,4", f"checkpoint={path}", *small, "hydra.sweep.dir=sweep"]
     subprocess.run([sys.executable, "-m", "vosmem.cli", *command], check=True, capture_output=True)
     SWEEP = "sweep"

@@ -36,8 +36,8 @@ CHECKPOINT = None  # "outputs/.../checkpoints/last.ckpt"
 
 # %%
 if VIDEO is None:
-    scene = ["dataset.scene.num_frames=16", "dataset.scene.height=144", "dataset.scene.width=256"]
-    rendered = make(compose("evaluate", "dataset=rendered", "dataset.count=1", *scene).dataset)[0]
+    scene = ["eval_set.scene.num_frames=16", "eval_set.scene.height=144", "eval_set.scene.width=256"]
+    rendered = make(compose("evaluate", "eval_set=rendered", "eval_set.count=1", *scene).eval_set)[0]
     frames = [np.ascontiguousarray(rendered.frame(t).permute(1, 2, 0).numpy()) for t in range(len(rendered))]
     VIDEO, MASK = write_video(frames, Path("video.mp4"), 8), Path("first.png")
     write_labels(MASK, rendered.labels(0).numpy())
@@ -61,7 +61,7 @@ draw_sheet(
 # Frame by frame, with every fifth frame in memory and at most 200 MB of it.
 
 # %%
-untrained = ["experiment=pretrain_embedded", "data.num_workers=0", "calibration.batches=16"]
+untrained = ["experiment=pretrain_embedded", "datamodule.num_workers=0", "calibration.batches=16"]
 network = load_network(CHECKPOINT) if CHECKPOINT else calibrated_network(compose("train", *untrained))
 segmenter = Segmenter(network, Engine(torch.device("cpu")))
 stream = segmenter.stream(EveryN(interval=5, budget_mb=200))

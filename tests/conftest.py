@@ -127,7 +127,7 @@ def write_davis(root: Path, names: dict[str, int], size: tuple[int, int] = (48, 
     return root
 
 
-def write_stills(root: Path, count: int = 4, size: tuple[int, int] = (64, 96), num_objects: int = 2) -> Path:
+def write_images(root: Path, count: int = 4, size: tuple[int, int] = (64, 96), num_objects: int = 2) -> Path:
     """A small `images/` + `masks/` folder."""
     (root / "images").mkdir(parents=True)
     (root / "masks").mkdir()
@@ -145,9 +145,9 @@ def davis(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stills(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     """Four stills of two objects."""
-    return write_stills(tmp_path / "stills")
+    return write_images(tmp_path / "images")
 
 
 @pytest.fixture

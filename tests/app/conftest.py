@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.segmentation.made import Still, write_frames
+from tests.segmentation.made import StillMethod, write_frames
 from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
 from vosmem.inference.engine.engine import Engine
@@ -27,7 +27,7 @@ def session(tmp_path, small_stm):
     assert after == before
 
 
-class Whole(Still):
+class Whole(StillMethod):
     """Takes whole masks, as the page asks for."""
 
     def step(self, frame, mask=None, *, absent=()):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.app.conftest import COUNT
 from tests.messages import naming
-from tests.segmentation.made import Still, write_frames
+from tests.segmentation.made import StillMethod, write_frames
 from vosmem.app import project as project_module
 from vosmem.app import results as results_module
 from vosmem.app import session as session_module
@@ -18,7 +18,7 @@ from vosmem.app import studio as studio_module
 from vosmem.app import work as work_module
 from vosmem.app.project import Project
 from vosmem.app.results import Results
-from vosmem.app.studio import Studio
+from vosmem.app.session_store import SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.errors import InputError
 
@@ -160,7 +160,7 @@ def test_a_stop_in_the_moment_of_the_beginning_stops(still, pool, monkeypatch):
         return video(self)
 
     monkeypatch.setattr(Project, "video", asked_to_stop)
-    monkeypatch.setattr(still.segmenter, "propagator", lambda **options: stopping[0].result(ENOUGH) or Still())
+    monkeypatch.setattr(still.segmenter, "propagator", lambda **options: stopping[0].result(ENOUGH) or StillMethod())
     list(still.propagate("forward"))
     assert len(still.project.results.done) < COUNT
 
@@ -248,7 +248,7 @@ def test_a_mask_is_read_to_its_end_before_it_is_dropped(still, pool, monkeypatch
 
 def test_a_visitor_in_the_middle_of_a_step_does_not_make_room(still, tmp_path, monkeypatch):
     monkeypatch.setattr(studio_module, "MOST_VISITORS", 2)
-    studio = Studio(tmp_path / "mine", still.segmenter, Limits(), None, {})
+    studio = SessionStore(tmp_path / "mine", still.segmenter, Limits(), None, {})
     first, second = studio.enter(None), studio.enter(None)
     busy = studio.session(first)
     busy.open_example(example("longer"))
@@ -268,7 +268,7 @@ def test_a_visitor_in_the_middle_of_a_step_does_not_make_room(still, tmp_path, m
 
 def test_coming_back_counts_as_being_there(still, tmp_path, monkeypatch):
     monkeypatch.setattr(studio_module, "MOST_VISITORS", 2)
-    studio = Studio(tmp_path / "mine", still.segmenter, Limits(), None, {})
+    studio = SessionStore(tmp_path / "mine", still.segmenter, Limits(), None, {})
     first, second = studio.enter(None), studio.enter(None)
     assert studio.enter(first) == first
     studio.enter(None)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.segmentation.made import write_frames
 from vosmem.app.serve import free_port, own_folder, serving
-from vosmem.app.studio import Studio
+from vosmem.app.session_store import SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.sequences.streaming import Segmenter
@@ -43,7 +43,7 @@ def studio(tmp_path_factory):
     widths = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8}
     segmenter = Segmenter(STM(backbone="resnet10", **widths, weights="none"), Engine(torch.device("cpu")))
     with own_folder(tmp_path_factory.mktemp("app")) as folder:
-        yield Studio(folder, segmenter, Limits(upload_mb=5), 64, {"weights": "tiny.ckpt"})
+        yield SessionStore(folder, segmenter, Limits(upload_mb=5), 64, {"weights": "tiny.ckpt"})
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from tests.messages import naming
 from vosmem.app import serve
 from vosmem.app.serve import free_port, own_folder, serving
 from vosmem.app.session import Session
-from vosmem.app.studio import MOST_VISITORS, Studio
+from vosmem.app.session_store import MOST_VISITORS, SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.errors import InputError
 from vosmem.inference.engine.engine import Engine
@@ -21,7 +21,7 @@ from vosmem.inference.sequences.streaming import Segmenter
 @pytest.fixture
 def studio(tmp_path, small_stm):
     with own_folder(tmp_path / "visits") as folder:
-        yield Studio(folder, Segmenter(small_stm, Engine(torch.device("cpu"))), Limits(upload_mb=1), None, {})
+        yield SessionStore(folder, Segmenter(small_stm, Engine(torch.device("cpu"))), Limits(upload_mb=1), None, {})
 
 
 def test_visitors_have_their_own_folders_and_the_longest_idle_one_makes_room(studio):

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.app.conftest import COUNT, all_ids
 from tests.inputs.made import write_clip
 from tests.messages import naming
-from tests.segmentation.made import Still
+from tests.segmentation.made import StillMethod
 from vosmem.data.decoding.images import read_image
 from vosmem.errors import InputError
 
@@ -124,7 +124,7 @@ def test_a_propagation_that_nobody_listens_to_can_be_stopped(still):
 def test_stop_ends_a_slow_propagation_at_the_next_frame(still, monkeypatch):
     gate, seen = threading.Event(), []
 
-    class Slow(Still):
+    class Slow(StillMethod):
         def step(self, frame, mask=None, *, absent=()):
             seen.append(frame)
             if len(seen) == 3:

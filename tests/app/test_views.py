@@ -9,9 +9,9 @@ import torch
 
 from tests.segmentation.made import write_frames
 from vosmem.app import views
+from vosmem.app.propagation_job import Progress
 from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
-from vosmem.app.work import Pace
 from vosmem.data.decoding.notes import Decision
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.sequences.streaming import Segmenter
@@ -62,8 +62,10 @@ def test_charts_have_a_curve_for_each_object_and_escape_names(session):
 
 
 def test_pace():
-    assert 'value="3"' in views.pace(Pace(3, 12, 2), 1.5) and "3 of 12, 2.0 a second" in views.pace(Pace(3, 12, 2), 1.5)
-    assert "starting" in views.pace(Pace(0, 12, None), 0.0)
+    assert 'value="3"' in views.pace(Progress(3, 12, 2), 1.5) and "3 of 12, 2.0 a second" in views.pace(
+        Progress(3, 12, 2), 1.5
+    )
+    assert "starting" in views.pace(Progress(0, 12, None), 0.0)
 
 
 def test_beside_an_object_of_a_high_number_another_can_be_chosen(session):

@@ -30,4 +30,4 @@ def test_one_that_looks_at_novelty_keeps_what_is_new():
 def test_a_network_without_a_gate_is_one_line():
     command = [sys.executable, "-m", "benchmarks.gate", "remn_small"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 2 and "remn_small has no gate: train one with stage=gate" in done.stderr
+    assert done.returncode == 2 and "remn_small has no gate: train one with phase=gate" in done.stderr

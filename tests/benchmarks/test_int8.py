@@ -14,8 +14,8 @@ def test_both_are_scored_and_nearly_equal(tmp_path, monkeypatch, capsys):
     from benchmarks import int8
 
     checkpoint = str(write_checkpoint(tmp_path / "tiny.ckpt"))
-    scene = ["dataset.scene.num_frames=3", "dataset.scene.height=48", "dataset.scene.width=80"]
-    given = [checkpoint, "--count", "1", "--output", str(tmp_path), "dataset=rendered", "dataset.count=1", *scene]
+    scene = ["eval_set.scene.num_frames=3", "eval_set.scene.height=48", "eval_set.scene.width=80"]
+    given = [checkpoint, "--count", "1", "--output", str(tmp_path), "eval_set=rendered", "eval_set.count=1", *scene]
     monkeypatch.setattr("sys.argv", ["int8", *given])
     int8.main()
     table = capsys.readouterr().out

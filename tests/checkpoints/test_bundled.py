@@ -27,8 +27,8 @@ def test_the_default_is_there():
 
 def test_the_default_follows_an_object_that_it_never_saw():
     """An embedded photograph is cut out and moves over another; ten frames."""
-    scene = ["dataset.scene.num_objects=[1,1]", "dataset.scene.num_frames=10", "dataset.count=1"]
-    sequence = make(compose("evaluate", "dataset=rendered", *scene).dataset)[0]
+    scene = ["eval_set.scene.num_objects=[1,1]", "eval_set.scene.num_frames=10", "eval_set.count=1"]
+    sequence = make(compose("evaluate", "eval_set=rendered", *scene).eval_set)[0]
     first = sequence.labels(0).numpy()
     frames = (sequence.frame(t).numpy() for t in range(10))
     true = [sequence.labels(t).numpy() == 1 for t in range(1, 10)]

@@ -115,7 +115,7 @@ def test_converted_weights_carry_the_published_settings_and_the_notice(tmp_path,
     assert weights.licence is not None and "MIT" in weights.licence and read_about(path).licence == weights.licence
     propagator = Propagator(Engine(torch.device("cpu")).ready(network), EveryN())
     settings = propagator.network.conventions
-    assert propagator.network.reading.top_k == 20 and not propagator.reads_previous and propagator.short_side == 480
+    assert propagator.network.memory_read.top_k == 20 and not propagator.reads_previous and propagator.short_side == 480
     assert settings.border == "mean" and settings.aggregate_given and settings.zoom == 1
     assert Propagator(network, EveryN(include_last=True), short_side=0).reads_previous
 

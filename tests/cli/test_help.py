@@ -54,7 +54,7 @@ def test_bash_completes(tmp_path):
         "vosmem data g": "gallery",
         "vosmem train model=stm_": "model=stm_r18 model=stm_small model=stm_tiny",
         "vosmem evaluate memory.int": "memory.interval=",
-        "vosmem data gallery show=clips synth": "synthesis. synthesis=",
+        "vosmem data gallery show=clips augm": "augmentation. augmentation=",
     }
     path = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
     done = subprocess.run(

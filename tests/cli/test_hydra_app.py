@@ -25,9 +25,9 @@ def test_the_defaults_are_shown(capsys, monkeypatch, tmp_path):
 def test_a_value_that_needs_quotes_is_named(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["vosmem"])
-    with pytest.raises(InputError, match=naming("paths.stills=my stills (1)", "needs quotes of its own")):
-        run_hydra("train", None, ["paths.stills=my stills (1)"])
-    run_hydra("train", lambda config: None, ["paths.stills='my stills (1)'"])
+    with pytest.raises(InputError, match=naming("paths.images=my stills (1)", "needs quotes of its own")):
+        run_hydra("train", None, ["paths.images=my stills (1)"])
+    run_hydra("train", lambda config: None, ["paths.images='my stills (1)'"])
 
 
 @pytest.mark.parametrize(("command", "mend"), [("train", "hydra.run.dir=DIR"), ("data render", "output=DIR")])

@@ -7,22 +7,22 @@ from vosmem.commands import compose, make
 from vosmem.commands.training import calibrated_network
 
 
-def calibrated(stills, *overrides):
-    own = [f"paths.stills={stills}", *TINY, "data.num_workers=0", *overrides]
-    return calibrated_network(compose("train", "data=stills", *own))
+def calibrated(images, *overrides):
+    own = [f"paths.images={images}", *TINY, "datamodule.num_workers=0", *overrides]
+    return calibrated_network(compose("train", "datamodule=images", *own))
 
 
-def test_the_seed_decides_it(stills):
-    one, same, other = (calibrated(stills, f"seed={seed}") for seed in (0, 0, 1))
+def test_the_seed_decides_it(images):
+    one, same, other = (calibrated(images, f"seed={seed}") for seed in (0, 0, 1))
     assert not one.training
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
-def test_its_keys_are_spread_and_without_batches_nothing_changes(stills):
-    plain = calibrated(stills, "calibration.batches=0")
+def test_its_keys_are_spread_and_without_batches_nothing_changes(images):
+    plain = calibrated(images, "calibration.batches=0")
     torch.manual_seed(0)
-    made = make(compose("train", "data=stills", *TINY).model)
+    made = make(compose("train", "datamodule=images", *TINY).model)
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), made.parameters(), strict=True))
     frames = torch.rand(2, 3, 32, 32)
-    assert calibrated(stills).encode_query(frames).key.std() > 2 * plain.encode_query(frames).key.std()
+    assert calibrated(images).encode_query(frames).key.std() > 2 * plain.encode_query(frames).key.std()

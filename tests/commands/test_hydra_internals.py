@@ -12,7 +12,7 @@ from vosmem.commands.hydra_internals import parse_overrides
     [
         ("memory.k=5", "memory.k", 5),
         ("+new=true", "new", True),
-        ("dataset=davis2017", "dataset", "davis2017"),
+        ("eval_set=davis2017", "eval_set", "davis2017"),
         ("name='a (b)'", "name", "a (b)"),
         ("sizes=[1,2]", "sizes", [1, 2]),
     ],

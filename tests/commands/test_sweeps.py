@@ -69,12 +69,12 @@ def test_values_are_what_hydra_reads(tmp_path):
 def test_draws_of_random_eviction_share_a_line(tmp_path):
     """Beside rows without a draw, as `vosmem report sweep` joins them: their mean, and the range of J&F."""
     for job, choice in enumerate(("all", "oldest")):
-        write_job(tmp_path / "a" / str(job), ["sweep=forgetting", f"forgetting={choice}"], results=evaluated(0.5, 9.0))
+        write_job(tmp_path / "a" / str(job), ["sweep=eviction", f"eviction={choice}"], results=evaluated(0.5, 9.0))
     for seed, j in enumerate((0.6, 0.7, 0.65)):
-        overrides = ["sweep=random_forgetting", "forgetting=random", f"memory.seed={seed}"]
+        overrides = ["sweep=random_eviction", "eviction=random", f"memory.seed={seed}"]
         write_job(tmp_path / "b" / str(seed), overrides, results=evaluated(j, 10.0 * seed))
     table, varied = collect_sweep(tmp_path)
-    assert varied == ["forgetting"] and table["forgetting"].tolist() == ["all", "oldest", "random"]
+    assert varied == ["eviction"] and table["eviction"].tolist() == ["all", "oldest", "random"]
     drawn = table.iloc[2]
     assert drawn["memory.seed"] == "0, 1, 2" and table["memory.seed"].isna().tolist() == [True, True, False]
     assert (drawn["J&F"], drawn["J&F least"], drawn["J&F greatest"]) == pytest.approx((65, 60, 70))
@@ -83,25 +83,25 @@ def test_draws_of_random_eviction_share_a_line(tmp_path):
 
 def test_draws_without_other_rows_are_one_line(tmp_path):
     for seed in (10, 9):
-        write_job(tmp_path / str(seed), ["forgetting=random", f"memory.seed={seed}"], results=evaluated(seed / 20, 1.0))
+        write_job(tmp_path / str(seed), ["eviction=random", f"memory.seed={seed}"], results=evaluated(seed / 20, 1.0))
     table, varied = collect_sweep(tmp_path)
     assert varied == ["memory.seed"] and table["memory.seed"].tolist() == ["9, 10"]
     assert table[["J&F", "J&F least", "J&F greatest"]].to_numpy().tolist() == [pytest.approx([47.5, 45, 50])]
 
 
 def test_draws_are_told_apart_by_all_other_settings(tmp_path):
-    for job, (room, seed) in enumerate([(4, 0), (4, 1), (6, 0), (6, 1)]):
-        write_job(tmp_path / str(job), [f"room={room}", f"memory.seed={seed}"], results=evaluated(room / 10, 1.0))
+    for job, (most, seed) in enumerate([(4, 0), (4, 1), (6, 0), (6, 1)]):
+        write_job(tmp_path / str(job), [f"max_frames={most}", f"memory.seed={seed}"], results=evaluated(most / 10, 1.0))
     table, varied = collect_sweep(tmp_path)
-    assert varied == ["room"] and table["J&F"].tolist() == pytest.approx([40, 60])
+    assert varied == ["max_frames"] and table["J&F"].tolist() == pytest.approx([40, 60])
 
 
 def test_seeds_of_a_training_share_a_line(tmp_path):
     for job, (frames, seed, score) in enumerate([(2, 0, 0.3), (2, 1, 0.4), (3, 0, 0.5), (3, 1, 0.52)]):
         scores = {"first mask copied": 0.2, "after training": score}
-        write_job(tmp_path / str(job), [f"synthesis.num_frames={frames}", f"seed={seed}"], scores=scores)
+        write_job(tmp_path / str(job), [f"augmentation.num_frames={frames}", f"seed={seed}"], scores=scores)
     table, varied = collect_sweep(tmp_path)
-    assert varied == ["synthesis.num_frames"] and table["seed"].tolist() == ["0, 1", "0, 1"]
+    assert varied == ["augmentation.num_frames"] and table["seed"].tolist() == ["0, 1", "0, 1"]
     assert table["after training"].tolist() == pytest.approx([35, 51])
     assert table["after training least"].tolist() == pytest.approx([30, 50])
     assert table["after training greatest"].tolist() == pytest.approx([40, 52])

@@ -11,7 +11,7 @@ from vosmem.checkpoints.loading import load_network
 from vosmem.commands.common import compose, make
 from vosmem.commands.evaluation import evaluate
 
-RANDOM = ["memory.interval=1", "memory.forgets=random", "memory.max_frames=3"]  # its draws depend on the video's name
+RANDOM = ["memory.interval=1", "memory.eviction=random", "memory.max_frames=3"]  # its draws depend on the video's name
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 
 def evaluated(folder, *overrides):
     config = compose(
-        "evaluate", f"checkpoint={folder / 'last.ckpt'}", "dataset=davis17", f"dataset.root={folder / 'davis'}",
+        "evaluate", f"checkpoint={folder / 'last.ckpt'}", "eval_set=davis17", f"eval_set.root={folder / 'davis'}",
         f"paths.output_dir={tempfile.mkdtemp(dir=folder)}", "device=cpu", "save_masks=false", *overrides,
     )  # fmt: skip
     return evaluate(config, lambda name, run: None)[0]["J&F"]
@@ -32,11 +32,11 @@ def evaluated(folder, *overrides):
 
 def validated(folder, *overrides):
     widths = [f"model.{key}={value}" for key, value in WIDTHS.items()]
-    config = compose("train", "stage=main", "model=stm", *widths, "trainer.max_steps=1", *overrides)
-    module = make(config.stage, network=config.model).eval()
+    config = compose("train", "phase=main", "model=stm", *widths, "trainer.max_steps=1", *overrides)
+    module = make(config.phase, network=config.model).eval()
     module.network.load_state_dict(load_network(folder / "last.ckpt").state_dict())
     with torch.no_grad():
-        for sequence in make(compose("evaluate", "dataset=davis17", f"dataset.root={folder / 'davis'}").dataset):
+        for sequence in make(compose("evaluate", "eval_set=davis17", f"eval_set.root={folder / 'davis'}").eval_set):
             module.validation_step(sequence, 0)
     return float(module.val_scores.compute()["J&F"])
 
@@ -54,10 +54,10 @@ def test_a_window_and_another_seed_give_something_else(folder):
 
 
 @pytest.mark.parametrize(
-    "sweep", ["interval", "threshold", "ablation", "forgetting", "random_forgetting", "table5", "repeated"]
+    "sweep", ["interval", "threshold", "ablation", "eviction", "random_eviction", "table5", "repeated"]
 )
 def test_every_sweep_sees_whole_frames(sweep):
-    config = compose("evaluate", f"sweep={sweep}", *(["room=5"] if "forgetting" in sweep else []))
+    config = compose("evaluate", f"sweep={sweep}", *(["max_frames=5"] if "eviction" in sweep else []))
     assert make(config.method).keywords["zoom"] is None and "zoom" not in config
 
 

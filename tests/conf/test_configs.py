@@ -18,11 +18,11 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and not pa
 CHOICES = [
     (group, path.name.removesuffix(".yaml"))
     for group in GROUPS
-    if group not in ("ablation", "debug", "experiment", "forgetting", "launcher", "stages", "sweep", "paths")
+    if group not in ("ablation", "debug", "experiment", "eviction", "launcher", "sweep", "paths")
     for path in sorted((CONF / group).iterdir(), key=lambda path: path.name)
     if path.name.endswith(".yaml")
 ]
-FILL = ["paths.output_dir=out", "paths.stills=stills", "trainer.max_steps=10"]
+FILL = ["paths.output_dir=out", "paths.images=images", "trainer.max_steps=10"]
 WITHOUT_STEPS = FILL[:2]
 
 
@@ -50,23 +50,23 @@ def test_every_experiment_composes_without_a_gap(name):
 OVERRIDDEN = {
     "pretrain": {"model.backbone": "resnet50", "validate_every_steps": 10_000},
     "main": {
-        "synthesis.frame_transforms.0.rotate": [-15, 15],
+        "augmentation.frame_transforms.0.rotate": [-15, 15],
         "validate_every_steps": 2000,
-        "stage.detach_masks": False,
+        "phase.detach_masks": False,
     },
     "main_davis": {"model.backbone": "resnet50", "validate_every_steps": 9420},
-    "main_youtubevos": {"videos.frame_step": 5, "validate_every_steps": 9420},
-    "main_davis_youtubevos": {"videos.weights.davis": 5, "validate_every_steps": 9420},
-    "main_small": {"stage.frozen_stages": 2, "validate_every_steps": 260},
+    "main_youtubevos": {"train_videos.frame_step": 5, "validate_every_steps": 9420},
+    "main_davis_youtubevos": {"train_videos.weights.davis": 5, "validate_every_steps": 9420},
+    "main_small": {"phase.frozen_stages": 2, "validate_every_steps": 260},
     "main_rendered": {"curriculum.skips": [10], "validate_every_steps": 200},
     "remn_pretrain": {"model.local_attention.strength": 0.5, "validate_every_steps": 10_000},
-    "remn_main": {"synthesis.pasting.away": 1.5, "validate_every_steps": 9420},
-    "remn_gate": {"stage.num_queries": 2, "validate_every_steps": 5000},
-    "remn_gate_rendered": {"synthesis.num_frames": 12, "validate_every_steps": 200},
+    "remn_main": {"augmentation.pasting.away": 1.5, "validate_every_steps": 9420},
+    "remn_gate": {"phase.num_queries": 2, "validate_every_steps": 5000},
+    "remn_gate_rendered": {"augmentation.num_frames": 12, "validate_every_steps": 200},
     "remn_main_rendered": {"model.local_attention.locality": 4.0, "validate_every_steps": 200},
     "pretrain_embedded": {"model.weights": "bundled", "calibration.teacher": "remn_small", "validate_every_steps": 30},
-    "pretrain_small": {"synthesis.size": 256, "validate_every_steps": 650},
-    "pretrain_long": {"synthesis.size": 256, "validate_every_steps": 300},
+    "pretrain_small": {"augmentation.size": 256, "validate_every_steps": 650},
+    "pretrain_long": {"augmentation.size": 256, "validate_every_steps": 300},
     "finetune_embedded": {
         "initial_weights": "remn_small",
         "model.local_attention.strength": 0.5,
@@ -86,10 +86,12 @@ def test_experiments_win_over_defaults(name):
 @pytest.mark.parametrize("name", ["main_davis", "main_youtubevos", "main_davis_youtubevos"])
 def test_the_papers_scale_of_main_training(name):
     config = composed(f"experiment={name}", *WITHOUT_STEPS)
-    clips = config.data.samples_per_epoch // config.data.batch_size
-    assert config.data.samples_per_epoch == 3771 and config.data.batch_size == 4
+    clips = config.datamodule.samples_per_epoch // config.datamodule.batch_size
+    assert config.datamodule.samples_per_epoch == 3771 and config.datamodule.batch_size == 4
     assert config.trainer.max_steps == 260 * clips
-    assert config.synthesis.size == 384 and config.synthesis.num_frames == 3 and config.synthesis.max_objects == 3
+    assert (
+        config.augmentation.size == 384 and config.augmentation.num_frames == 3 and config.augmentation.max_objects == 3
+    )
     assert config.optimizer.lr == 1e-5 and config.model.backbone == "resnet50"
     schedule = instantiate(config.curriculum)
     assert [schedule(epoch) for epoch in (0, 20, 99, 100, 259)] == [0, 5, 20, 25, 25]
@@ -102,17 +104,22 @@ def test_the_papers_scale_of_main_training(name):
             "remn_pretrain",
             300_000,
             8,
-            {"synthesis.max_objects": 1, "scheduler.milestones": [150_000], "optimizer.lr": 1e-5},
+            {"augmentation.max_objects": 1, "scheduler.milestones": [150_000], "optimizer.lr": 1e-5},
         ),
-        ("remn_main", 150_000, 4, {"synthesis.num_frames": 3, "scheduler.milestones": [125_000], "optimizer.lr": 1e-5}),
+        (
+            "remn_main",
+            150_000,
+            4,
+            {"augmentation.num_frames": 3, "scheduler.milestones": [125_000], "optimizer.lr": 1e-5},
+        ),
         (
             "remn_gate",
             20_000,
             4,
             {
                 "model.gate": True,
-                "data.redundancy": 0.5,
-                "data.returning": 0.5,
+                "datamodule.redundancy": 0.5,
+                "datamodule.returning": 0.5,
                 "curriculum.skips": [25],
                 "optimizer.lr": 1e-3,
             },
@@ -121,8 +128,8 @@ def test_the_papers_scale_of_main_training(name):
 )
 def test_the_scale_of_remns_stages(name, steps, batch, scale):
     config = composed(f"experiment={name}", *WITHOUT_STEPS)
-    assert config.trainer.max_steps == steps and config.data.batch_size == batch
-    assert config.model.backbone == "resnet50" and config.synthesis.size == 384
+    assert config.trainer.max_steps == steps and config.datamodule.batch_size == batch
+    assert config.model.backbone == "resnet50" and config.augmentation.size == 384
     assert config.model.local_attention.strength > 0
     assert {key: OmegaConf.select(config, key) for key in scale} == scale
 
@@ -130,8 +137,8 @@ def test_the_scale_of_remns_stages(name, steps, batch, scale):
 def test_the_papers_scale():
     config = composed("experiment=pretrain", *FILL[:2])
     assert config.trainer.max_steps == 500_000
-    assert config.data.batch_size == 4
-    assert config.synthesis.size == 384 and config.synthesis.num_frames == 3
+    assert config.datamodule.batch_size == 4
+    assert config.augmentation.size == 384 and config.augmentation.num_frames == 3
     assert config.optimizer._target_ == "torch.optim.Adam" and config.optimizer.lr == 1e-5
     assert config.scheduler._target_.endswith("ConstantLR") and config.scheduler.factor == 1
     assert config.model.backbone == "resnet50"
@@ -158,7 +165,7 @@ def targets(node: object, path: str = "") -> list[tuple[str, DictConfig]]:
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_key_is_a_keyword_of_its_constructor(group, choice):
-    evaluated = dict.fromkeys(("dataset", "method", "local_attention", "zoom"), "evaluate")
+    evaluated = dict.fromkeys(("eval_set", "method", "local_attention", "zoom"), "evaluate")
     command = {**evaluated, "scene": "gallery"}.get(group, "train")
     config = composed(f"{group}={choice}", command=command)
     nodes = targets(config[group])
@@ -261,10 +268,10 @@ def test_rows_of_the_ablation(row):
 @pytest.mark.parametrize("choice", ["all", "oldest", "random", "usage", "novelty", "gate"])
 @pytest.mark.parametrize("memory", ["every_n", "adaptive", "dynamic"])
 def test_who_leaves_can_be_chosen_for_every_memory(choice, memory):
-    policy = instantiate(composed(f"memory={memory}", f"forgetting={choice}", "+room=5", command="evaluate").memory)
+    policy = instantiate(composed(f"memory={memory}", f"eviction={choice}", "+max_frames=5", command="evaluate").memory)
     assert policy.gated == (choice == "gate")
     if choice in ("oldest", "random", "usage", "novelty"):
-        assert policy.forgets == choice and policy.max_frames == 5
+        assert policy.eviction == choice and policy.max_frames == 5
     if choice == "all":
         assert policy.max_frames is None
 

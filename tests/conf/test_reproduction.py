@@ -25,9 +25,17 @@ COLUMNS = ["what", "paper", "published code", "vosmem", "switch, with its value 
 SWITCH = re.compile(r"`([\w.]+)=([^`]*)`(?: in ([\w*=, ]*\w\*?|\w+\*))?")
 # What a run is called, where it runs, from what it starts and on what it is validated teaches the network nothing.
 BESIDE_TRAINING = (
-    *("name", "paths", "initial_weights", "validate_every_steps", "validation_synthesis", "dataset", "data.sequences"),
+    *(
+        "name",
+        "paths",
+        "initial_weights",
+        "validate_every_steps",
+        "validation_augmentation",
+        "eval_set",
+        "datamodule.sequences",
+    ),
     *("callbacks.progress", "callbacks.warn_if_long", "trainer.log_every_n_steps"),
-    *("data.num_workers", "data.device_batch_size", "check_data", "score_untrained", "debug"),
+    *("datamodule.num_workers", "datamodule.device_batch_size", "check_data", "score_untrained", "debug"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.max_time"),
 )
 
@@ -134,7 +142,7 @@ def test_what_is_absent_is_a_key_that_exists_elsewhere():
 def test_every_key_in_which_small_experiments_differ_has_a_row(small):
     """Beside those of the papers' scale that train the same kind of network in the same stage."""
     own = leaves(composed(small)[1])
-    kind = ("stage._target_", "model._target_")
+    kind = ("phase._target_", "model._target_")
     counterparts = [name for name in PAPER if all(leaves(composed(name)[1])[key] == own[key] for key in kind)]
     assert counterparts
     for paper in counterparts:
@@ -149,4 +157,4 @@ def test_every_key_in_which_small_experiments_differ_has_a_row(small):
 def test_the_papers_experiments_start_as_the_papers_do(name):
     config, _ = composed(name)
     assert config.calibration.batches == 0 and config.model.get("init", "independent") == "independent"
-    assert config.model.weights == "imagenet" and config.stage.backbone_lr_factor == 1
+    assert config.model.weights == "imagenet" and config.phase.backbone_lr_factor == 1

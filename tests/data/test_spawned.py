@@ -5,26 +5,32 @@ import pickle
 import pytest
 import torch
 
-from tests.conftest import write_davis, write_stills
+from tests.conftest import write_davis, write_images
 from vosmem.commands.common import compose, make
 from vosmem.data.clips.image_clips import JoinedClips
 from vosmem.data.sampling.loading import ClipLoader
 from vosmem.data.sampling.sampler import SampleKey
 
-SIZE = ["synthesis.size=32", "synthesis.min_object_pixels=1", "data.samples_per_epoch=4", "paths.data=."]
-FEW = ["videos.videos.count=2", "videos.videos.scene.num_frames=4"]
-VIDEO = ["dataset=davis17", "videos.image_set=val"]
+SIZE = ["augmentation.size=32", "augmentation.min_object_pixels=1", "datamodule.samples_per_epoch=4", "paths.data=."]
+FEW = ["train_videos.videos.count=2", "train_videos.videos.scene.num_frames=4"]
+VIDEO = ["eval_set=davis17", "train_videos.image_set=val"]
 CHOICES = {
-    "stills": ["data=stills", "synthesis=small", "paths.stills=stills"],
-    "embedded": ["data=embedded", "synthesis=rich"],
-    "videos": ["data=main", "videos=davis17", "synthesis=video", *VIDEO],
-    "rendered": ["data=main", "videos=rendered", "synthesis=video_look_alikes", *FEW, "dataset=davis17"],
+    "images": ["datamodule=images", "augmentation=small", "paths.images=images"],
+    "embedded": ["datamodule=embedded", "augmentation=rich"],
+    "videos": ["datamodule=main", "train_videos=davis17", "augmentation=video", *VIDEO],
+    "rendered": [
+        "datamodule=main",
+        "train_videos=rendered",
+        "augmentation=video_look_alikes",
+        *FEW,
+        "eval_set=davis17",
+    ],
     "mixed": [
-        "data=mixed",
-        "videos=davis17",
-        "synthesis=video_framed",
-        "data.stills_synthesis.size=32",
-        "stills=embedded",
+        "datamodule=mixed",
+        "train_videos=davis17",
+        "augmentation=video_framed",
+        "datamodule.image_augmentation.size=32",
+        "train_images=embedded",
         *VIDEO,
     ],
 }
@@ -35,10 +41,10 @@ def data_sets(tmp_path_factory):
     """The data modules of all kinds of training, by their configurations."""
     root = tmp_path_factory.mktemp("sets")
     write_davis(root / "DAVIS", {"one": 1, "two": 2})
-    write_stills(root / "stills")
+    write_images(root / "images")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        yield {name: make(compose("train", *overrides, *SIZE).data) for name, overrides in CHOICES.items()}
+        yield {name: make(compose("train", *overrides, *SIZE).datamodule) for name, overrides in CHOICES.items()}
 
 
 @pytest.mark.parametrize("name", CHOICES)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.golden_video import video
 from tests.messages import naming
-from vosmem.data.clips.image_clips import ClipSynthesis
+from vosmem.data.clips.image_clips import ClipAugmentation
 from vosmem.data.clips.transforms import CropAffine
 from vosmem.data.sources.evaluation_sets import davis_sequences
 from vosmem.data.sources.folder_sequences import FolderSequence
@@ -150,7 +150,7 @@ class TestDavis:
             davis_sequences(str(davis), 2017, sequences=["one", "three"])
 
     def test_a_missing_root_is_named(self, tmp_path):
-        with pytest.raises(InputError, match=naming("nowhere", "dataset.root")):
+        with pytest.raises(InputError, match=naming("nowhere", "eval_set.root")):
             davis_sequences(str(tmp_path / "nowhere"), 2017)
 
     def test_a_missing_list_is_named(self, davis):
@@ -170,10 +170,10 @@ class TestDavis:
 
 class TestSyntheticSequences:
     @pytest.fixture
-    def make(self, stills):
-        source = ImageMaskFolder(str(stills))
-        synthesis = ClipSynthesis(48, [], [CropAffine(48, rotate=(-20.0, 20.0))])
-        return lambda count, seed: SyntheticSequences(source, synthesis, count, seed)
+    def make(self, images):
+        source = ImageMaskFolder(str(images))
+        augmentation = ClipAugmentation(48, [], [CropAffine(48, rotate=(-20.0, 20.0))])
+        return lambda count, seed: SyntheticSequences(source, augmentation, count, seed)
 
     @staticmethod
     def same(first, second):

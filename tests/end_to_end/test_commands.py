@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.conftest import write_davis, write_stills
+from tests.conftest import write_davis, write_images
 from tests.end_to_end.tiny import in_process, tiny_train, vosmem
 
 
@@ -19,7 +19,7 @@ def folder(tmp_path_factory) -> Path:
     """A data set, stills, and a trained tiny network."""
     folder = tmp_path_factory.mktemp("commands")
     write_davis(folder / "davis", {"one": 1, "two": 2})
-    write_stills(folder / "stills")
+    write_images(folder / "images")
     in_process(*tiny_train(folder, "trainer.max_steps=3", "validate_every_steps=2", "hydra.run.dir=run"), cwd=folder)
     return folder
 
@@ -33,10 +33,11 @@ def test_help_comes_at_once(tmp_path):
     assert vosmem("--version", cwd=tmp_path).stdout.startswith("vosmem ")
 
 
-@pytest.mark.parametrize("show", ["stills", "clips", "rendered"])
+@pytest.mark.parametrize("show", ["images", "clips", "rendered"])
 def test_a_gallery_of_own_stills(folder, show):
     done = in_process(
-        "data", "gallery", f"show={show}", "stills=folder", "paths.stills=stills", "synthesis.size=32", "count=2",
+        "data", "gallery", f"show={show}", "train_images=folder", "paths.images=images", "augmentation.size=32",
+        "count=2",
         "scene.height=32", "scene.width=48", f"hydra.run.dir=gallery_{show}", cwd=folder,
     )  # fmt: skip
     sheet = folder / f"gallery_{show}" / "gallery.png"
@@ -46,11 +47,11 @@ def test_a_gallery_of_own_stills(folder, show):
 
 def test_rendered_videos_can_be_evaluated(folder):
     in_process(
-        "data", "render", "output=rendered", "stills=folder", "paths.stills=stills", "count=2", "scene.height=48",
+        "data", "render", "output=rendered", "train_images=folder", "paths.images=images", "count=2", "scene.height=48",
         "scene.width=64", "scene.num_frames=4", cwd=folder,
     )  # fmt: skip
     in_process(
-        "evaluate", "method=copy_first_mask", "dataset=davis17", "dataset.root=rendered", "hydra.run.dir=copied",
+        "evaluate", "method=copy_first_mask", "eval_set=davis17", "eval_set.root=rendered", "hydra.run.dir=copied",
         cwd=folder,
     )  # fmt: skip
     outcome = json.loads((folder / "copied" / "results.json").read_text())
@@ -61,7 +62,11 @@ def test_rendered_videos_can_be_evaluated(folder):
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [(["galery"], "'galery'"), (["gallery", "show=all"], "show='all'"), (["gallery", "stills=folder"], "not found")],
+    [
+        (["galery"], "'galery'"),
+        (["gallery", "show=all"], "show='all'"),
+        (["gallery", "train_images=folder"], "not found"),
+    ],
 )
 def test_bad_input_of_data_commands(folder, arguments, named):
     done = in_process("data", *arguments, cwd=folder / "davis", check=False)
@@ -90,7 +95,7 @@ SCORE = ["score", "davis/Annotations/480p", "evaluated/masks"]
 
 def test_evaluate_and_score_agree(folder):
     done = in_process(
-        "evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset=davis17", "dataset.root=davis", "device=cpu",
+        "evaluate", "checkpoint=run/checkpoints/last.ckpt", "eval_set=davis17", "eval_set.root=davis", "device=cpu",
         "hydra.run.dir=evaluated", cwd=folder,
     )  # fmt: skip
     assert "masks used: 00000" in done.stdout
@@ -120,7 +125,7 @@ def test_evaluate_and_score_agree(folder):
 
 def test_the_floor_needs_no_checkpoint(folder):
     for method in ("copy_first_mask", "warp_by_flow"):
-        in_process("evaluate", f"method={method}", "dataset.root=davis", f"hydra.run.dir={method}", cwd=folder)
+        in_process("evaluate", f"method={method}", "eval_set.root=davis", f"hydra.run.dir={method}", cwd=folder)
     copied = json.loads((folder / "copy_first_mask" / "results.json").read_text())
     assert copied["num_objects"] == 2  # DAVIS-2016: one object a sequence
     assert 0 < copied["J"] < 1
@@ -154,18 +159,19 @@ TRAIN = ["train", "trainer=cpu", "trainer.max_steps=1", "model.weights=none"]
         (["train", "no_such_key=1"], "no_such_key"),
         (["train", "model=no_such_model"], "no_such_model"),
         (["train", "experiment=pretrain_embedded", "trainer.max_steps=???"], "trainer.max_steps"),
-        ([*TRAIN, "paths.stills=absent"], "absent"),
-        ([*TRAIN, "data=embedded", "paths.stills=stills"], "paths.stills=stills says nothing to data=embedded"),
-        ([*TRAIN, "experiment=pretrain_embedded", "stills=folder"], "add data=stills"),
-        ([*TRAIN, "data=embedded", "model.weights=absent.pth"], "absent.pth"),
-        ([*TRAIN, "data=embedded", "synthesis.size=100"], "100"),
-        ([*TRAIN, "data=embedded", "data.device_batch_size=3"], "device_batch_size"),
-        (["evaluate", "dataset.root=davis"], "checkpoint=FILE"),
-        (["evaluate", "checkpoint=absent.ckpt", "dataset.root=davis"], "absent.ckpt"),
-        (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset.root=nowhere"], "nowhere"),
-        (["evaluate", "method=copy_first_mask", "dataset.root=davis", "dataset.sequences=[three]"], "three"),
-        (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset.root=davis", "device=abacus"], "abacus"),
-        (["evaluate", "method=copy_first_mask", "dataset.root=davis", "scales=1.3"], "as in scales=[1.3]"),
+        ([*TRAIN, "paths.images=absent"], "absent"),
+        ([*TRAIN, "datamodule=embedded", "paths.images=images"],
+        "paths.images=images says nothing to datamodule=embedded"),
+        ([*TRAIN, "experiment=pretrain_embedded", "train_images=folder"], "add datamodule=images"),
+        ([*TRAIN, "datamodule=embedded", "model.weights=absent.pth"], "absent.pth"),
+        ([*TRAIN, "datamodule=embedded", "augmentation.size=100"], "100"),
+        ([*TRAIN, "datamodule=embedded", "datamodule.device_batch_size=3"], "device_batch_size"),
+        (["evaluate", "eval_set.root=davis"], "checkpoint=FILE"),
+        (["evaluate", "checkpoint=absent.ckpt", "eval_set.root=davis"], "absent.ckpt"),
+        (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "eval_set.root=nowhere"], "nowhere"),
+        (["evaluate", "method=copy_first_mask", "eval_set.root=davis", "eval_set.sequences=[three]"], "three"),
+        (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "eval_set.root=davis", "device=abacus"], "abacus"),
+        (["evaluate", "method=copy_first_mask", "eval_set.root=davis", "scales=1.3"], "as in scales=[1.3]"),
         (["benchmark", "num_objects=1"], "as in num_objects=[1]"),
         (["score", "nowhere", "davis"], "nowhere"),
         (["score", "davis/Annotations/480p", "davis"], "'one'"),
@@ -179,12 +185,12 @@ def test_bad_input_is_one_line(folder, arguments, match):
 
 
 def test_broken_data_is_told_before_training(folder, tmp_path):
-    root = write_stills(tmp_path / "broken", count=14)
+    root = write_images(tmp_path / "broken", count=14)
     for index in range(11):
         Image.new("L", (5, 5)).save(root / "masks" / f"{index:03d}.png")
     (root / "images" / "012.jpg").write_bytes(b"junk")
     # In a process of its own: the check of types reads an item of a sequence that is handed over.
-    arguments = tiny_train(folder, "trainer.max_steps=1", "stills.root=" + str(root), data=str(root))
+    arguments = tiny_train(folder, "trainer.max_steps=1", "train_images.root=" + str(root), data=str(root))
     done = vosmem(*arguments, cwd=folder, check=False)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
     assert "12 of" in done.stderr or "11 of" in done.stderr
@@ -194,21 +200,21 @@ def test_broken_data_is_told_before_training(folder, tmp_path):
 def test_a_mask_without_its_frame(folder, tmp_path):
     root = write_davis(tmp_path / "davis", {"one": 1})
     (root / "JPEGImages" / "480p" / "one" / "00002.jpg").unlink()
-    line = complaint(folder, "evaluate", "method=copy_first_mask", f"dataset.root={root}")
+    line = complaint(folder, "evaluate", "method=copy_first_mask", f"eval_set.root={root}")
     assert "00002" in line and "no frame" in line
 
 
 def test_an_empty_list(folder, tmp_path):
     root = write_davis(tmp_path / "davis", {"one": 1})
     (root / "ImageSets" / "2016" / "val.txt").write_text("\n")
-    assert "is empty" in complaint(folder, "evaluate", "method=copy_first_mask", f"dataset.root={root}")
+    assert "is empty" in complaint(folder, "evaluate", "method=copy_first_mask", f"eval_set.root={root}")
 
 
 def test_a_checkpoint_of_another_network(folder, tmp_path):
     content = torch.load(folder / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     content["config"]["model"]["decoder_channels"] = 12
     torch.save(content, tmp_path / "other.ckpt")
-    line = complaint(folder, "evaluate", f"checkpoint={tmp_path / 'other.ckpt'}", "dataset.root=davis")
+    line = complaint(folder, "evaluate", f"checkpoint={tmp_path / 'other.ckpt'}", "eval_set.root=davis")
     assert "does not fit the network" in line
 
 

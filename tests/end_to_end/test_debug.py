@@ -10,7 +10,7 @@ from tests.end_to_end.faults import train
 from tests.end_to_end.tiny import tiny_train
 
 SMALL = ["model.backbone=resnet10", "optimizer=adamw"]
-FEW = [*SMALL, "calibration.batches=1", "callbacks.progress.refresh_rate=0", "data.num_workers=0"]
+FEW = [*SMALL, "calibration.batches=1", "callbacks.progress.refresh_rate=0", "datamodule.num_workers=0"]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_one_step(run, monkeypatch, tmp_path):
 
 def test_limit(run, monkeypatch):
     seen = sequences_scored(monkeypatch)
-    status, printed, log = run("debug=limit", "data.sequences.count=3")
+    status, printed, log = run("debug=limit", "datamodule.sequences.count=3")
     assert status == 0, printed[-3000:]
     assert log["train/loss"].notna().sum() == 10
     assert len(seen) == 3 * 2 and len(set(seen)) == 2, "two validations in training and one at its end"

@@ -23,11 +23,11 @@ def losses(run: Path) -> list[float]:
 
 # One sequence to validate on: of two processes, one has none.
 FLOAT64 = [
-    *("data.samples_per_epoch=12", "data.batch_size=4", "data.sequences.count=1"),
+    *("datamodule.samples_per_epoch=12", "datamodule.batch_size=4", "datamodule.sequences.count=1"),
     *("trainer.precision=64-true", "trainer.max_steps=5"),
 ]
-ONE_BY_FOUR = [*FLOAT64, "validate_every_steps=5", "data.device_batch_size=4"]
-TWO_BY_TWO = [*FLOAT64, "validate_every_steps=5", "data.device_batch_size=2", "trainer=ddp_cpu"]
+ONE_BY_FOUR = [*FLOAT64, "validate_every_steps=5", "datamodule.device_batch_size=4"]
+TWO_BY_TWO = [*FLOAT64, "validate_every_steps=5", "datamodule.device_batch_size=2", "trainer=ddp_cpu"]
 
 
 @pytest.fixture(scope="module")

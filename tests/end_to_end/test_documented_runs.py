@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conftest import write_davis, write_stills
+from tests.conftest import write_davis, write_images
 from tests.documented import PAGES, ROOT, blocks
 from tests.end_to_end.test_main_training import write_videos
 from tests.end_to_end.tiny import TINY
@@ -26,8 +26,9 @@ PYTHON_PAGES = ["README.md", "segment.md"]
 COMMON = ["trainer.max_steps=2", "validate_every_steps=2", "trainer.max_time=null"]
 STILLS = [*TINY, *COMMON, "calibration.teacher=null"]  # its values are wider
 VIDEOS = [
-    *[override for override in TINY if not override.startswith(("synthesis", "data.sequences"))], *COMMON,
-    "synthesis.size=32", "synthesis.min_object_pixels=16", "data.samples_per_epoch=6", "curriculum.epochs=[0]",
+    *[override for override in TINY if not override.startswith(("augmentation", "data.sequences"))], *COMMON,
+    "augmentation.size=32", "augmentation.min_object_pixels=16", "datamodule.samples_per_epoch=6",
+    "curriculum.epochs=[0]",
     "curriculum.skips=[1]", "model.backbone=resnet10",  # of the checkpoint in PRETRAINED.ckpt
 ]  # fmt: skip
 # The program that the blocks find: the same with fewer steps of a smaller network on smaller pictures.
@@ -36,7 +37,7 @@ case "$1 $*" in
     *--help*|*--cfg*|*--info*|*-sc*) exec {program} "$@" ;;
     "train "*experiment=main*) exec {program} "$@" {videos} ;;
     "train "*) exec {program} "$@" {stills} ;;
-    "data "*gallery*) exec {program} "$@" synthesis.size=32 count=2 scene.height=32 scene.width=48 ;;
+    "data "*gallery*) exec {program} "$@" augmentation.size=32 count=2 scene.height=32 scene.width=48 ;;
     *) exec {program} "$@" ;;
 esac
 """
@@ -50,7 +51,7 @@ def world(tmp_path_factory) -> Path:
     shutil.copytree(folder / "DIR", folder / "DAVIS")
     for name in ("GT_DIR", "PRED_DIR"):
         shutil.copytree(folder / "DIR" / "Annotations" / "480p", folder / name)
-    write_stills(folder / "MY" / "STILLS")
+    write_images(folder / "MY" / "STILLS")
     write_videos(folder / "MY" / "VIDEOS")
     frames, labels = video(4, 272, 320, 1, seed=0)
     for name in ("frames", "FRAMES"):
@@ -85,7 +86,7 @@ def environment(tmp_path_factory) -> dict[str, str]:
     folder, own = tmp_path_factory.mktemp("bin"), Path(sys.executable)
     script = folder / "vosmem"
     program = f"{own.with_name('vosmem')}"
-    script.write_text(SHORTENED.format(program=program, stills=shlex.join(STILLS), videos=shlex.join(VIDEOS)))
+    script.write_text(SHORTENED.format(program=program, images=shlex.join(STILLS), videos=shlex.join(VIDEOS)))
     script.chmod(0o755)
     return {**os.environ, "PATH": f"{folder}:{own.parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
 

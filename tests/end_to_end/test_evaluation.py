@@ -21,7 +21,7 @@ from tests.youtubevos import write_youtubevos
 
 NAMES = [f"s{number}" for number in range(6)]
 EVALUATE = [
-    "evaluate", "checkpoint=run/checkpoints/last.ckpt", "dataset=davis17", "dataset.root=davis", "device=cpu",
+    "evaluate", "checkpoint=run/checkpoints/last.ckpt", "eval_set=davis17", "eval_set.root=davis", "device=cpu",
 ]  # fmt: skip
 
 
@@ -111,8 +111,8 @@ def test_a_damaged_note_is_named(folder):
 
 def test_youtubevos_to_the_servers_zip(folder):
     write_youtubevos(folder / "ytv")
-    method = ["method=copy_first_mask", "save_probabilities=true", "dataset.root=ytv"]
-    done = in_process("evaluate", "dataset=youtubevos18", *method, "hydra.run.dir=ytv6", cwd=folder)
+    method = ["method=copy_first_mask", "save_probabilities=true", "eval_set.root=ytv"]
+    done = in_process("evaluate", "eval_set=youtubevos18", *method, "hydra.run.dir=ytv6", cwd=folder)
     assert "not scored" in done.stdout
     with zipfile.ZipFile(folder / "ytv6" / "submission.zip") as archive:
         names = archive.namelist()
@@ -123,11 +123,11 @@ def test_youtubevos_to_the_servers_zip(folder):
     last = np.asarray(Image.open(folder / "ytv6" / "masks" / "0a" / "00015.png"))
     assert set(np.unique(last)) == {0, 3, 7}
 
-    truth = ["dataset=youtubevos19", "dataset.all_frames=true", "dataset.truth=ytv/truth"]
+    truth = ["eval_set=youtubevos19", "eval_set.all_frames=true", "eval_set.truth=ytv/truth"]
     done = in_process("evaluate", *method, *truth, "hydra.run.dir=ytv30", cwd=folder)
     assert "all unseen" in done.stdout
     outcome = json.loads((folder / "ytv30" / "results.json").read_text())
-    assert 0 < outcome["G"] < 1 and outcome["about"]["dataset"]["all_frames"] is True
+    assert 0 < outcome["G"] < 1 and outcome["about"]["eval_set"]["all_frames"] is True
 
 
 def test_two_masks_of_davis_2016_score_alike(folder):
@@ -138,7 +138,7 @@ def test_two_masks_of_davis_2016_score_alike(folder):
         Image.fromarray(np.where(np.asarray(Image.open(path)) > 0, 255, 0).astype(np.uint8)).save(path)
     scores = []
     for root in ("davis", "union"):
-        options = ["dataset=davis16", f"dataset.root={root}", f"hydra.run.dir=as_{root}"]
+        options = ["eval_set=davis16", f"eval_set.root={root}", f"hydra.run.dir=as_{root}"]
         in_process("evaluate", "method=copy_first_mask", *options, cwd=folder)
         scores.append(json.loads((folder / f"as_{root}" / "results.json").read_text()))
     assert scores[0]["sequences"] == scores[1]["sequences"] and scores[0]["num_objects"] == len(NAMES)

@@ -10,21 +10,21 @@ import time
 import pytest
 import torch
 
-from tests.conftest import write_stills
+from tests.conftest import write_images
 from tests.end_to_end.faults import RUN, STEPS, arguments, assert_same_training, console, last, train
 from tests.end_to_end.tiny import tiny_train
 from vosmem.data.sources.image_sets import ImageMaskFolder
 from vosmem.files import locked
 from vosmem.networks import STM
 
-SHORT = ("trainer.max_steps=3", "validate_every_steps=100", "data.sequences.count=1")
+SHORT = ("trainer.max_steps=3", "validate_every_steps=100", "datamodule.sequences.count=1")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A training that nothing disturbed, and one that has three steps."""
     folder = tmp_path_factory.mktemp("guards")
-    write_stills(folder / "stills")
+    write_images(folder / "images")
     with pytest.MonkeyPatch.context() as patch:
         assert train(*arguments("whole"), cwd=folder, monkeypatch=patch) == 0
         assert train(*arguments("three", *SHORT), cwd=folder, monkeypatch=patch) == 0
@@ -40,8 +40,8 @@ def copied(folder, name: str) -> str:
 def on_stills(run: str, *extra: str) -> list[str]:
     left_out = ("data.samples", "data.source")
     settings = [override for override in RUN if not override.startswith(left_out)]
-    held = ("data.source.every=2", "data.sequences.source.every=2", "data.samples_per_epoch=10")
-    return [*tiny_train(data="stills", cwd=None), *settings, *held, f"hydra.run.dir={run}", *SHORT, *extra]
+    held = ("datamodule.source.every=2", "datamodule.sequences.source.every=2", "datamodule.samples_per_epoch=10")
+    return [*tiny_train(data="images", cwd=None), *settings, *held, f"hydra.run.dir={run}", *SHORT, *extra]
 
 
 def one_line(capfd, *named: str) -> None:
@@ -91,7 +91,7 @@ def test_replay_without_a_run(folder, monkeypatch, capfd):
 
 
 def test_a_sample_that_cannot_be_read_is_named(folder, monkeypatch, capfd):
-    broken = folder / "stills" / "images" / "001.jpg"
+    broken = folder / "images" / "images" / "001.jpg"
     content = broken.read_bytes()
     broken.write_bytes(content[:800])  # the header is whole
     assert train(*on_stills("sample"), cwd=folder, monkeypatch=monkeypatch) == 2
@@ -110,7 +110,7 @@ def test_a_loader_process_that_dies_names_its_sample(folder, monkeypatch, capfd)
 
     monkeypatch.setattr(ImageMaskFolder, "read", deadly)
     assert train(*on_stills("dead", "calibration.batches=0"), cwd=folder, monkeypatch=monkeypatch) == 2
-    one_line(capfd, "a loader process died at sample stills/003", "data.num_workers=0")
+    one_line(capfd, "a loader process died at sample stills/003", "datamodule.num_workers=0")
 
 
 def test_out_of_memory_says_what_to_turn(folder, monkeypatch, capfd):
@@ -121,7 +121,7 @@ def test_out_of_memory_says_what_to_turn(folder, monkeypatch, capfd):
     monkeypatch.setattr(STM, "encode_memory", full)
     more = (f"resume={run}", "trainer.max_steps=4")
     assert train("train", *more, cwd=folder, monkeypatch=monkeypatch) == 2
-    one_line(capfd, "out of memory: lower data.device_batch_size", "stage.recompute=true")
+    one_line(capfd, "out of memory: lower data.device_batch_size", "phase.recompute=true")
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(folder, monkeypatch, capfd):

@@ -19,8 +19,8 @@ COPIED = ["evaluate", "-m", "method=copy_first_mask", "hydra.sweep.dir=sweep"]
 @pytest.mark.parametrize("launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.slow)])
 def test_a_sweep_in_other_processes_ends_with_its_table(tmp_path, launcher):
     write_davis(tmp_path / "davis", {"one": 1})
-    swept = f"dataset.root={tmp_path}/davis,{tmp_path}/none"
-    done = vosmem(*COPIED, f"launcher={launcher}", swept, "dataset=davis16,davis17", cwd=tmp_path, check=False)
+    swept = f"eval_set.root={tmp_path}/davis,{tmp_path}/none"
+    done = vosmem(*COPIED, f"launcher={launcher}", swept, "eval_set=davis16,davis17", cwd=tmp_path, check=False)
     assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("vosmem: ") and "none" in done.stderr
     table = pd.read_csv(tmp_path / "sweep" / "table.csv")
     assert list(table["dataset"]) == ["davis16", "davis17"] and table["J&F"].between(1, 100).all()

@@ -11,9 +11,10 @@ from PIL import Image
 from tests.end_to_end.tiny import TINY, tiny_train, vosmem
 
 MAIN = [
-    "train", "experiment=main", "data=folder", "data.root=videos", "dataset=folder",
-    *[override for override in TINY if not override.startswith(("synthesis", "data.sequences"))],
-    "synthesis.size=32", "synthesis.min_object_pixels=16", "data.samples_per_epoch=6", "trainer.max_steps=6",
+    "train", "experiment=main", "datamodule=folder", "datamodule.root=videos", "eval_set=folder",
+    *[override for override in TINY if not override.startswith(("augmentation", "data.sequences"))],
+    "augmentation.size=32", "augmentation.min_object_pixels=16", "datamodule.samples_per_epoch=6",
+    "trainer.max_steps=6",
     "validate_every_steps=3", "curriculum.epochs=[0,1]", "curriculum.skips=[0,2]",
 ]  # fmt: skip
 
@@ -41,8 +42,8 @@ def folder(tmp_path_factory) -> Path:
     write_videos(folder / "videos")
     vosmem(*tiny_train(folder, "trainer.max_steps=2", "validate_every_steps=2", "hydra.run.dir=first"), cwd=folder)
     vosmem(
-        *MAIN, "initial_weights=first/checkpoints/last.ckpt", "callbacks=ema", "stage.detach_masks=true",
-        "data.reversal=0.5", "hydra.run.dir=second", cwd=folder,
+        *MAIN, "initial_weights=first/checkpoints/last.ckpt", "callbacks=ema", "phase.detach_masks=true",
+        "datamodule.reversal=0.5", "hydra.run.dir=second", cwd=folder,
     )  # fmt: skip
     return folder
 
@@ -91,7 +92,7 @@ def test_the_papers_table_of_stages(folder):
         "cross_trained=second/checkpoints/last.ckpt", "hydra.sweep.dir=table4", cwd=folder,
     )  # fmt: skip
     with open(folder / "table4" / "table.csv") as file:
-        rows = {row["stages"]: row for row in csv.DictReader(file)}
+        rows = {row["row"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["pretrain_only", "main_only", "full", "cross_validation"]
     assert "| cross_validation |" in done.stdout
     states = [checkpoint(folder / "table4" / str(job) / "checkpoints" / "last.ckpt") for job in range(4)]
@@ -108,9 +109,9 @@ def test_weights_of_another_network_are_refused(folder):
 @pytest.mark.parametrize(
     ("override", "named"),
     [
-        ("data.root=nowhere", "'nowhere' not found"),
+        ("datamodule.root=nowhere", "'nowhere' not found"),
         ("initial_weights=nowhere.ckpt", "nowhere.ckpt"),
-        ("synthesis.num_frames=12", "video first: 9 frames with masks, a clip takes 12"),
+        ("augmentation.num_frames=12", "video first: 9 frames with masks, a clip takes 12"),
     ],
 )
 def test_bad_input(folder, override, named):

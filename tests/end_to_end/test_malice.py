@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tests.end_to_end.faults import arguments, train
 from tests.segmentation.made import write_frames
 
-EVALUATE = ("dataset=davis17", "dataset.root=davis", "device=cpu", "checkpoint=evil.ckpt", "hydra.run.dir=out")
+EVALUATE = ("eval_set=davis17", "eval_set.root=davis", "device=cpu", "checkpoint=evil.ckpt", "hydra.run.dir=out")
 GIVEN = ("--mask", "mask.png", "--device", "cpu", "--output", "out")
 PLACES = {
     "resume": ("train", "resume=run"),

@@ -10,9 +10,10 @@ from tests.end_to_end.test_main_training import write_videos
 from tests.end_to_end.tiny import TINY, tiny_train, vosmem
 
 VIDEOS = [
-    "data=folder", "data.root=videos", "dataset=folder", "model=remn_small", "model.backbone=resnet10",
-    *[override for override in TINY if not override.startswith(("synthesis", "data.sequences"))],
-    "synthesis.size=32", "synthesis.min_object_pixels=16", "data.samples_per_epoch=6", "trainer.max_steps=3",
+    "datamodule=folder", "datamodule.root=videos", "eval_set=folder", "model=remn_small", "model.backbone=resnet10",
+    *[override for override in TINY if not override.startswith(("augmentation", "data.sequences"))],
+    "augmentation.size=32", "augmentation.min_object_pixels=16", "datamodule.samples_per_epoch=6",
+    "trainer.max_steps=3",
     "validate_every_steps=3", "curriculum.epochs=[0]", "curriculum.skips=[1]",
 ]  # fmt: skip
 
@@ -26,8 +27,8 @@ def folder(tmp_path_factory) -> Path:
     vosmem(*tiny_train(folder, *small, "hydra.run.dir=base"), cwd=folder)
     main = ["train", "experiment=remn_main", *VIDEOS, "initial_weights=base/checkpoints/last.ckpt"]
     vosmem(*main, "optimizer.lr=1e-3", "hydra.run.dir=main", cwd=folder)
-    gate = ["train", "experiment=remn_gate", *VIDEOS, "synthesis.num_frames=6", "data.batch_size=1"]
-    weights = ["initial_weights=main/checkpoints/last.ckpt", "stage.temperature.num_steps=2"]
+    gate = ["train", "experiment=remn_gate", *VIDEOS, "augmentation.num_frames=6", "datamodule.batch_size=1"]
+    weights = ["initial_weights=main/checkpoints/last.ckpt", "phase.temperature.num_steps=2"]
     vosmem(*gate, *weights, "hydra.run.dir=gate", cwd=folder)
     return folder
 
@@ -53,8 +54,8 @@ def test_the_ablation_is_one_table(folder):
     evaluate = [
         "evaluate",
         "checkpoint=gate/checkpoints/last.ckpt",
-        "dataset=folder",
-        "dataset.root=videos",
+        "eval_set=folder",
+        "eval_set.root=videos",
         "device=cpu",
     ]
     done = vosmem(*evaluate, "sweep=ablation", "hydra.sweep.dir=ablation", cwd=folder)

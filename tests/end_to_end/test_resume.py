@@ -16,7 +16,7 @@ KILLS = 20
 STAGES = {
     "pretrain": ["callbacks=ema", "optimizer=adam"],
     "main": ["train", "experiment=remn_main", "callbacks=ema", "curriculum.epochs=[0,1]", "curriculum.skips=[0,2]"],
-    "gate": ["train", "experiment=remn_gate", "synthesis.num_frames=6", "stage.temperature.num_steps=6"],
+    "gate": ["train", "experiment=remn_gate", "augmentation.num_frames=6", "phase.temperature.num_steps=6"],
 }
 
 

@@ -60,7 +60,7 @@ def test_what_the_user_chooses_wins(folder):
 
 
 def test_evaluate_takes_it(folder):
-    arguments = ("checkpoint=stcn.safetensors", "dataset=davis17", "dataset.root=davis", "device=cpu")
+    arguments = ("checkpoint=stcn.safetensors", "eval_set=davis17", "eval_set.root=davis", "device=cpu")
     vosmem("evaluate", *arguments, "paths.output_dir=scores", cwd=folder)
     assert json.loads((folder / "scores" / "results.json").read_text())["num_objects"] == 1
 

@@ -14,12 +14,15 @@ pytestmark = pytest.mark.slow  # two trainings; logs of one are tested with the 
 def logs(tmp_path_factory):
     """The logs of two runs of main training on rendered video, a sweep of two seeds."""
     folder = tmp_path_factory.mktemp("wandb")
-    tiny = [override for override in tiny_train(folder)[3:] if not override.startswith(("synthesis", "data.sequences"))]
+    tiny = [
+        override for override in tiny_train(folder)[3:] if not override.startswith(("augmentation", "data.sequences"))
+    ]
     vosmem(
-        "train", "-m", "experiment=main_rendered", "videos=rendered", "dataset=rendered", *tiny,
-        "logger=wandb", "callbacks=wandb", "callbacks.media.num_sequences=1", "seed=0,1", "synthesis.size=32",
-        "videos.videos.count=3", "videos.videos.scene.num_frames=12", "dataset.count=2", "dataset.scene.num_frames=4",
-        "trainer.max_steps=2", "validate_every_steps=2", "data.samples_per_epoch=4", "hydra.sweep.dir=sweep",
+        "train", "-m", "experiment=main_rendered", "train_videos=rendered", "eval_set=rendered", *tiny,
+        "logger=wandb", "callbacks=wandb", "callbacks.media.num_sequences=1", "seed=0,1", "augmentation.size=32",
+        "train_videos.videos.count=3", "train_videos.videos.scene.num_frames=12", "eval_set.count=2",
+        "eval_set.scene.num_frames=4",
+        "trainer.max_steps=2", "validate_every_steps=2", "datamodule.samples_per_epoch=4", "hydra.sweep.dir=sweep",
         cwd=folder,
     )  # fmt: skip
     found = sorted(folder.glob("sweep/*/wandb/offline-run-*/run-*.wandb"))

@@ -34,7 +34,7 @@ def test_segment_takes_a_weights_file_for_its_checkpoint(folder):
 
 
 def test_evaluate_takes_a_weights_file(folder):
-    arguments = ("checkpoint=tiny.safetensors", "dataset=davis17", "dataset.root=davis", "device=cpu")
+    arguments = ("checkpoint=tiny.safetensors", "eval_set=davis17", "eval_set.root=davis", "device=cpu")
     vosmem("evaluate", *arguments, "paths.output_dir=scores", cwd=folder)
     assert json.loads((folder / "scores" / "results.json").read_text())["num_objects"] == 1
 

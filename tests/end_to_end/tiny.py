@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 TINY = [
-    "synthesis=small",
-    "synthesis.size=32",
-    "synthesis.clip_transforms.0.zoom=[1.0,1.2]",
+    "augmentation=small",
+    "augmentation.size=32",
+    "augmentation.clip_transforms.0.zoom=[1.0,1.2]",
     "model.key_channels=8",
     "model.value_channels=8",
     "model.decoder_channels=8",
     "model.weights=none",
-    "data.sequences.count=2",
-    "data.batch_size=2",
-    "data.device_batch_size=1",
-    "data.num_workers=1",
+    "datamodule.sequences.count=2",
+    "datamodule.batch_size=2",
+    "datamodule.device_batch_size=1",
+    "datamodule.num_workers=1",
     "trainer=cpu",
     "calibration.batches=2",
     "trainer.log_every_n_steps=1",
@@ -81,6 +81,8 @@ def _checked(done: subprocess.CompletedProcess[str], check: bool) -> subprocess.
 def tiny_train(cwd: Path, *overrides: str, data: str = "embedded") -> list[str]:
     """Arguments of a training of a few seconds on embedded photographs, or on the folder of stills in `cwd`."""
     source = (
-        ["data=embedded", "data.samples_per_epoch=6"] if data == "embedded" else ["data=stills", f"paths.stills={data}"]
+        ["datamodule=embedded", "datamodule.samples_per_epoch=6"]
+        if data == "embedded"
+        else ["datamodule=images", f"paths.images={data}"]
     )
     return ["train", *source, *TINY, *overrides]

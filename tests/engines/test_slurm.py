@@ -52,7 +52,7 @@ def test_a_sweep_of_two_jobs_ends_with_its_table(slurm, tmp_path):
 
 def test_a_job_that_is_killed_ends_the_sweep_and_the_others_stay(slurm, tmp_path):
     """The first job goes on for ever until it is killed; the second one's scores stand in the table."""
-    swept = ("trainer.max_steps=100000,1", "validate_every_steps=1", "data.num_workers=0")  # one process to kill
+    swept = ("trainer.max_steps=100000,1", "validate_every_steps=1", "datamodule.num_workers=0")  # one process to kill
     command, *overrides = tiny_train(tmp_path, *swept, *SUBMIT)
     program = Path(sys.executable).with_name("vosmem")
     process = subprocess.Popen(
@@ -78,11 +78,16 @@ def test_a_job_that_is_killed_ends_the_sweep_and_the_others_stay(slurm, tmp_path
 
 
 def test_a_run_over_two_nodes_is_that_of_one_process(slurm, tmp_path):
-    steps = ("data.samples_per_epoch=12", "data.batch_size=4", "trainer.max_steps=3", "validate_every_steps=3")
+    steps = (
+        "datamodule.samples_per_epoch=12",
+        "datamodule.batch_size=4",
+        "trainer.max_steps=3",
+        "validate_every_steps=3",
+    )
     training = (*steps, "trainer.precision=64-true")
-    vosmem(*tiny_train(tmp_path, *training, "data.device_batch_size=4", "hydra.run.dir=alone"), cwd=tmp_path)
+    vosmem(*tiny_train(tmp_path, *training, "datamodule.device_batch_size=4", "hydra.run.dir=alone"), cwd=tmp_path)
     program = Path(sys.executable).with_name("vosmem")
-    together = tiny_train(tmp_path, *training, "data.device_batch_size=2", "trainer=ddp_cpu")
+    together = tiny_train(tmp_path, *training, "datamodule.device_batch_size=2", "trainer=ddp_cpu")
     environment = {**os.environ, **slurm, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     srun = ["srun", "--nodes=2", "--ntasks-per-node=1"]
     subprocess.run([*srun, program, *together], cwd=tmp_path, env=environment, check=True, timeout=300)

@@ -63,7 +63,7 @@ def test_without_local_attention_it_is_the_base_exactly():
     trained = remn(trained=True)
     trained.load_state_dict(base.state_dict(), strict=False)
     assert not torch.equal(probabilities(trained, frames, mask), probabilities(base, frames, mask))
-    trained.look(LocalAttention())
+    trained.set_local_attention(LocalAttention())
     assert torch.equal(probabilities(trained, frames, mask), probabilities(base, frames, mask))
 
 
@@ -81,7 +81,7 @@ def test_a_lost_object_is_looked_for_everywhere():
 @pytest.mark.parametrize("make", [lambda: remn(trained=True), lambda: STM(backbone="resnet10", **WIDTHS).eval()])
 def test_training_and_propagation_agree(make):
     network = make()
-    network.look(BOTH if network.modulates else LocalAttention(locality=4.0))
+    network.set_local_attention(BOTH if network.modulates else LocalAttention(locality=4.0))
     frames = torch.randint(0, 256, (1, 4, 3, 64, 96), dtype=torch.uint8)
     labels = (block() + 2 * block(at=30))[None, None].expand(1, 4, -1, -1)
     with torch.no_grad():
@@ -122,7 +122,7 @@ def test_a_look_alike_far_away_is_told_apart():
     query = Query(asked, *torch.zeros(4, 1, 1, 8, 10), network.local_attention.far(Prior(masks)))
     found = network.read(query, memory)[0, 0]
     assert found[1:3, 1:3].min() > 0.98 and found[5:7, 7:9].max() < 0.4
-    network.look(LocalAttention())
+    network.set_local_attention(LocalAttention())
     plain = Memory(memory.key[:, :-1], memory.value)
     assert network.read(query, plain)[0, 0][5:7, 7:9].min() > 0.98
 
@@ -154,7 +154,7 @@ def test_an_engine_takes_another_local_attention_and_leaves_the_network():
 
 def test_a_network_without_filters_says_so():
     with pytest.raises(InputError, match="local_attention=matching"):
-        remn(LocalAttention()).look(BOTH)
+        remn(LocalAttention()).set_local_attention(BOTH)
 
 
 @pytest.mark.parametrize(

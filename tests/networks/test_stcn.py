@@ -68,7 +68,7 @@ def test_remn_that_starts_from_stcn_equals_it_with_all_mechanisms_off():
     """As `experiment=remn_main initial_weights=stcn.pth model.gate=true` makes it, here of small widths."""
     small = [*SMALL, "model.value_weights=none", "model.backbone=resnet18"]
     stcn = make(compose("train", "model=stcn", *small).model).eval()
-    fill = ["paths.output_dir=out", "paths.stills=stills", "model.gate=true"]
+    fill = ["paths.output_dir=out", "paths.images=images", "model.gate=true"]
     remn = make(compose("train", "experiment=remn_main", *small, *fill).model).eval()
     assert remn.modulation is not None and remn.gate is not None and remn.local_attention.on
     load_weights(remn, stcn.state_dict(), "initial_weights", remn.additions)

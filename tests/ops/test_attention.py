@@ -7,7 +7,7 @@ import torch
 
 from vosmem.errors import InputError
 from vosmem.ops import attention
-from vosmem.ops.attention import Reading, read_memory
+from vosmem.ops.attention import MemoryReadConfig, read_memory
 
 SIMILARITIES = {"dot": lambda k, q: float(k @ q), "l2": lambda k, q: -float((k - q).square().sum())}
 each_similarity = pytest.mark.parametrize("similarity", SIMILARITIES)
@@ -42,7 +42,9 @@ def test_equals_the_loop(similarity):
 @pytest.mark.parametrize("method", ["matmul", "sdpa"])
 def test_every_method_equals_the_loop(similarity, method):
     tensors = draw()
-    torch.testing.assert_close(read_memory(*tensors, similarity, Reading(method=method)), by_hand(*tensors, similarity))
+    torch.testing.assert_close(
+        read_memory(*tensors, similarity, MemoryReadConfig(method=method)), by_hand(*tensors, similarity)
+    )
 
 
 @each_similarity
@@ -69,7 +71,7 @@ def test_keys_that_objects_share_are_matched_once(similarity, method, monkeypatc
     rows = []
     offset = attention._offset
     monkeypatch.setattr(attention, "_offset", lambda keys: rows.append(len(keys)) or offset(keys))
-    reading = Reading(method=method)
+    reading = MemoryReadConfig(method=method)
     torch.testing.assert_close(read_memory(*shared, similarity, reading), read_memory(*copied, similarity, reading))
     assert rows == ([1, 3] if similarity == "l2" else [])
 
@@ -81,10 +83,10 @@ def test_the_most_alike_cells_alone(similarity):
     full = torch.tensor([SIMILARITIES[similarity](memory_key[0, :, j], query_key[0, :, 0]) for j in range(6)])
     best = full.topk(2).indices
     torch.testing.assert_close(
-        read_memory(memory_key, memory_value, query_key, similarity, Reading(top_k=2)),
+        read_memory(memory_key, memory_value, query_key, similarity, MemoryReadConfig(top_k=2)),
         by_hand(memory_key[:, :, best], memory_value[:, :, best], query_key, similarity),
     )
-    many = Reading(top_k=99)
+    many = MemoryReadConfig(top_k=99)
     torch.testing.assert_close(
         read_memory(memory_key, memory_value, query_key, similarity, many),
         by_hand(memory_key, memory_value, query_key, similarity),
@@ -101,7 +103,7 @@ def test_the_most_alike_cells_alone(similarity):
 )
 def test_impossible_readings(options, named):
     with pytest.raises(InputError, match=named):
-        Reading(**options)
+        MemoryReadConfig(**options)
 
 
 @each_similarity
@@ -136,7 +138,7 @@ def test_distances_of_bfloat16_are_those_of_its_numbers(method):
     key, value, query = draw(objects=1, key=16, memory=12)
     key, query = (20 + key / 4).bfloat16(), (20 + query / 4).bfloat16()
     expected = read_memory(key.double(), value.bfloat16().double(), query.double(), "l2")
-    found = read_memory(key, value.bfloat16(), query, "l2", Reading(method=method))
+    found = read_memory(key, value.bfloat16(), query, "l2", MemoryReadConfig(method=method))
     torch.testing.assert_close(found.double(), expected, rtol=0, atol=0.02)
 
 
@@ -162,7 +164,7 @@ def test_a_penalty_is_taken_off_marked_cells(similarity, method):
     ) / math.sqrt(3)
     weights = (scores - penalty[:, :, None] * mark[:, None]).softmax(dim=2)
     marked = torch.cat([memory_key, mark[:, None]], dim=1)
-    read = read_memory(marked, memory_value, query_key, similarity, Reading(method=method), penalty)
+    read = read_memory(marked, memory_value, query_key, similarity, MemoryReadConfig(method=method), penalty)
     torch.testing.assert_close(read, memory_value @ weights.transpose(1, 2))
 
 
@@ -181,7 +183,7 @@ def test_weights_of_nothing_are_deletion(similarity, method):
     memory_key, memory_value, query_key = draw()
     log_weights = torch.tensor([0, -math.inf, 0, 0, -math.inf, 0], dtype=torch.float64).expand(2, -1)
     left = [0, 2, 3, 5]
-    reading = Reading(method=method)
+    reading = MemoryReadConfig(method=method)
     torch.testing.assert_close(
         read_memory(memory_key, memory_value, query_key, similarity, reading, log_weights=log_weights),
         read_memory(memory_key[..., left], memory_value[..., left], query_key, similarity, reading),
@@ -208,6 +210,8 @@ def test_shared_keys_with_penalty_and_weights(similarity):
     rows = [part[:1].expand(3, *part.shape[1:]) for part in (marked, query_key)]
     penalty, log_weights = (torch.rand(1, count, dtype=torch.float64).expand(3, -1) for count in (5, 6))
     torch.testing.assert_close(
-        read_memory(rows[0], memory_value, rows[1], similarity, Reading(), penalty, log_weights),
-        read_memory(rows[0].clone(), memory_value, rows[1].clone(), similarity, Reading(), penalty, log_weights),
+        read_memory(rows[0], memory_value, rows[1], similarity, MemoryReadConfig(), penalty, log_weights),
+        read_memory(
+            rows[0].clone(), memory_value, rows[1].clone(), similarity, MemoryReadConfig(), penalty, log_weights
+        ),
     )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vosmem.ops.locality import cells, nearness, presence, union, way
+from vosmem.ops.locality import cells, displacement, nearness, presence, union
 from vosmem.shapes import Prior
 
 
@@ -57,8 +57,8 @@ def test_clips_of_a_batch_have_their_own_radius():
 def test_the_fastest_object_counts_and_objects_that_come_have_no_way():
     now, then = at(2, 3, objects=2), at(2, 3, objects=2)
     now[0, 1, 8:10, 4:6], then[0, 1, 8:10, 8:10] = 1, 1
-    assert way(Prior(now, None, then)).item() == pytest.approx(4)
-    assert way(Prior(now, None, torch.zeros_like(then))).item() == 0
+    assert displacement(Prior(now, None, then)).item() == pytest.approx(4)
+    assert displacement(Prior(now, None, torch.zeros_like(then))).item() == 0
 
 
 @pytest.mark.parametrize(

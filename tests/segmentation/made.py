@@ -13,7 +13,7 @@ from vosmem.networks import STM
 SIZE = (33, 47)
 
 
-class Still:
+class StillMethod:
     """Finds each object where its last mask was, a little unsure."""
 
     memory_bytes = 2**20

@@ -13,10 +13,10 @@ import pytest
 from vosmem.errors import InputError
 from vosmem.inputs.open import VideoInput
 from vosmem.segmentation.journal import LOG, TABLE, Journal
-from vosmem.segmentation.processes import ProcessSlot
+from vosmem.segmentation.processes import ProcessWorkerSlot
 from vosmem.segmentation.spread import MOST_ATTEMPTS, spread
 from vosmem.segmentation.video import VideoResult
-from vosmem.segmentation.worker import Outcome, Worker
+from vosmem.segmentation.worker import Outcome, SegmentationWorker
 
 VIDEOS = [VideoInput(name, Path(name), None, False, None, 50, False) for name in "abcde"]
 RESULT = VideoResult(Path("out"), 3, seconds=1.5)
@@ -94,7 +94,7 @@ def test_a_worker_is_made_once_and_hands_errors_back():
 
         return segment
 
-    worker = Worker(start)
+    worker = SegmentationWorker(start)
     a, b, c, d, e = [worker.run(video) for video in VIDEOS]
     assert made == [1] and a.told() is RESULT and e.told() is RESULT and ":" in a.worker
     assert b.told() is errors["b"]
@@ -108,7 +108,7 @@ def test_a_worker_that_cannot_be_made_stops_the_run():
         raise InputError("checkpoint 'x' not found")
 
     with pytest.raises(InputError, match="not found"):
-        Worker(start).run(VIDEOS[0]).told()
+        SegmentationWorker(start).run(VIDEOS[0]).told()
 
 
 def test_the_journal_of_a_run_that_is_stopped(tmp_path):
@@ -147,7 +147,7 @@ def start_one_that_dies_of(name, folder):
 
 
 def test_a_process_that_is_killed_is_replaced(tmp_path):
-    slot = ProcessSlot(partial(start_one_that_dies_of, "b", tmp_path), 0, 1)
+    slot = ProcessWorkerSlot(partial(start_one_that_dies_of, "b", tmp_path), 0, 1)
     outcomes = {video.name: outcome for video, outcome in spread(VIDEOS[:3], [slot], lambda event: None)}
     assert {name: outcome.attempts for name, outcome in outcomes.items()} == {"a": 1, "b": 2, "c": 1}
     first, second, third = (outcomes[name].worker for name in "acb")

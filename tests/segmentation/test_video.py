@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from tests.segmentation.made import SIZE, Still, opened, write_user_video
+from tests.segmentation.made import SIZE, StillMethod, opened, write_user_video
 from vosmem.errors import InputError
 from vosmem.inputs.open import open_videos
 from vosmem.segmentation.options import SegmentOptions
@@ -23,7 +23,9 @@ EVERYTHING = SegmentOptions(soft_masks=True, per_object=True, rle=True)
 
 
 def segment(video, folder, options=EVERYTHING, about=None, **more):
-    return segment_video(video, Still, CPU, folder, options, about or {"network": "still"}, {"source": "here"}, **more)
+    return segment_video(
+        video, StillMethod, CPU, folder, options, about or {"network": "still"}, {"source": "here"}, **more
+    )
 
 
 def files(folder):

@@ -42,7 +42,7 @@ class Nothing(torch.nn.Module):
         return 0 * logits[:, :, 0].mean()
 
 
-def module(taught, economy=0.02, consistency=1.0, loss=None, rate=1e-2, **others):
+def module(taught, size_weight=0.02, consistency=1.0, loss=None, rate=1e-2, **others):
     return GateModule(
         network=taught,
         loss=ClipCrossEntropy() if loss is None else loss,
@@ -50,7 +50,7 @@ def module(taught, economy=0.02, consistency=1.0, loss=None, rate=1e-2, **others
         scheduler=partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0),
         policy=EveryN(),
         temperature=LinearFall(1.0, 0.2, 10),
-        economy=economy,
+        size_weight=size_weight,
         consistency=consistency,
         num_queries=2,
         **others,
@@ -80,7 +80,7 @@ def test_only_the_gate_learns(kind, monkeypatch):
 
 
 def test_economy_alone_lets_all_frames_go_and_a_cold_mask_is_what_a_short_memory_says(monkeypatch):
-    made = module(network(), economy=1.0, consistency=0.0, loss=Nothing(), rate=0.1)
+    made = module(network(), size_weight=1.0, consistency=0.0, loss=Nothing(), rate=0.1)
     monkeypatch.setattr(made, "log", lambda *args, **options: None)
     optimizer, batch = made.configure_optimizers()["optimizer"], clip((1,))
     for _ in range(30):
@@ -130,7 +130,7 @@ def test_falls_need_a_way():
 
 @pytest.mark.parametrize("option", [{"matching_weight": 1.0}, {"recompute": True}, {"perturb": PriorPerturbation()}])
 def test_what_is_of_other_stages_is_refused(option):
-    with pytest.raises(InputError, match="say nothing to stage=gate"):
+    with pytest.raises(InputError, match="say nothing to phase=gate"):
         module(network(), **option)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.clips.test_image_clips import make_synthesis
+from tests.data.clips.test_image_clips import make_augmentation
 from tests.data.rendering.test_rendered_videos import SCENE, Blocks
 from vosmem.data.rendering.rendered_videos import RenderedVideos
 from vosmem.visualization.contact_sheet import (
@@ -13,13 +13,13 @@ from vosmem.visualization.contact_sheet import (
     SheetRow,
     clip_rows,
     contact_sheet,
+    image_rows,
     rendered_rows,
-    still_rows,
 )
 
 
 def test_stills_are_shown_plain_and_tinted_each_once():
-    rows = list(still_rows(Blocks(6), count=5, seed=0, columns=2))
+    rows = list(image_rows(Blocks(6), count=5, seed=0, columns=2))
     assert [len(row.pictures) for row in rows] == [4, 4, 2]
     names = "   ".join(row.caption for row in rows)
     assert len({name for name in (f"block {i}" for i in range(6)) if name in names}) == 5
@@ -29,7 +29,7 @@ def test_stills_are_shown_plain_and_tinted_each_once():
 
 
 def test_clips_are_shown_with_their_still_frames_and_masks():
-    rows = list(clip_rows(Blocks(4), make_synthesis(), count=2, seed=0))
+    rows = list(clip_rows(Blocks(4), make_augmentation(), count=2, seed=0))
     assert [len(row.pictures) for row in rows] == [7, 7]
     assert all("1 objects" in row.caption for row in rows)
 

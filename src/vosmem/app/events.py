@@ -13,7 +13,7 @@ from vosmem.app import views
 from vosmem.app.examples import write_example
 from vosmem.app.page_parts import Parts
 from vosmem.app.session import SECONDS_TO_END, Session
-from vosmem.app.studio import Studio
+from vosmem.app.session_store import SessionStore
 from vosmem.errors import InputError
 
 Changes = dict[Any, Any]
@@ -28,7 +28,7 @@ class Events:
         parts: of the page.
     """
 
-    def __init__(self, studio: Studio, parts: Parts):
+    def __init__(self, studio: SessionStore, parts: Parts):
         self.studio, self.parts = studio, parts
 
     def enter(self, key: str | None) -> Changes:

@@ -10,7 +10,7 @@ from jaxtyping import UInt16
 from vosmem.data.decoding.images import read_labels
 from vosmem.data.rendering.rendered_videos import RenderedSequence
 from vosmem.data.rendering.scenes import Scene
-from vosmem.data.sources.embedded import embedded_stills
+from vosmem.data.sources.embedded import embedded_images
 from vosmem.errors import InputError
 from vosmem.inference.output.davis_folders import write_frame
 
@@ -55,7 +55,7 @@ def write_example(name: str, folder: Path) -> tuple[Path, UInt16[np.ndarray, "H 
         tint=3.0,
         noise=1.0,
     )
-    video = RenderedSequence(name, embedded_stills("val"), scene, (seed,))
+    video = RenderedSequence(name, embedded_images("val"), scene, (seed,))
     frames.mkdir(parents=True)
     for t, stem in enumerate(video.frame_names):
         write_frame(frames / f"{stem}.jpg", video.frame(t))

@@ -9,7 +9,7 @@ import gradio as gr
 from vosmem.app.events import Events
 from vosmem.app.examples import EXAMPLES
 from vosmem.app.page_parts import Parts
-from vosmem.app.studio import Studio
+from vosmem.app.session_store import SessionStore
 from vosmem.data.decoding.images import IMAGE_SUFFIXES
 from vosmem.inputs.picture_folder import VIDEO_SUFFIXES
 
@@ -33,7 +33,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def make_page(studio: Studio) -> gr.Blocks:
+def make_page(studio: SessionStore) -> gr.Blocks:
     """The page of a studio.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from vosmem.app.studio import Studio
+from vosmem.app.session_store import SessionStore
 from vosmem.errors import InputError
 
 FIRST_PORT, PORTS = 7860, 20  # where none is asked for
@@ -60,7 +60,7 @@ def free_port(host: str, port: int | None) -> int:
 
 
 @contextmanager
-def serving(studio: Studio, host: str, port: int) -> Iterator[str]:
+def serving(studio: SessionStore, host: str, port: int) -> Iterator[str]:
     """Serve the page of a studio while the context lasts; gives its address.
 
     Args:

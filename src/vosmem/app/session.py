@@ -13,8 +13,8 @@ from jaxtyping import UInt16
 
 from vosmem.app.drawing import BACKGROUND, Number, Point, boxed, brushed
 from vosmem.app.project import MOST_OBJECTS, Project
+from vosmem.app.propagation_job import Progress, PropagationJob
 from vosmem.app.uploads import Limits, take_in
-from vosmem.app.work import Pace, Work
 from vosmem.errors import InputError
 from vosmem.inference.sequences.directions import DIRECTIONS
 from vosmem.inference.sequences.streaming import Segmenter
@@ -40,7 +40,7 @@ class Session:
     def __init__(self, folder: Path, segmenter: Segmenter, limits: Limits, short_side: int | None = None):
         self.folder, self.segmenter, self.limits, self.short_side = folder, segmenter, limits, short_side
         self._project: Project | None = None
-        self._work: Work | None = None
+        self._work: PropagationJob | None = None
         self._lock = Lock()  # of the video that is open, its masks, and the five attributes below
         self._making_files = Lock()  # one after the other: they share the given masks and the overlay video
         self._num_files = 0  # that are being made, or wait for it
@@ -149,7 +149,7 @@ class Session:
         with self._changing() as project:
             return project.undo()
 
-    def propagate(self, direction: str, start: int | None = None) -> Iterator[Pace]:
+    def propagate(self, direction: str, start: int | None = None) -> Iterator[Progress]:
         """Follow the objects; the masks that are given hold as they are. Closing the iterator stops it.
 
         Args:
@@ -167,7 +167,9 @@ class Session:
                 direction = "forward"
                 project.give(start, project.ids(start), project.absent(start))
             spill = project.folder / SPILL
-            work = Work(project.video(), project.results, self.segmenter, self.short_side, direction, start or 0, spill)
+            work = PropagationJob(
+                project.video(), project.results, self.segmenter, self.short_side, direction, start or 0, spill
+            )
             self._work = work
         yield from work.run()
 

@@ -14,8 +14,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from vosmem.app.project import MOST_OBJECTS, Project
+from vosmem.app.propagation_job import Progress
 from vosmem.app.session import Session
-from vosmem.app.work import Pace
 from vosmem.data.decoding.notes import Note
 from vosmem.inference.sequences.confidence import Check, ObjectConfidence
 from vosmem.inputs.wording import counted
@@ -94,7 +94,7 @@ def _standing(session: Session) -> str:
     return _said(f"All {counted(count, 'frame')} have masks; {counted(num_checks, 'frame')} to check.")
 
 
-def pace(at: Pace, seconds: float) -> str:
+def pace(at: Progress, seconds: float) -> str:
     """How far a propagation is.
 
     Args:

@@ -15,8 +15,8 @@ USAGE = """usage: vosmem data COMMAND [key=value ...]
   render   videos rendered from stills, written in DAVIS layout
 
 examples:
-  vosmem data gallery show=clips stills=embedded synthesis=rich
-  vosmem data render output=DIR stills=embedded count=10
+  vosmem data gallery show=clips train_images=embedded augmentation=rich
+  vosmem data render output=DIR train_images=embedded count=10
 
 vosmem data COMMAND --cfg job prints all keys."""
 

@@ -18,7 +18,7 @@ from vosmem.cli.arguments import Parser
 from vosmem.cli.printing import plain_console
 
 if TYPE_CHECKING:
-    from vosmem.segmentation.video import Progress, VideoResult
+    from vosmem.segmentation.video import VideoProgress, VideoResult
 
 EXAMPLES = """examples:
   vosmem segment video.mp4 --mask first.png --output out
@@ -177,18 +177,18 @@ def _told(name: str, result: "VideoResult") -> str:
 
 
 @contextmanager
-def _shown(console: Console) -> Iterator[Callable[[str, "Progress"], None]]:
+def _shown(console: Console) -> Iterator[Callable[[str, "VideoProgress"], None]]:
     """What shows how far a video is: a bar in a terminal, else a line now and then."""
     if not console.is_terminal:
         yield _Lines(console)
         return
-    texts = [TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[pace]}")]
+    texts = [TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[speed]}")]
     columns = [texts[0], BarColumn(), texts[1], TimeRemainingColumn()]
     with Bar(*columns, console=console, transient=True) as bar:
         yield _Bars(bar)
 
 
-class _Pace:
+class _Speed:
     """How fast a video goes."""
 
     def __init__(self) -> None:
@@ -201,32 +201,32 @@ class _Pace:
         self.name, self.start = name, time.monotonic()
         return True
 
-    def text(self, progress: "Progress") -> str:
+    def text(self, progress: "VideoProgress") -> str:
         rate = progress.done / max(time.monotonic() - self.start, 1e-9)
         return f"{progress.done}/{progress.total}, {rate:.1f}/s, memory {progress.memory_bytes / 2**20:.0f} MB"
 
 
 class _Bars:
     def __init__(self, bar: Bar) -> None:
-        self.bar, self.pace = bar, _Pace()
+        self.bar, self.speed = bar, _Speed()
         self.task: TaskID | None = None
 
-    def __call__(self, name: str, progress: "Progress") -> None:
-        if self.pace.restart(name):
+    def __call__(self, name: str, progress: "VideoProgress") -> None:
+        if self.speed.restart(name):
             if self.task is not None:
                 self.bar.remove_task(self.task)
-            self.task = self.bar.add_task(name, total=progress.total, pace="")
+            self.task = self.bar.add_task(name, total=progress.total, speed="")
         assert self.task is not None  # made for the first video
-        self.bar.update(self.task, completed=progress.done, pace=self.pace.text(progress))
+        self.bar.update(self.task, completed=progress.done, speed=self.speed.text(progress))
 
 
 class _Lines:
     def __init__(self, console: Console) -> None:
-        self.console, self.pace, self.last = console, _Pace(), 0.0
+        self.console, self.speed, self.last = console, _Speed(), 0.0
 
-    def __call__(self, name: str, progress: "Progress") -> None:
-        if self.pace.restart(name):
+    def __call__(self, name: str, progress: "VideoProgress") -> None:
+        if self.speed.restart(name):
             self.last = time.monotonic()
         if time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
-            self.console.print(f"{name}: {self.pace.text(progress)}")
+            self.console.print(f"{name}: {self.speed.text(progress)}")

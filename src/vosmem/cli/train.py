@@ -21,18 +21,18 @@ def run(arguments: list[str]) -> None:
 
 def _check_used(config: DictConfig) -> None:
     """Refuse stills that were typed and that the data leave aside: a training on others would look like one on them."""
-    data = OmegaConf.to_yaml(config.data)
-    for name in ("videos", "dataset"):
+    data = OmegaConf.to_yaml(config.datamodule)
+    for name in ("train_videos", "eval_set"):
         if f"${{{name}}}" in data:
             data += OmegaConf.to_yaml(config[name])
-    if "${stills}" in data or "${paths.stills}" in data:
+    if "${train_images}" in data or "${paths.images}" in data:
         return
     choices, overrides = HydraConfig.get().runtime.choices, HydraConfig.get().overrides.task
-    typed = [override for override in overrides if override.startswith(("stills=", "paths.stills="))]
+    typed = [override for override in overrides if override.startswith(("train_images=", "paths.images="))]
     if typed:
         raise InputError(
-            f"{typed[-1]} says nothing to data={choices['data']}, which has stills or videos of its own: add "
-            "data=stills, or leave it out"
+            f"{typed[-1]} says nothing to datamodule={choices['datamodule']}, which has images or videos of its own: "
+            "add datamodule=images, or leave it out"
         )
 
 
@@ -59,7 +59,7 @@ def _train(config: DictConfig) -> None:
     for name, path in report.files.items():
         console.print(f"  {name:<20} {Path(path)}")
     if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with its table
-        for line in _what_next(report.files, HydraConfig.get().runtime.choices["data"]):
+        for line in _what_next(report.files, HydraConfig.get().runtime.choices["datamodule"]):
             console.print(line)
 
 
@@ -73,7 +73,7 @@ def _what_next(files: dict[str, Path], data: str) -> list[str]:
     lines += ["Next:", f"  vosmem segment MY.mp4 --mask MASK.png --weights {files['checkpoint']} --output out"]
     if data == "embedded":
         lines += [
-            "  vosmem train experiment=pretrain_embedded data=stills stills=folder paths.stills=MY/STILLS",
+            "  vosmem train experiment=pretrain_embedded datamodule=images train_images=folder paths.images=MY/STILLS",
             "  vosmem train experiment=pretrain_embedded sweep=first_minutes",
         ]
     return lines

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from vosmem.app.serve import free_port, own_folder, serving
-from vosmem.app.studio import Studio
+from vosmem.app.session_store import SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.checkpoints.loading import find_weights
 from vosmem.checkpoints.reading import file_hash
@@ -45,7 +45,7 @@ def app(options: Namespace) -> Iterator[str]:
         },
     }
     with own_folder(options.folder) as folder:
-        studio = Studio(folder, segmenter, limits, options.size, about)
+        studio = SessionStore(folder, segmenter, limits, options.size, about)
         with serving(studio, options.host, port) as url:
             yield url
 

@@ -145,7 +145,7 @@ def _network(model: DictConfig, checkpoint: str | None) -> MemoryNetwork:
 
 def _engine(config: DictConfig, name: str) -> Engine:
     device = pick_device(config.device)
-    return Engine(device, name.removesuffix(COMPILED), name.endswith(COMPILED), make(config.reading))
+    return Engine(device, name.removesuffix(COMPILED), name.endswith(COMPILED), make(config.memory_read))
 
 
 def _about(config: DictConfig, network: MemoryNetwork) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], No
     network = engine.ready(load_network(config.checkpoint))
     sizes = {"short_side": config.short_side, "resize": config.resize, "zoom": make(config.get("zoom"))}
     look = partial(Propagator, network, **sizes, whole_masks=True)
-    sequences: Sequence[VideoSequence] = make(config.dataset)
+    sequences: Sequence[VideoSequence] = make(config.eval_set)
     found: list[float] = []
     with engine.context():
         for sequence in sequences:

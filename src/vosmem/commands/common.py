@@ -80,14 +80,16 @@ def pick_device(name: str) -> torch.device:
 
 
 def make_engine(config: DictConfig) -> Engine:
-    """How a command's network runs, by its keys `device`, `precision`, `compile`, `reading` and `local_attention`.
+    """How a command's network runs, by its keys `device`, `precision`, `compile`, `memory_read` and `local_attention`.
 
     Raises:
         InputError: the device is absent, or has no use for the precision.
     """
     chosen = config.get("local_attention")  # of the group, where one is chosen
     local_attention = None if chosen is None else make(chosen)
-    return Engine(pick_device(config.device), config.precision, config.compile, make(config.reading), local_attention)
+    return Engine(
+        pick_device(config.device), config.precision, config.compile, make(config.memory_read), local_attention
+    )
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from omegaconf import DictConfig
 
 from vosmem.commands.common import make
 from vosmem.data.rendering.rendered_videos import RenderedVideos
-from vosmem.data.sources.image_sets import StillSource
+from vosmem.data.sources.image_sets import ImageSource
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.inference.output.davis_folders import write_davis
-from vosmem.visualization.contact_sheet import clip_rows, contact_sheet, rendered_rows, still_rows
+from vosmem.visualization.contact_sheet import clip_rows, contact_sheet, image_rows, rendered_rows
 
 
 def gallery(config: DictConfig) -> Path:
@@ -20,11 +20,11 @@ def gallery(config: DictConfig) -> Path:
     Raises:
         InputError: the stills cannot be used, or `show` is unknown.
     """
-    source: StillSource = make(config.stills)
-    if config.show == "stills":
-        rows = still_rows(source, config.count, config.seed)
+    source: ImageSource = make(config.train_images)
+    if config.show == "images":
+        rows = image_rows(source, config.count, config.seed)
     elif config.show == "clips":
-        rows = clip_rows(source, make(config.synthesis), config.count, config.seed)
+        rows = clip_rows(source, make(config.augmentation), config.count, config.seed)
     elif config.show == "rendered":
         videos = RenderedVideos(source, make(config.scene), config.count, config.seed)
         rows = rendered_rows(videos, config.frames)
@@ -39,5 +39,5 @@ def render(config: DictConfig) -> Iterator[VideoSequence]:
     Raises:
         InputError: the stills cannot be used, or the output folder holds a data set.
     """
-    videos = RenderedVideos(make(config.stills), make(config.scene), config.count, config.seed)
+    videos = RenderedVideos(make(config.train_images), make(config.scene), config.count, config.seed)
     return write_davis(videos, Path(config.output), config.image_set, config.quality)

@@ -21,7 +21,7 @@ from vosmem.evaluation.official import frame_scorer
 from vosmem.evaluation.report import results, write_results
 from vosmem.evaluation.run import SequenceRun, evaluate_sequence
 from vosmem.evaluation.submission import write_submission
-from vosmem.inference.engine.background import Behind
+from vosmem.inference.engine.background import BackgroundWriter
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.output.mask_writer import write_labels, write_probabilities
 from vosmem.inference.sequences.methods import Method, SegmentedFrame
@@ -49,7 +49,7 @@ def evaluate(config: DictConfig, on_sequence: OnSequence) -> tuple[dict[str, Any
     if config.num_workers < 0:
         raise InputError(f"num_workers={config.num_workers} is below 0: use 0 for this process alone")
     check_lists(config, "scales")
-    sequences: Sequence[VideoSequence] = make(config.dataset)
+    sequences: Sequence[VideoSequence] = make(config.eval_set)
     about = _about(config, pick_device(config.device))
     finished = FinishedSequences(output_dir / "sequences", about)
     runs = {}
@@ -129,7 +129,7 @@ def _work(place: int) -> SequenceRun:
     # Made at the first sequence rather than at the start, where an error would only break the pool.
     if "evaluate_one" not in _worker:
         config = _worker["config"]
-        _worker.update(sequences=make(config.dataset), evaluate_one=_evaluator(config))
+        _worker.update(sequences=make(config.eval_set), evaluate_one=_evaluator(config))
     run: SequenceRun = _worker["evaluate_one"](_worker["sequences"][place])
     return run
 
@@ -150,7 +150,7 @@ def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
             write_probabilities(path, segmented.probs.float().cpu().numpy(), sequence.object_ids)
 
     def evaluate_one(sequence: VideoSequence) -> SequenceRun:
-        with advice_on_memory(MEMORY_ADVICE), engine.context(), Behind() as behind:
+        with advice_on_memory(MEMORY_ADVICE), engine.context(), BackgroundWriter() as behind:
             return evaluate_sequence(
                 sequence, make_method(sequence.name), engine.device, partial(behind.submit, write), score
             )
@@ -164,11 +164,11 @@ def _about(config: DictConfig, device: torch.device) -> dict[str, Any]:
         "checkpoint": config.checkpoint,
         "checkpoint_sha256": None if config.checkpoint is None else file_hash(find_weights(config.checkpoint)),
         "method": OmegaConf.to_container(config.method, resolve=True),
-        "dataset": OmegaConf.to_container(config.dataset, resolve=True),
+        "eval_set": OmegaConf.to_container(config.eval_set, resolve=True),
         "device": str(device),
         "precision": config.precision,
         "compile": config.compile,
-        "reading": OmegaConf.to_container(config.reading, resolve=True),
+        "memory_read": OmegaConf.to_container(config.memory_read, resolve=True),
         "local_attention": OmegaConf.to_container(config.get("local_attention", OmegaConf.create({})), resolve=True),
         "save_masks": config.save_masks,
         "save_probabilities": config.save_probabilities,

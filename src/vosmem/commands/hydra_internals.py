@@ -15,7 +15,7 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     Seen in hydra-core 1.3.8: `OverridesParser` and its `Override` are public names without documentation.
 
     Example:
-        >>> parse_overrides(["memory.k=5", "dataset=davis2017", "sizes=[1,2]"])
-        {'memory.k': 5, 'dataset': 'davis2017', 'sizes': [1, 2]}
+        >>> parse_overrides(["memory.k=5", "eval_set=davis2017", "sizes=[1,2]"])
+        {'memory.k': 5, 'eval_set': 'davis2017', 'sizes': [1, 2]}
     """
     return {o.key_or_group: o.value() for o in OverridesParser.create().parse_overrides(list(overrides))}

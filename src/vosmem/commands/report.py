@@ -49,7 +49,7 @@ def _sequence(run: Path, name: str) -> VideoSequence:
     saved = run / ".hydra" / "config.yaml"
     if not saved.is_file():
         raise InputError(f"{str(run)!r} is not the folder of a run of vosmem evaluate (no .hydra/config.yaml)")
-    videos: Sequence[VideoSequence] = make(OmegaConf.load(saved).dataset)
+    videos: Sequence[VideoSequence] = make(OmegaConf.load(saved).eval_set)
     for video in videos:
         if video.name == name:
             return video

@@ -38,7 +38,7 @@ def run_settings(options: Namespace, policy: MemoryPolicy, weights: Path, segmen
             "short_side": (conventions.short_side if options.size is None else options.size) or None,
             "flip": options.flip,
             "zoom": conventions.zoom if options.zoom is None else options.zoom,
-            "top_k": network.reading.top_k or None,
+            "top_k": network.memory_read.top_k or None,
             "precision": engine.precision,
             "device": str(engine.device),
         },

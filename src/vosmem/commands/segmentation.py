@@ -26,16 +26,16 @@ from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.inputs.scan import frame_place
 from vosmem.memory.policy import MemoryPolicy
-from vosmem.ops.attention import Reading
+from vosmem.ops.attention import MemoryReadConfig
 from vosmem.segmentation.journal import Journal
 from vosmem.segmentation.options import SegmentOptions
 from vosmem.segmentation.spread import spread
-from vosmem.segmentation.video import Progress, VideoResult, segment_video
+from vosmem.segmentation.video import VideoProgress, VideoResult, segment_video
 from vosmem.segmentation.worker import Outcome
 
 MEMORY_ADVICE = "set a smaller --size, --max-frames or --memory-budget, or --precision bf16"
 CUT_MASK = "mask_from_{}.png"
-OnProgress = Callable[[str, Progress], None]
+OnProgress = Callable[[str, VideoProgress], None]
 
 
 def load_segmenter(
@@ -53,7 +53,7 @@ def load_segmenter(
         model: name of weights that come with the package.
         device: `auto`, `cpu`, `cuda` or `mps`.
         precision: `fp32`, `bf16` or `fp16`.
-        top_k: as of `Reading`.
+        top_k: as of `MemoryReadConfig`.
 
     Raises:
         InputError: there are no such weights, they cannot be read, or the device is absent or has no use for the
@@ -68,7 +68,7 @@ def make_segmenter(weights: Path, device: str, precision: str, top_k: int | None
     Raises:
         InputError: the file cannot be read, or the device is absent or has no use for the precision.
     """
-    engine = Engine(pick_device(device), precision, reading=Reading(top_k=top_k))
+    engine = Engine(pick_device(device), precision, memory_read=MemoryReadConfig(top_k=top_k))
     return Segmenter(load_file(weights)[0], engine)
 
 
@@ -138,7 +138,7 @@ class VideoSegmenter:
         self._noted = {"source": str(options.input), "weights": str(weights)}
 
     def __call__(
-        self, video: VideoInput, on_progress: Callable[[Progress], None] = lambda progress: None
+        self, video: VideoInput, on_progress: Callable[[VideoProgress], None] = lambda progress: None
     ) -> VideoResult:
         """Segment a video.
 

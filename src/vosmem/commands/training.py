@@ -32,8 +32,9 @@ from vosmem.training.saving import CheckpointFiles, last_checkpoint
 from vosmem.training.starting import CalibrateNetwork, TimeFirstBatch
 
 MEMORY_ADVICE = (
-    "lower data.device_batch_size (a step stays the same), set stage.recompute=true, trainer.precision=bf16-mixed or a "
-    "smaller synthesis.size"
+    "lower datamodule.device_batch_size (a step stays the same), set phase.recompute=true, "
+    "trainer.precision=bf16-mixed or a "
+    "smaller augmentation.size"
 )
 REPLAYED = ("track_samples", "ema")  # callbacks that a step's result depends on
 
@@ -108,9 +109,9 @@ def _data_and_module(config: DictConfig) -> tuple[ClipData, PretrainModule]:
     hush_lightning()
     pl.seed_everything(config.seed, verbose=False)
     with timed("reading the lists of data"):
-        data = make(config.data)
+        data = make(config.datamodule)
     with timed("building the network"):
-        return data, make(config.stage, **_network_to_fill(config))
+        return data, make(config.phase, **_network_to_fill(config))
 
 
 def _network_to_fill(config: DictConfig) -> dict[str, DictConfig]:
@@ -133,7 +134,7 @@ def calibrated_network(config: DictConfig) -> MemoryNetwork:
     network: MemoryNetwork = make(config.model)
     calibration = make_calibration(config)
     if calibration.batches:
-        calibrate(network, islice(make(config.data).calibration_dataloader(), calibration.batches), calibration)
+        calibrate(network, islice(make(config.datamodule).calibration_dataloader(), calibration.batches), calibration)
     return network.eval()
 
 

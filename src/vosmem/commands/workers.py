@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 
 from vosmem.errors import InputError
-from vosmem.segmentation.processes import ProcessSlot
-from vosmem.segmentation.ray_cluster import RaySlot, connect
-from vosmem.segmentation.spread import Slot
+from vosmem.segmentation.processes import ProcessWorkerSlot
+from vosmem.segmentation.ray_cluster import RayWorkerSlot, connect
+from vosmem.segmentation.spread import WorkerSlot
 from vosmem.segmentation.worker import SegmentOne
 
 PROCESSES = 2  # where there is no GPU
@@ -29,7 +29,7 @@ def check_workers(options: Namespace) -> None:
             raise InputError(f"--{name} {value} is not possible: use 1 or more")
 
 
-def make_slots(start: Callable[[], SegmentOne], options: Namespace, num_videos: int) -> list[Slot]:
+def make_slots(start: Callable[[], SegmentOne], options: Namespace, num_videos: int) -> list[WorkerSlot]:
     """The workers that the options ask for.
 
     Args:
@@ -43,14 +43,14 @@ def make_slots(start: Callable[[], SegmentOne], options: Namespace, num_videos: 
     return (_on_ray if options.engine == "ray" else _on_this_machine)(start, options, num_videos)
 
 
-def _on_this_machine(start: Callable[[], SegmentOne], options: Namespace, most: int) -> list[Slot]:
+def _on_this_machine(start: Callable[[], SegmentOne], options: Namespace, most: int) -> list[WorkerSlot]:
     gpus = torch.cuda.device_count() if options.device in ("auto", "cuda") else 0
     count = min(most, options.workers or gpus or PROCESSES)
     threads = options.threads or max(1, (os.cpu_count() or 1) // count)
-    return [ProcessSlot(start, place, threads) for place in range(count)]
+    return [ProcessWorkerSlot(start, place, threads) for place in range(count)]
 
 
-def _on_ray(start: Callable[[], SegmentOne], options: Namespace, most: int) -> list[Slot]:
+def _on_ray(start: Callable[[], SegmentOne], options: Namespace, most: int) -> list[WorkerSlot]:
     resources = connect(options.address)
     threads = options.threads or 1
     gpus = int(resources.get("GPU", 0)) if options.device in ("auto", "cuda") else 0
@@ -59,4 +59,4 @@ def _on_ray(start: Callable[[], SegmentOne], options: Namespace, most: int) -> l
         raise InputError(
             f"the Ray cluster has no machine with {threads} CPUs to spare: lower --threads, or add machines"
         )
-    return [RaySlot(start, threads, 1 if gpus else 0) for _ in range(min(most, options.workers or room))]
+    return [RayWorkerSlot(start, threads, 1 if gpus else 0) for _ in range(min(most, options.workers or room))]

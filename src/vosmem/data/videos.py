@@ -10,8 +10,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from vosmem.data.clips.image_clips import ClipSynthesis
-from vosmem.data.sources.image_sets import StillSource
+from vosmem.data.clips.image_clips import ClipAugmentation
+from vosmem.data.sources.image_sets import ImageSource
 from vosmem.errors import InputError
 
 Made = TypeVar("Made")
@@ -146,7 +146,7 @@ class ClipSequence(VideoSequence):
         return self._labels[t]
 
 
-class MadeSequences(Sequence[Made], ABC):
+class GeneratedSequences(Sequence[Made], ABC):
     """Videos that are made when they are asked for, each a function of its place.
 
     Args:
@@ -176,33 +176,33 @@ class MadeSequences(Sequence[Made], ABC):
         """The video of a place from 0 up."""
 
 
-class SyntheticSequences(MadeSequences[ClipSequence]):
+class SyntheticSequences(GeneratedSequences[ClipSequence]):
     """A fixed set of clips for validation, going round the stills; a clip that was made is kept.
 
     Args:
         source: stills that training never sees.
-        synthesis: how a still becomes a clip.
+        augmentation: how a still becomes a clip.
         count: number of clips.
         seed: base seed; equal seeds give equal clips.
     """
 
-    def __init__(self, source: StillSource, synthesis: ClipSynthesis, count: int, seed: int):
+    def __init__(self, source: ImageSource, augmentation: ClipAugmentation, count: int, seed: int):
         super().__init__(count)
-        self.source, self.synthesis, self.seed = source, synthesis, seed
+        self.source, self.augmentation, self.seed = source, augmentation, seed
         self._made: dict[int, ClipSequence] = {}
 
     def _make(self, place: int) -> ClipSequence:
         if place not in self._made:
-            self._made[place] = self._synthesise(place)
+            self._made[place] = self._augment(place)
         return self._made[place]
 
-    def _synthesise(self, place: int) -> ClipSequence:
+    def _augment(self, place: int) -> ClipSequence:
         item = place % len(self.source)
-        frames, labels, num_objects = self.synthesis(self.source.read(item), (self.seed, 0, place), self.source)
+        frames, labels, num_objects = self.augmentation(self.source.read(item), (self.seed, 0, place), self.source)
         return ClipSequence(f"{Path(self.source.name(item)).stem}_{place:03d}", frames, labels, num_objects)
 
 
-class RepeatedSequences(MadeSequences[RepeatedSequence]):
+class RepeatedSequences(GeneratedSequences[RepeatedSequence]):
     """The videos of a set with every frame several times.
 
     Args:
@@ -215,7 +215,7 @@ class RepeatedSequences(MadeSequences[RepeatedSequence]):
 
     def __init__(self, source: Sequence[VideoSequence], times: int):
         if times < 1:
-            raise InputError(f"dataset.times={times} is not possible: use 1 or more")
+            raise InputError(f"eval_set.times={times} is not possible: use 1 or more")
         super().__init__(len(source))
         self.source, self.times = source, times
 

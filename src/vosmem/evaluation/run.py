@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from vosmem.data.videos import VideoSequence
-from vosmem.inference.engine.background import ahead
+from vosmem.inference.engine.background import prefetch
 from vosmem.inference.sequences.methods import Method, ReadFrame, SegmentedFrame, read_frames, segment_frames
 from vosmem.metrics.davis import FrameScorer, ObjectScore, SequenceScorer, score_frame
 
@@ -77,7 +77,7 @@ def evaluate_sequence(
             truths.append(sequence.labels(frame.t) if counted(frame.t) else None)
             yield frame
 
-    for segmented in segment_frames(ahead(read()), method, device):
+    for segmented in segment_frames(prefetch(read()), method, device):
         t, truth = segmented.t, truths.popleft()
         if write is not None and sequence.asks_for(t):
             write(sequence, segmented)

@@ -28,13 +28,13 @@ class MemoryBank:
             pinned; where the pinned ones and one more do not fit, keys and values become bfloat16; where
             that does not help, the budget is exceeded, and the log says so.
         dtype: what keys and values are kept as: `fp32`, `bf16` or `fp16`; None keeps them as they come.
-        forgets: who goes first at a limit: the `oldest`, `random` ones, those that are read the least (`usage`), or
+        eviction: who goes first at a limit: the `oldest`, `random` ones, those that are read the least (`usage`), or
             those that are most like others (`novelty`). Pinned frames never do, the newest only where no other can.
         seed: of the random order, which depends on the seed, the video's name and the frame's index only; 0 or more.
         video: name of the video.
 
     Raises:
-        InputError: `max_frames` is below 2, the budget not above 0, the seed below 0, or dtype or `forgets` unknown.
+        InputError: `max_frames` is below 2, the budget not above 0, the seed below 0, or dtype or `eviction` unknown.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class MemoryBank:
         max_frames: int | None = None,
         budget_mb: float | None = None,
         dtype: str | None = None,
-        forgets: str = "oldest",
+        eviction: str = "oldest",
         seed: int = 0,
         video: str = "",
     ) -> None:
@@ -54,12 +54,12 @@ class MemoryBank:
             )
         if dtype is not None and dtype not in DTYPES:
             raise InputError(f"memory.dtype={dtype!r} is unknown: use {', '.join(DTYPES)}, or null to keep what comes")
-        if forgets not in FORGETS:
-            raise InputError(f"memory.forgets={forgets!r} is unknown: use {', '.join(FORGETS)}")
+        if eviction not in FORGETS:
+            raise InputError(f"memory.eviction={eviction!r} is unknown: use {', '.join(FORGETS)}")
         if seed < 0:
             raise InputError(f"memory.seed={seed} is not possible: use 0 or more")
         self.max_frames, self.budget_mb = max_frames, budget_mb
-        self._records = FrameRecords(forgets, seed, video)
+        self._records = FrameRecords(eviction, seed, video)
         self._dtype = None if dtype is None else DTYPES[dtype]
         self._groups: list[ObjectGroup] = []
         self._pinned: set[int] = set()
@@ -122,7 +122,7 @@ class MemoryBank:
             start = rows.stop
         self._temporary = None if keep else frame_index
 
-    def credit(self, shares: Sequence[Float[Tensor, "T"]]) -> None:
+    def record_usage(self, shares: Sequence[Float[Tensor, "T"]]) -> None:
         """Note how the attention was shared when the memory was read.
 
         Args:
@@ -132,15 +132,15 @@ class MemoryBank:
         for group, own in zip(self._groups, shares, strict=True):
             for frame, share in zip(group.frames, own * (group.num_objects / self.num_objects), strict=True):
                 totals[frame] = totals.get(frame, torch.zeros_like(share)) + share
-        self._records.credit(totals)
+        self._records.record_usage(totals)
 
     def ranking(self) -> Ranking:
         """The frames that are kept by how much they are worth, for a gate to say how many stay."""
         return self._records.ranking(self._pinned)
 
-    def keep_first(self, count: int) -> None:
+    def evict_to(self, count: int) -> None:
         """Let frames go until so many are left, or none that can go; a temporary one does not count."""
-        going = set(self._records.first_to_stay(self._pinned)[count:]) - self._pinned
+        going = set(self._records.retention_order(self._pinned)[count:]) - self._pinned
         for group in self._groups:
             for frame in going.intersection(group.frames):
                 group.drop(group.frames.index(frame))
@@ -186,12 +186,12 @@ class MemoryBank:
 
     def _drop_one(self, group: ObjectGroup, newcomer: int) -> bool:
         """Whether a frame could go."""
-        first_to_go = reversed(self._records.first_to_stay(self._pinned))
+        first_to_go = reversed(self._records.retention_order(self._pinned))
         loose = (f for f in first_to_go if f in group.frames and f not in self._pinned and f != newcomer)
         frame = next(loose, None)
         if frame is None:
             return False
-        which = FORGETS[self._records.forgets]
+        which = FORGETS[self._records.eviction]
         self._say(f"the memory is full: from frame {max(group.frames)} on the {which} frames go", "full")
         group.drop(group.frames.index(frame))
         self._records.keep_only(self._held() | {newcomer})

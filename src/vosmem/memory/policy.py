@@ -42,7 +42,7 @@ class MemoryPolicy(ABC):
         max_frames: as of `MemoryBank`.
         budget_mb: as of `MemoryBank`.
         dtype: as of `MemoryBank`.
-        forgets: as of `MemoryBank`.
+        eviction: as of `MemoryBank`.
         seed: as of `MemoryBank`.
         gated: whether the network's gate says after every frame that is kept how many stay.
     """
@@ -50,19 +50,19 @@ class MemoryPolicy(ABC):
     max_frames: int | None = None
     budget_mb: float | None = None
     dtype: str | None = None
-    forgets: str = "oldest"
+    eviction: str = "oldest"
     seed: int = 0
     gated: bool = False
 
     @property
-    def looks_at_keys(self) -> bool:
+    def needs_keys(self) -> bool:
         """Whether candidates need their keys."""
-        return self.gated or self.forgets == "novelty"
+        return self.gated or self.eviction == "novelty"
 
     @property
-    def counts_usage(self) -> bool:
+    def tracks_usage(self) -> bool:
         """Whether the bank has to know how the attention is shared."""
-        return self.gated or self.forgets == "usage"
+        return self.gated or self.eviction == "usage"
 
     @property
     @abstractmethod
@@ -80,7 +80,7 @@ class MemoryPolicy(ABC):
 
     def make_bank(self, video: str = "") -> MemoryBank:
         """An empty bank with the policy's limits, for the video of that name."""
-        return MemoryBank(self.max_frames, self.budget_mb, self.dtype, self.forgets, self.seed, video)
+        return MemoryBank(self.max_frames, self.budget_mb, self.dtype, self.eviction, self.seed, video)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +201,7 @@ class Adaptive(MemoryPolicy):
         return self.include_last
 
     @property
-    def looks_at_keys(self) -> bool:
+    def needs_keys(self) -> bool:
         """Always: they tell whether an object looks the same."""
         return True
 

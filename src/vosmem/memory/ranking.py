@@ -50,13 +50,13 @@ class FrameRecords:
     """Records of the frames that are kept.
 
     Args:
-        forgets: who goes first: `oldest`, `random`, `usage` or `novelty`.
+        eviction: who goes first: `oldest`, `random`, `usage` or `novelty`.
         seed: of `random`; 0 or more.
         video: name of the video, so that `random` draws other frames in each.
     """
 
-    def __init__(self, forgets: str, seed: int = 0, video: str = "") -> None:
-        self.forgets = forgets
+    def __init__(self, eviction: str, seed: int = 0, video: str = "") -> None:
+        self.eviction = eviction
         # A digest and not `hash`, which differs between processes.
         self._draw = (seed, int.from_bytes(hashlib.sha256(video.encode()).digest()[:8], "big"))
         self._records: dict[int, _Record] = {}
@@ -71,16 +71,16 @@ class FrameRecords:
         """All others have left."""
         self._records = {frame: record for frame, record in self._records.items() if frame in frames}
 
-    def credit(self, shares: Mapping[int, Float[Tensor, ""]]) -> None:
+    def record_usage(self, shares: Mapping[int, Float[Tensor, ""]]) -> None:
         """Note how much of the attention each frame got when the memory was read."""
         for frame, record in self._records.items():
             if frame in shares:
                 record.share = record.share + shares[frame]
                 record.reads += 1
 
-    def first_to_stay(self, pinned: set[int]) -> list[int]:
-        """The frames, those that go first at the end: pinned ones, the newest, then as `forgets` says."""
-        if self.forgets == "novelty":
+    def retention_order(self, pinned: set[int]) -> list[int]:
+        """The frames, those that go first at the end: pinned ones, the newest, then as `eviction` says."""
+        if self.eviction == "novelty":
             return self.ranking(pinned).frames
         fixed, rest = self._fixed(pinned)
         worth = {
@@ -88,7 +88,7 @@ class FrameRecords:
             "usage": lambda frame: self._records[frame].usage,
             # Drawn once a frame: what stays is then a random choice of all that came.
             "random": lambda frame: np.random.default_rng((*self._draw, frame)).random(),
-        }[self.forgets]
+        }[self.eviction]
         return fixed + sorted(rest, key=worth, reverse=True)
 
     def ranking(self, pinned: set[int]) -> Ranking:

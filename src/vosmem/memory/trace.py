@@ -56,14 +56,14 @@ class WatchedPolicy(MemoryPolicy):
         return self.policy.reads_previous
 
     @property
-    def looks_at_keys(self) -> bool:
+    def needs_keys(self) -> bool:
         """As the other policy."""
-        return self.policy.looks_at_keys
+        return self.policy.needs_keys
 
     @property
-    def counts_usage(self) -> bool:
+    def tracks_usage(self) -> bool:
         """As the other policy."""
-        return self.policy.counts_usage
+        return self.policy.tracks_usage
 
     def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
         """As the other policy."""

@@ -15,7 +15,7 @@ from vosmem.networks.decoder import ObjectDecoder
 from vosmem.networks.gate import MemoryGate
 from vosmem.networks.local_attention import LocalAttention
 from vosmem.ops.aggregation import soft_aggregate
-from vosmem.ops.attention import Reading, Similarity, read_memory
+from vosmem.ops.attention import MemoryReadConfig, Similarity, read_memory
 from vosmem.ops.masks import unpack
 from vosmem.shapes import Memory, Prior, Query
 
@@ -29,7 +29,7 @@ class MemoryNetwork(nn.Module, ABC):
 
     Attributes:
         conventions: inference settings that belong to the network.
-        reading: how the memory is read; in training all cells are read whatever its `top_k`.
+        memory_read: how the memory is read; in training all cells are read whatever its `top_k`.
         gate: says how many remembered frames stay; None where it was not made with one.
         local_attention: how much it matters where objects were in the frame before.
         additions: parts that change nothing before they are trained, so that weights of a network without them will do.
@@ -43,7 +43,7 @@ class MemoryNetwork(nn.Module, ABC):
     decoder: ObjectDecoder
     gate: MemoryGate | None
     conventions: Conventions = Conventions()
-    reading: Reading = Reading()
+    memory_read: MemoryReadConfig = MemoryReadConfig()
     local_attention: LocalAttention = LocalAttention()
 
     @property
@@ -51,7 +51,7 @@ class MemoryNetwork(nn.Module, ABC):
         """Whether there are filters by which local attention can change the features."""
         return False
 
-    def look(self, local_attention: LocalAttention) -> None:
+    def set_local_attention(self, local_attention: LocalAttention) -> None:
         """Take another local attention than the one it was trained with.
 
         Raises:
@@ -130,8 +130,8 @@ class MemoryNetwork(nn.Module, ABC):
         if log_weights is not None:
             log_weights = for_each(log_weights.repeat_interleave(query.key[0, 0].numel(), dim=1), owners)
         keys = memory.key.flatten(2), memory.value.flatten(2), for_each(query.key.flatten(2), owners)
-        reading = replace(self.reading, top_k=None) if self.training else self.reading
-        readout = read_memory(*keys, self.similarity, reading, penalty, log_weights)
+        memory_read = replace(self.memory_read, top_k=None) if self.training else self.memory_read
+        readout = read_memory(*keys, self.similarity, memory_read, penalty, log_weights)
         return readout.unflatten(2, query.key.shape[-2:])
 
     def decode(

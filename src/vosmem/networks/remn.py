@@ -13,7 +13,7 @@ from vosmem.networks.gate import MemoryGate
 from vosmem.networks.local_attention import LocalAttention, Modulation
 from vosmem.networks.network import MemoryNetwork, for_each
 from vosmem.networks.stcn_decoder import STCNDecoder
-from vosmem.ops.attention import Reading
+from vosmem.ops.attention import MemoryReadConfig
 from vosmem.ops.locality import cells
 from vosmem.ops.masks import pack
 from vosmem.shapes import Memory, Prior, Query
@@ -88,7 +88,7 @@ class REMN(MemoryNetwork):
         self.decoder = DECODERS[decoder](value_channels, f8_channels, f4_channels, decoder_channels)
         if conventions is not None:
             self.conventions = conventions
-        self.reading = Reading(top_k=self.conventions.top_k)
+        self.memory_read = MemoryReadConfig(top_k=self.conventions.top_k)
         if local_attention is not None:
             self.local_attention = local_attention
         self.modulation = Modulation(f16_channels) if self.local_attention.strength else None

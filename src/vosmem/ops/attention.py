@@ -17,7 +17,7 @@ CHUNK_ENTRIES = 2**23  # of the affinity that exist at a time without gradients:
 
 
 @dataclass(frozen=True)
-class Reading:
+class MemoryReadConfig:
     """How a memory is read; all ways give the same result but for `top_k`.
 
     Args:
@@ -36,19 +36,21 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise InputError(f"reading.method={self.method!r} is unknown: use {', '.join(METHODS)}")
+            raise InputError(f"memory_read.method={self.method!r} is unknown: use {', '.join(METHODS)}")
         if self.top_k is not None and self.top_k < 0:
             raise InputError(
-                f"reading.top_k={self.top_k} is not possible: use 1 or more, 0 for all cells, or null as the network "
+                f"memory_read.top_k={self.top_k} is not possible: use 1 or more, 0 for all cells, or null as the "
+                f"network "
                 f"was made"
             )
         if self.top_k and self.method == "sdpa":
             raise InputError(
-                f"reading.method=sdpa attends to all cells, reading.top_k={self.top_k} does not: use method=matmul (or "
+                f"memory_read.method=sdpa attends to all cells, memory_read.top_k={self.top_k} does not: use "
+                f"method=matmul (or "
                 f"auto), or top_k=0"
             )
 
-    def with_default(self, top_k: int | None) -> "Reading":
+    def with_default(self, top_k: int | None) -> "MemoryReadConfig":
         """The same, with the network's own `top_k` where none is chosen.
 
         Raises:
@@ -62,7 +64,7 @@ def read_memory(
     memory_value: Float[Tensor, "O Cv N"],
     query_key: Float[Tensor, "O Cq hw"],
     similarity: Similarity = "dot",
-    reading: Reading = Reading(),
+    memory_read: MemoryReadConfig = MemoryReadConfig(),
     penalty: Float[Tensor, "O hw"] | None = None,
     log_weights: Float[Tensor, "O N"] | None = None,
 ) -> Float[Tensor, "O Cv hw"]:
@@ -74,7 +76,7 @@ def read_memory(
             for keys as well.
         query_key: keys of the current frame, one row an object (the rows of one frame may be an expanded view).
         similarity: `dot` for `s = <k, q>`, `l2` for `s = -|k - q|^2`.
-        reading: which way.
+        memory_read: how the memory is read.
         penalty: where given, the memory's keys have one channel more than the query's, a mark; what stands before the
             softmax is lowered by `mark_j penalty_i`.
         log_weights: added for each memory cell before the softmax: 0 leaves a cell as it is, -inf takes it away.
@@ -95,7 +97,7 @@ def read_memory(
         keys, queries, *_ = (part[:1] for part in by_row)
         penalty = None if penalty is None else penalty[:1]
         log_weights = None if log_weights is None else log_weights[:1]
-    if similarity == "l2" and reading.top_k:
+    if similarity == "l2" and memory_read.top_k:
         keys, queries = _centred(keys, queries)
     offset = _offset(keys[..., : queries.shape[-1]]) if similarity == "l2" else None
     if log_weights is not None:
@@ -105,10 +107,10 @@ def read_memory(
     if penalty is not None:  # a product with the mark, like those of the other channels
         queries = torch.cat([queries, (-penalty / scale)[..., None].to(queries.dtype)], dim=-1)
     # Weights may carry gradients, of which PyTorch's kernels do not promise to take care.
-    by_kernel = keys.is_cuda and not reading.top_k and log_weights is None
-    if reading.method == "sdpa" or (reading.method == "auto" and by_kernel):
+    by_kernel = keys.is_cuda and not memory_read.top_k and log_weights is None
+    if memory_read.method == "sdpa" or (memory_read.method == "auto" and by_kernel):
         return _by_sdpa(keys, values, queries, scale, offset).transpose(1, 2)
-    return _by_matmul(keys, values, queries, scale, offset, reading.top_k or None).transpose(1, 2)
+    return _by_matmul(keys, values, queries, scale, offset, memory_read.top_k or None).transpose(1, 2)
 
 
 def _by_matmul(

@@ -51,7 +51,7 @@ def centres(masks: Float[Tensor, "B K h w"]) -> tuple[Float[Tensor, "B K 2"], Fl
     return places / mass.clamp(min=math.ulp(1.0))[..., None], mass
 
 
-def way(prior: Prior) -> Float[Tensor, "B"]:
+def displacement(prior: Prior) -> Float[Tensor, "B"]:
     """Cells that the fastest object moved between the two frames; 0 where that is not known."""
     if prior.earlier is None:
         return prior.masks.new_zeros(len(prior.masks))
@@ -69,7 +69,7 @@ def nearness(prior: Prior, radius: int, max_radius: int) -> Float[Tensor, "B h w
         radius: of the neighbourhood in cells, for objects that stand still; those that move have more by their way.
         max_radius: greatest radius.
     """
-    reach = (radius + (way(prior) - ROUNDING).ceil()).clamp(max=max_radius)
+    reach = (radius + (displacement(prior) - ROUNDING).ceil()).clamp(max=max_radius)
     grown = union(prior.masks)[:, None]
     chosen = grown
     for step in range(1, max_radius + 1):

@@ -8,10 +8,12 @@ from torch import Tensor
 from vosmem.ops.locality import SEEN, centres
 
 EPSILON = 1e-6  # cells
-Look = tuple[Float[Tensor, "K h w"], Float[Tensor, "Ck h w"]]
+AttentionMaps = tuple[Float[Tensor, "K h w"], Float[Tensor, "Ck h w"]]
 
 
-def variations(now: Look, then: Look, feature_weight: float, aligned: bool = False) -> Float[Tensor, "K"]:
+def variations(
+    now: AttentionMaps, then: AttentionMaps, feature_weight: float, aligned: bool = False
+) -> Float[Tensor, "K"]:
     """Change of each object in mask and features; 0 for the same, 1 for nothing in common.
 
     Args:

@@ -11,10 +11,10 @@ from multiprocessing.connection import wait
 import torch
 
 from vosmem.inputs.open import VideoInput
-from vosmem.segmentation.worker import Outcome, SegmentOne, Worker
+from vosmem.segmentation.worker import Outcome, SegmentationWorker, SegmentOne
 
 
-class ProcessSlot:
+class ProcessWorkerSlot:
     """A worker in a process of its own. A pool of one, since a pool of several dies as a whole.
 
     Args:
@@ -51,7 +51,7 @@ class ProcessSlot:
         return ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin, initargs=self._arguments)
 
 
-_workers: list[Worker] = []  # the one of this process
+_workers: list[SegmentationWorker] = []  # the one of this process
 
 
 def _begin(start: Callable[[], SegmentOne], place: int, threads: int) -> None:
@@ -59,7 +59,7 @@ def _begin(start: Callable[[], SegmentOne], place: int, threads: int) -> None:
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.cuda.set_device(place % torch.cuda.device_count())
-    _workers[:] = [Worker(start)]
+    _workers[:] = [SegmentationWorker(start)]
 
 
 def _end_with_parent() -> None:

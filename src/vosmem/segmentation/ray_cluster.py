@@ -10,7 +10,7 @@ from typing import Any
 
 from vosmem.errors import InputError
 from vosmem.inputs.open import VideoInput
-from vosmem.segmentation.worker import Outcome, SegmentOne, Worker
+from vosmem.segmentation.worker import Outcome, SegmentationWorker, SegmentOne
 
 
 def connect(address: str | None) -> dict[str, float]:
@@ -37,7 +37,7 @@ def connect(address: str | None) -> dict[str, float]:
     return dict(ray.cluster_resources())
 
 
-class RaySlot:
+class RayWorkerSlot:
     """A worker on whichever machine of the cluster has room.
 
     Args:
@@ -49,7 +49,7 @@ class RaySlot:
     def __init__(self, start: Callable[[], SegmentOne], threads: int, gpus: int):
         ray = _ray()
         self.deaths: tuple[type[BaseException], ...] = (ray.exceptions.RayActorError,)
-        self._make = partial(ray.remote(Worker).options(num_cpus=threads, num_gpus=gpus).remote, start)
+        self._make = partial(ray.remote(SegmentationWorker).options(num_cpus=threads, num_gpus=gpus).remote, start)
         self._kill = ray.kill
         self._actor = self._make()
 

@@ -14,7 +14,7 @@ MOST_ATTEMPTS = 3
 
 
 @runtime_checkable
-class Slot(Protocol):
+class WorkerSlot(Protocol):
     """A place for one worker, that takes one video at a time.
 
     Attributes:
@@ -34,7 +34,7 @@ class Slot(Protocol):
 
 
 def spread(
-    videos: Sequence[VideoInput], slots: Sequence[Slot], on_event: Callable[[str], None]
+    videos: Sequence[VideoInput], slots: Sequence[WorkerSlot], on_event: Callable[[str], None]
 ) -> Iterator[tuple[VideoInput, Outcome]]:
     """Segment videos on several workers, and those of a worker that died on another.
 
@@ -48,7 +48,7 @@ def spread(
     """
     waiting = deque((video, 1) for video in videos)
     idle = deque(slots)
-    running: dict[Future[Outcome], tuple[Slot, VideoInput, int]] = {}
+    running: dict[Future[Outcome], tuple[WorkerSlot, VideoInput, int]] = {}
     try:
         while waiting or running:
             while waiting and idle:

@@ -13,7 +13,7 @@ import torch
 
 from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
-from vosmem.inference.engine.background import Behind
+from vosmem.inference.engine.background import BackgroundWriter
 from vosmem.inference.sequences.confidence import Check, ConfidenceRows, ConfidenceTracker, frames_to_check
 from vosmem.inference.sequences.directions import Given, given_masks, segment_in_direction
 from vosmem.inference.sequences.methods import Method, SegmentedFrame
@@ -25,7 +25,7 @@ from vosmem.segmentation.report import write_report
 from vosmem.segmentation.tables import write_tables
 
 
-class Progress(NamedTuple):
+class VideoProgress(NamedTuple):
     """How far a video is.
 
     Attributes:
@@ -78,7 +78,7 @@ def segment_video(
     options: SegmentOptions,
     about: Mapping[str, Any],
     noted: Mapping[str, Any],
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[VideoProgress], None] = lambda progress: None,
 ) -> VideoResult:
     """Segment a video and write what is asked for; what is there already, whole, is not made again.
 
@@ -131,7 +131,7 @@ def _segment(
     options: SegmentOptions,
     given: Given,
     findings: _Findings,
-    on_progress: Callable[[Progress], None],
+    on_progress: Callable[[VideoProgress], None],
 ) -> InputError | None:
     """Write frame after frame; returns what stopped it, where a frame could not be read."""
     total = len(video) * (1 if options.direction == "forward" else 2)
@@ -144,11 +144,11 @@ def _segment(
     def report(done: int) -> None:
         memory = getattr(methods[0], "memory_bytes", 0) if methods else 0
         findings.peak_memory_bytes = max(findings.peak_memory_bytes, memory)
-        on_progress(Progress(done, total, memory))
+        on_progress(VideoProgress(done, total, memory))
 
     tracker = ConfidenceTracker(given.first_areas())
     frames = segment_in_direction(video, make, device, options.direction, given, folder / SPILL, report)
-    with FrameFiles(folder, video, options) as files, Behind() as behind:
+    with FrameFiles(folder, video, options) as files, BackgroundWriter() as behind:
         try:
             for segmented in frames:
                 t = segmented.t

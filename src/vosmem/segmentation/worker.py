@@ -48,7 +48,7 @@ class Outcome:
         return self.error
 
 
-class Worker:
+class SegmentationWorker:
     """Segments one video after the other; its network is loaded with the first and kept.
 
     Args:

@@ -62,7 +62,7 @@ def unroll_gated(network: MemoryNetwork, clip: Clip, temperature: float, num_que
     num_frames = clip.frames.shape[1] - num_queries
     if num_frames <= NUM_FIXED:
         raise InputError(
-            f"clips of {clip.frames.shape[1]} frames leave nothing to a gate: raise synthesis.num_frames to "
+            f"clips of {clip.frames.shape[1]} frames leave nothing to a gate: raise augmentation.num_frames to "
             f"{num_queries + NUM_FIXED + 1} or more"
         )
     frames = clip.frames.float() / 255
@@ -153,7 +153,7 @@ class GateModule(PretrainModule):
         self,
         *,
         temperature: Callable[[int], float],
-        economy: float,
+        size_weight: float,
         consistency: float,
         num_queries: int,
         **settings: Any,
@@ -163,12 +163,12 @@ class GateModule(PretrainModule):
             raise InputError("the network has no gate to train: set model.gate=true")
         if self.matching_weight or self.recompute or self.perturb is not None:
             raise InputError(
-                "stage.matching_weight, stage.recompute and stage.perturb say nothing to stage=gate: leave them out"
+                "phase.matching_weight, phase.recompute and phase.perturb say nothing to phase=gate: leave them out"
             )
         self.network.requires_grad_(False)
         self.network.gate.requires_grad_(True)
         self.temperature, self.num_queries = temperature, num_queries
-        self.economy, self.consistency = economy, consistency
+        self.size_weight, self.consistency = size_weight, consistency
 
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
         """Loss of a batch of clips."""
@@ -176,7 +176,7 @@ class GateModule(PretrainModule):
         gated = unroll_gated(self.network, clip, temperature, self.num_queries)
         found = self.loss(gated.logits, clip.labels[:, -self.num_queries :], self.global_step)
         apart, kept = divergence(gated.full, gated.logits), gated.kept.mean()
-        loss: Tensor = found + self.consistency * apart + self.economy * kept
+        loss: Tensor = found + self.consistency * apart + self.size_weight * kept
         self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
         self.log("train/kept_share", kept, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
         self.log("train/divergence", apart, batch_size=len(clip.frames), sync_dist=True)

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from vosmem.data.clips.image_clips import ClipSynthesis
+from vosmem.data.clips.image_clips import ClipAugmentation
 from vosmem.data.rendering.rendered_videos import RenderedVideos
-from vosmem.data.sources.image_sets import StillSource
+from vosmem.data.sources.image_sets import ImageSource
 from vosmem.visualization.overlay import overlay
 
 GAP = 4
@@ -31,25 +31,25 @@ class SheetRow(NamedTuple):
     pictures: list[Picture]
 
 
-def still_rows(source: StillSource, count: int, seed: int, columns: int = 3) -> Iterator[SheetRow]:
+def image_rows(source: ImageSource, count: int, seed: int, columns: int = 3) -> Iterator[SheetRow]:
     """Random stills, plain and tinted, several in a line."""
     items = _draw(len(source), count, seed)
     for start in range(0, len(items), columns):
         pictures, names = [], []
         for item in items[start : start + columns]:
-            still = source.read(item)
-            pictures += [still.image, overlay(still.image, _compact(still.labels))]
-            names.append(f"{source.name(item)} ({len(np.unique(still.labels[still.labels > 0]))})")
+            labelled = source.read(item)
+            pictures += [labelled.image, overlay(labelled.image, _compact(labelled.labels))]
+            names.append(f"{source.name(item)} ({len(np.unique(labelled.labels[labelled.labels > 0]))})")
         yield SheetRow("   ".join(names), pictures)
 
 
-def clip_rows(source: StillSource, synthesis: ClipSynthesis, count: int, seed: int) -> Iterator[SheetRow]:
+def clip_rows(source: ImageSource, augmentation: ClipAugmentation, count: int, seed: int) -> Iterator[SheetRow]:
     """Random stills and a clip of each: every frame plain, then tinted."""
     for place, item in enumerate(_draw(len(source), count, seed)):
-        still = source.read(item)
-        frames, labels, num_objects = synthesis(still, (seed, 0, place), source)
+        labelled = source.read(item)
+        frames, labels, num_objects = augmentation(labelled, (seed, 0, place), source)
         tinted = [overlay(frame, mask) for frame, mask in zip(frames, labels, strict=True)]
-        pictures = [overlay(still.image, _compact(still.labels)), *frames, *tinted]
+        pictures = [overlay(labelled.image, _compact(labelled.labels)), *frames, *tinted]
         yield SheetRow(f"{source.name(item)}, {num_objects} objects", pictures)
 
 

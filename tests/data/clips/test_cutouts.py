@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vosmem.data.clips.cutouts import centred, cut_out, paste, turned
-from vosmem.data.sources.image_sets import Still
+from vosmem.data.sources.image_sets import LabelledImage
 
 
 def disc(side=64, radius=20, inside=(200, 40, 40), outside=(0, 255, 0)):
@@ -15,7 +15,7 @@ def disc(side=64, radius=20, inside=(200, 40, 40), outside=(0, 255, 0)):
     y, x = np.mgrid[:side, :side] - side // 2
     labels = ((x**2 + y**2 <= radius**2) * 3).astype(np.uint8)
     image = np.where(labels[..., None] > 0, np.array(inside), np.array(outside)).astype(np.uint8)
-    return Still(image, labels)
+    return LabelledImage(image, labels)
 
 
 def pasted(thing, matrix, side=64, label=1, bend=None):
@@ -49,14 +49,14 @@ def test_the_object_has_the_size_asked_for(side):
 def test_a_thin_object_does_not_vanish():
     labels = np.zeros((40, 40), np.uint8)
     labels[:, 20] = 1
-    thing = cut_out(Still(np.full((40, 40, 3), 90, np.uint8), labels), 1, 40.0)
+    thing = cut_out(LabelledImage(np.full((40, 40, 3), 90, np.uint8), labels), 1, 40.0)
     assert pasted(thing, centre(thing))[1].sum() >= 30
 
 
 def test_maps_move_the_centre_and_turn_about_it():
     labels = np.zeros((21, 41), np.uint8)
     labels[5:16, 3:38] = 1
-    thing = cut_out(Still(np.full((21, 41, 3), 9, np.uint8), labels), 1, 35.0)
+    thing = cut_out(LabelledImage(np.full((21, 41, 3), 9, np.uint8), labels), 1, 35.0)
     for degrees, spread in [(0.0, (9, 33)), (90.0, (33, 9))]:
         _, found = pasted(thing, centre(thing, degrees=degrees, x=30.0, y=40.0))
         rows, columns = np.nonzero(found)
@@ -68,7 +68,7 @@ def test_a_mirror_image_is_mirrored():
     labels = np.zeros((20, 20), np.uint8)
     labels[2:18, 2:18] = 1
     labels[2:10, 2:10] = 0  # the upper left corner is missing
-    thing = cut_out(Still(np.full((20, 20, 3), 9, np.uint8), labels), 1, 16.0)
+    thing = cut_out(LabelledImage(np.full((20, 20, 3), 9, np.uint8), labels), 1, 16.0)
     straight, mirrored = (pasted(thing, centre(thing, mirror=mirror))[1] for mirror in (False, True))
     assert np.array_equal(mirrored, straight[:, ::-1])
     assert not np.array_equal(mirrored, straight)

@@ -12,26 +12,26 @@ from hypothesis import strategies as st
 
 from tests.golden_video import video
 from tests.messages import naming
-from vosmem.data.clips.image_clips import REDRAWS, ClipSynthesis, SyntheticClips, choose_objects, keep_first_objects
+from vosmem.data.clips.image_clips import REDRAWS, ClipAugmentation, SyntheticClips, choose_objects, keep_first_objects
 from vosmem.data.clips.transforms import CropAffine, ZoomShortSide
 from vosmem.data.sampling.sampler import SampleKey
-from vosmem.data.sources.image_sets import Still, StillSource
+from vosmem.data.sources.image_sets import ImageSource, LabelledImage
 from vosmem.errors import InputError
 
 SIZE = 32
 
 
-def make_synthesis(size=SIZE, **options):
+def make_augmentation(size=SIZE, **options):
     """The kinds of transform that the paper's recipe has."""
     jitter = A.ColorJitter(brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1, p=1.0)
     per_clip = [ZoomShortSide(size, (1.0, 1.5)), A.HorizontalFlip(p=0.5), jitter, A.ToGray(p=0.2)]
     per_frame = [CropAffine(size, scale=(0.9, 1.1), rotate=(-20, 20), shear=(-10, 10)), jitter]
-    return ClipSynthesis(size, per_clip, per_frame, **options)
+    return ClipAugmentation(size, per_clip, per_frame, **options)
 
 
-def still_of(num_objects, seed=0, size=(48, 80)):
+def labelled_of(num_objects, seed=0, size=(48, 80)):
     images, labels = video(1, *size, num_objects, seed)
-    return Still(images[0], labels[0])
+    return LabelledImage(images[0], labels[0])
 
 
 def equal(first, second):
@@ -40,7 +40,7 @@ def equal(first, second):
 
 @pytest.mark.parametrize("num_frames", [2, 5])
 def test_form_of_a_clip(num_frames):
-    frames, labels, count = make_synthesis(num_frames=num_frames)(still_of(3), (0,))
+    frames, labels, count = make_augmentation(num_frames=num_frames)(labelled_of(3), (0,))
     assert frames.shape == (num_frames, SIZE, SIZE, 3)
     assert labels.shape == (num_frames, SIZE, SIZE)
     assert frames.dtype == labels.dtype == np.uint8
@@ -49,30 +49,32 @@ def test_form_of_a_clip(num_frames):
 
 
 def test_equal_seeds_give_equal_clips_and_other_seeds_others():
-    still = still_of(3)
-    clips = {seed: make_synthesis()(still, seed) for seed in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (2**40,)]}
+    labelled = labelled_of(3)
+    clips = {
+        seed: make_augmentation()(labelled, seed) for seed in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (2**40,)]
+    }
     for seed, clip in clips.items():
-        assert equal(clip, make_synthesis()(still, seed))
+        assert equal(clip, make_augmentation()(labelled, seed))
         assert [other for other in clips if equal(clips[other], clip)] == [seed]
 
 
 def test_a_clip_does_not_depend_on_what_was_made_before():
-    synthesis, still = make_synthesis(), still_of(3)
-    first = synthesis(still, (5,))
+    augmentation, labelled = make_augmentation(), labelled_of(3)
+    first = augmentation(labelled, (5,))
     for seed in range(3):
-        synthesis(still_of(2, seed), (seed,))
-    assert equal(synthesis(still, (5,)), first)
+        augmentation(labelled_of(2, seed), (seed,))
+    assert equal(augmentation(labelled, (5,)), first)
 
 
 def test_global_generators_are_neither_used_nor_moved():
-    synthesis, still = make_synthesis(), still_of(5)
+    augmentation, labelled = make_augmentation(), labelled_of(5)
     clips = []
     for seed in (0, 1):
         random.seed(seed)  # may move: the checks of types in tests draw from it
         np.random.seed(seed)
         torch.manual_seed(seed)
         before = repr(np.random.get_state()), torch.get_rng_state().tolist()
-        clips.append(synthesis(still, (5,)))
+        clips.append(augmentation(labelled, (5,)))
         assert before == (repr(np.random.get_state()), torch.get_rng_state().tolist())
     assert equal(*clips)
 
@@ -80,14 +82,14 @@ def test_global_generators_are_neither_used_nor_moved():
 @settings(max_examples=40, deadline=None)
 @given(num_objects=st.integers(1, 6), most=st.integers(1, 4), seed=st.integers(0, 10**6))
 def test_labels_of_frame_0_have_no_gaps_and_later_frames_no_others(num_objects, most, seed):
-    _, labels, count = make_synthesis(max_objects=most)(still_of(num_objects, seed), (seed,))
+    _, labels, count = make_augmentation(max_objects=most)(labelled_of(num_objects, seed), (seed,))
     assert 1 <= count <= min(most, num_objects)
     assert set(np.unique(labels[0])) - {0} == set(range(1, count + 1))
     assert set(np.unique(labels)) <= set(range(count + 1))
 
 
 def test_a_still_without_objects_gives_a_clip_without():
-    assert make_synthesis()(still_of(0), (0,))[2] == 0
+    assert make_augmentation()(labelled_of(0), (0,))[2] == 0
 
 
 class Lose(A.DualTransform):
@@ -110,15 +112,15 @@ class Lose(A.DualTransform):
 
 def doubled_still():
     """A photograph of twice the frames' side, of squares of 2x2 pixels: halving it is exact."""
-    small = still_of(1, size=(SIZE, SIZE))
-    return small, Still(*(part.repeat(2, axis=0).repeat(2, axis=1) for part in small))
+    small = labelled_of(1, size=(SIZE, SIZE))
+    return small, LabelledImage(*(part.repeat(2, axis=0).repeat(2, axis=1) for part in small))
 
 
 @pytest.mark.parametrize("times", range(6))
 def test_a_draw_that_loses_every_object_is_drawn_anew(times):
     lose, image = Lose(times), doubled_still()[1].image
-    still = Still(image, np.ones(image.shape[:2], np.uint8))  # no crop can lose this object
-    frames, labels, count = ClipSynthesis(SIZE, [lose], [CropAffine(SIZE)])(still, (0,))
+    labelled = LabelledImage(image, np.ones(image.shape[:2], np.uint8))  # no crop can lose this object
+    frames, labels, count = ClipAugmentation(SIZE, [lose], [CropAffine(SIZE)])(labelled, (0,))
     assert len(lose.draws) == times + 1
     assert count == labels.min() == 1
     assert not np.array_equal(frames[0], frames[1])
@@ -130,8 +132,8 @@ def test_a_draw_that_loses_every_object_is_drawn_anew(times):
     ids=["lost by the clip", "moved out of the frames"],
 )
 def test_objects_that_never_survive_end_in_the_whole_photograph(per_clip, per_frame):
-    small, still = doubled_still()
-    frames, labels, count = ClipSynthesis(SIZE, per_clip, per_frame)(still, (0,))
+    small, labelled = doubled_still()
+    frames, labels, count = ClipAugmentation(SIZE, per_clip, per_frame)(labelled, (0,))
     assert count == 1
     assert np.array_equal(frames, np.stack([small.image] * 3))
     assert np.array_equal(labels, np.stack([small.labels] * 3))
@@ -139,31 +141,31 @@ def test_objects_that_never_survive_end_in_the_whole_photograph(per_clip, per_fr
 
 def test_six_different_draws_are_tried():
     lose = Lose(1000)
-    ClipSynthesis(SIZE, [lose], [CropAffine(SIZE)])(doubled_still()[1], (0,))
+    ClipAugmentation(SIZE, [lose], [CropAffine(SIZE)])(doubled_still()[1], (0,))
     assert len(lose.draws) == len(set(lose.draws)) == 1 + REDRAWS == 6
 
 
 def test_a_clip_is_without_objects_only_if_its_still_is():
     image, labels = np.zeros((96, 96, 3), np.uint8), np.zeros((96, 96), np.uint8)
     labels[48, 48] = 1  # of each three rows and columns the middle one is kept
-    assert ClipSynthesis(SIZE, [Lose(1000)], [CropAffine(SIZE)])(Still(image, labels), (0,))[2] == 1
+    assert ClipAugmentation(SIZE, [Lose(1000)], [CropAffine(SIZE)])(LabelledImage(image, labels), (0,))[2] == 1
 
 
 @pytest.mark.parametrize("size", [0, 8, 17, 100, -16])
 def test_a_size_that_is_no_multiple_of_16_is_refused(size):
     with pytest.raises(InputError, match=naming(f"size {size}", "multiple of 16")):
-        make_synthesis(size)
+        make_augmentation(size)
 
 
 @pytest.mark.parametrize("count", ["num_frames", "max_objects"])
 def test_counts_that_make_no_clip_are_refused(count):
     with pytest.raises(InputError, match=naming(count)):
-        make_synthesis(**{count: 1 if count == "num_frames" else 0})
+        make_augmentation(**{count: 1 if count == "num_frames" else 0})
 
 
 def test_frames_of_another_size_are_refused():
     with pytest.raises(InputError, match=naming("frame_transforms", "80x48", f"size={SIZE}")):
-        ClipSynthesis(SIZE, [], [A.HorizontalFlip(p=0.5)])(still_of(2), (0,))
+        ClipAugmentation(SIZE, [], [A.HorizontalFlip(p=0.5)])(labelled_of(2), (0,))
 
 
 class TestChooseObjects:
@@ -210,27 +212,27 @@ class TestKeepFirstObjects:
         assert keep_first_objects(labels, 1)[0].tolist() == [[[0, 1]], [[0, 1]], [[0, 0]]]
 
 
-class TwoStills(StillSource):
+class TwoStills(ImageSource):
     """Two stills in memory."""
 
     def __len__(self):
         return 2
 
     def read(self, index):
-        return still_of(3, seed=index)
+        return labelled_of(3, seed=index)
 
 
 def test_a_sample_is_named_by_seed_epoch_place_and_item():
     def sample(seed, *key):
-        return SyntheticClips(TwoStills(), make_synthesis(), seed)[SampleKey(*key)]
+        return SyntheticClips(TwoStills(), make_augmentation(), seed)[SampleKey(*key)]
 
     clip = sample(1, 2, 3, 0)
-    frames, labels, count = make_synthesis()(TwoStills().read(0), (1, 2, 3))
+    frames, labels, count = make_augmentation()(TwoStills().read(0), (1, 2, 3))
     assert np.array_equal(clip.frames.permute(0, 2, 3, 1).numpy(), frames)
     assert np.array_equal(clip.labels.numpy(), labels)
     assert clip.num_objects.item() == count
     for other in [(0, 2, 3, 0), (1, 0, 3, 0), (1, 2, 0, 0), (1, 2, 3, 1)]:
         seed, *key = other
-        frames, *_ = make_synthesis()(TwoStills().read(key[2]), (seed, *key[:2]))
+        frames, *_ = make_augmentation()(TwoStills().read(key[2]), (seed, *key[:2]))
         assert np.array_equal(sample(*other).frames.permute(0, 2, 3, 1).numpy(), frames)
         assert (sample(*other).frames != clip.frames).float().mean() > 0.1, "the same clip under another name"

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.data.clips.test_image_clips import equal, make_synthesis, still_of
+from tests.data.clips.test_image_clips import equal, labelled_of, make_augmentation
 from vosmem.data.clips.image_clips import SyntheticClips
 from vosmem.data.clips.pasting import Pasting
 from vosmem.data.sampling.sampler import SampleKey
-from vosmem.data.sources.image_sets import Still
+from vosmem.data.sources.image_sets import LabelledImage
 
 PASTING = Pasting(count=(1, 1), size=(0.3, 0.5), follow=1.0, look_alike=0.0, shift=0.1, turn=10.0, grow=(0.9, 1.1))
 
@@ -33,7 +33,7 @@ class Red:
         labels[8:32, 8:32] = 9
         image = np.full((40, 40, 3), (0, 0, 250), np.uint8)
         image[labels > 0] = (250, 0, 0)
-        return Still(image, labels)
+        return LabelledImage(image, labels)
 
 
 def grey(num_objects):
@@ -42,12 +42,12 @@ def grey(num_objects):
         labels[5:25, 20 * label - 15 : 20 * label] = label
     image = np.full((60, 80, 3), 90, np.uint8)
     image[labels > 0] = (0, 200, 0)
-    return Still(image, labels)
+    return LabelledImage(image, labels)
 
 
-def scenes(still, seed=0, most=3, **changes):
+def scenes(labelled, seed=0, most=3, **changes):
     pasting = dataclasses.replace(PASTING, **changes)
-    return pasting([still] * 3, Red(), most, np.random.default_rng(seed))
+    return pasting([labelled] * 3, Red(), most, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize(("own", "expected"), [(0, {1}), (1, {1, 2}), (3, {1, 2, 3})])
@@ -80,45 +80,45 @@ def test_what_is_not_followed_hides():
 
 
 def test_look_alikes_are_copies_that_count_as_background():
-    still = grey(1)
-    greens = [(scene.image[..., 1] > 140) for scene in scenes(still, 1, look_alike=1.0)]
-    assert all(green.sum() > (still.labels > 0).sum() for green in greens)
-    assert not any((scene.image[..., 0] > 170).any() for scene in scenes(still, 1, look_alike=1.0))
+    labelled = grey(1)
+    greens = [(scene.image[..., 1] > 140) for scene in scenes(labelled, 1, look_alike=1.0)]
+    assert all(green.sum() > (labelled.labels > 0).sum() for green in greens)
+    assert not any((scene.image[..., 0] > 170).any() for scene in scenes(labelled, 1, look_alike=1.0))
 
 
 def test_the_still_and_the_count():
-    still = grey(1)
-    before = still.image.copy(), still.labels.copy()
-    unchanged = scenes(still, count=(0, 0))
-    scenes(still)
-    assert equal(before, still)
-    assert all(equal(scene, still) for scene in unchanged)
+    labelled = grey(1)
+    before = labelled.image.copy(), labelled.labels.copy()
+    unchanged = scenes(labelled, count=(0, 0))
+    scenes(labelled)
+    assert equal(before, labelled)
+    assert all(equal(scene, labelled) for scene in unchanged)
 
 
 def test_clips_with_pasting_depend_on_the_seed_alone():
-    synthesis = make_synthesis(pasting=PASTING)
-    still = still_of(1)
-    assert equal(synthesis(still, (1, 2), Red()), synthesis(still, (1, 2), Red()))
-    assert not equal(synthesis(still, (1, 2), Red()), synthesis(still, (1, 3), Red()))
-    assert equal(synthesis(still, (1, 2)), make_synthesis()(still, (1, 2))), "nothing to paste from"
+    augmentation = make_augmentation(pasting=PASTING)
+    labelled = labelled_of(1)
+    assert equal(augmentation(labelled, (1, 2), Red()), augmentation(labelled, (1, 2), Red()))
+    assert not equal(augmentation(labelled, (1, 2), Red()), augmentation(labelled, (1, 3), Red()))
+    assert equal(augmentation(labelled, (1, 2)), make_augmentation()(labelled, (1, 2))), "nothing to paste from"
 
 
 def test_training_clips_paste_from_their_own_set():
-    clips = SyntheticClips(Red(), make_synthesis(pasting=dataclasses.replace(PASTING, count=(2, 2))), seed=0)
+    clips = SyntheticClips(Red(), make_augmentation(pasting=dataclasses.replace(PASTING, count=(2, 2))), seed=0)
     counts = [int(clips[SampleKey(0, place, 0)].num_objects) for place in range(8)]
     assert max(counts) == 3
 
 
-def green_outside(scene, still):
-    return (scene.image[..., 1] > 140) & (still.labels == 0)
+def green_outside(scene, labelled):
+    return (scene.image[..., 1] > 140) & (labelled.labels == 0)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_copies_keep_their_distance(seed):
     """In frame 0, where they start; an object of 20 x 15 pixels, a copy of at most its size."""
-    still = grey(1)
-    (first, *_) = scenes(still, seed, look_alike=1.0, away=1.5, size=(0.2, 0.3), grow=(1.0, 1.0))
-    rows, columns = np.nonzero(green_outside(first, still))
+    labelled = grey(1)
+    (first, *_) = scenes(labelled, seed, look_alike=1.0, away=1.5, size=(0.2, 0.3), grow=(1.0, 1.0))
+    rows, columns = np.nonzero(green_outside(first, labelled))
     assert len(rows) and np.hypot(rows.mean() - 14.5, columns.mean() - 12) > 1.5 * 20 - 2
 
 
@@ -127,9 +127,9 @@ def test_without_room_nothing_is_pasted():
 
 
 def test_late_copies_are_not_in_the_first_frame():
-    still = grey(1)
-    first, second, _ = scenes(still, look_alike=1.0, late=1.0)
-    assert equal(first, still) and green_outside(second, still).any()
+    labelled = grey(1)
+    first, second, _ = scenes(labelled, look_alike=1.0, late=1.0)
+    assert equal(first, labelled) and green_outside(second, labelled).any()
 
 
 def test_copies_need_no_donors():

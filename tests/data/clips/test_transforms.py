@@ -98,10 +98,10 @@ def test_the_crop_is_cut_even_if_the_map_is_not_drawn():
 @pytest.mark.parametrize("seed", range(3))
 def test_a_right_angle_turns_the_crop_about_its_centre(shape, seed):
     image, mask = blobs(seed, shape)
-    still, still_mask = drawn(CropAffine(64), seed, image, mask)
+    labelled, still_mask = drawn(CropAffine(64), seed, image, mask)
     turned, turned_mask = drawn(CropAffine(64, rotate=(90, 90)), seed, image, mask)
     # cv2 places a sample on a grid of 1/32 pixel: that much of a step from black to white
-    assert np.abs(turned[INNER].astype(int) - np.rot90(still)[INNER]).max() <= 255 / 32 + 1
+    assert np.abs(turned[INNER].astype(int) - np.rot90(labelled)[INNER]).max() <= 255 / 32 + 1
     assert (turned_mask != np.rot90(still_mask))[INNER].mean() < 0.02
     assert (np.rot90(still_mask, -1) != turned_mask)[INNER].mean() > 0.1
 

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.sampling.test_datamodules import epoch_of, same
-from vosmem.data.clips.image_clips import ClipSynthesis
+from vosmem.data.clips.image_clips import ClipAugmentation
 from vosmem.data.clips.pasting import Pasting
 from vosmem.data.clips.transforms import CropAffine
 from vosmem.data.clips.video_clips import VideoClips, choose_times, repeated, returned
 from vosmem.data.sampling.curriculum import SkipSchedule
 from vosmem.data.sampling.datamodules import MainData
 from vosmem.data.sampling.sampler import ClipSampler, SampleKey
-from vosmem.data.sources.image_sets import Still
+from vosmem.data.sources.image_sets import LabelledImage
 from vosmem.errors import InputError
 
 
@@ -37,14 +37,14 @@ class Numbered:
         labels = np.zeros((32, 32), np.uint8)
         if t >= self.start:
             labels[8:24, 8:24] = 7
-        return Still(np.full((32, 32, 3), t, np.uint8), labels)
+        return LabelledImage(np.full((32, 32, 3), t, np.uint8), labels)
 
     def sizes(self, t):
         return (32, 32), (32, 32)
 
 
-def synthesis(**options):
-    return ClipSynthesis(32, [A.HorizontalFlip(p=0.5)], [CropAffine(32)], **options)
+def augmentation(**options):
+    return ClipAugmentation(32, [A.HorizontalFlip(p=0.5)], [CropAffine(32)], **options)
 
 
 def times_of(clip):
@@ -89,7 +89,7 @@ def test_schedules_that_make_no_sense(epochs, skips):
 
 
 def test_a_clip_follows_the_skip_of_its_key():
-    clips = VideoClips([Numbered()], synthesis(), seed=0)
+    clips = VideoClips([Numbered()], augmentation(), seed=0)
     for max_skip in (0, 25):
         steps = [np.diff(times_of(clips[SampleKey(0, place, 0, max_skip)])) for place in range(40)]
         assert np.min(steps) == 1 and np.max(steps) <= max_skip + 1
@@ -97,22 +97,22 @@ def test_a_clip_follows_the_skip_of_its_key():
 
 
 def test_a_clip_is_a_function_of_its_key():
-    clips = VideoClips([Numbered()], synthesis(), seed=3)
+    clips = VideoClips([Numbered()], augmentation(), seed=3)
     keys = [SampleKey(epoch, place, 0, 25) for epoch in range(2) for place in range(20)]
     times = [times_of(clips[key]) for key in keys]
-    assert times == [times_of(VideoClips([Numbered()], synthesis(), seed=3)[key]) for key in keys]
+    assert times == [times_of(VideoClips([Numbered()], augmentation(), seed=3)[key]) for key in keys]
     assert len({tuple(t) for t in times}) > 30
 
 
 @pytest.mark.parametrize(("reversal", "backwards"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5)])
 def test_time_runs_backwards_as_often_as_asked(reversal, backwards):
-    clips = VideoClips([Numbered()], synthesis(), seed=0, reversal=reversal)
+    clips = VideoClips([Numbered()], augmentation(), seed=0, reversal=reversal)
     signs = [times_of(clips[SampleKey(0, place, 0, 5)]) for place in range(100)]
     assert np.mean([times[0] > times[2] for times in signs]) == pytest.approx(backwards, abs=0.15)
 
 
 def test_the_first_frame_holds_an_object():
-    clips = VideoClips([Numbered(start=30)], synthesis(), seed=0)
+    clips = VideoClips([Numbered(start=30)], augmentation(), seed=0)
     made = [clips[SampleKey(0, place, 0, 5)] for place in range(40)]
     assert all(int(clip.num_objects) == 1 and times_of(clip)[0] >= 30 for clip in made)
 
@@ -120,11 +120,11 @@ def test_the_first_frame_holds_an_object():
 def test_the_frames_of_a_clip_are_mirrored_as_one():
     class Sided(Numbered):
         def read(self, t):
-            still = super().read(t)
-            still.labels[:, 16:] = 0
-            return still
+            labelled = super().read(t)
+            labelled.labels[:, 16:] = 0
+            return labelled
 
-    clips = VideoClips([Sided()], synthesis(), seed=0)
+    clips = VideoClips([Sided()], augmentation(), seed=0)
     sides = set()
     for place in range(20):
         labels = clips[SampleKey(0, place, 0, 5)].labels
@@ -137,7 +137,7 @@ def test_the_frames_of_a_clip_are_mirrored_as_one():
 def make_data(num_workers=0, world_size=1, rank=0, **options):
     settings = {"batch_size": 4, "device_batch_size": 2, "samples_per_epoch": 12, "seed": 3, "sequences": []}
     data = MainData(
-        videos=[Numbered(), Numbered(40, 10)], synthesis=synthesis(), curriculum=SkipSchedule([0, 2], [0, 20]),
+        videos=[Numbered(), Numbered(40, 10)], augmentation=augmentation(), curriculum=SkipSchedule([0, 2], [0, 20]),
         reversal=0.5, num_workers=num_workers, **(settings | options),
     )  # fmt: skip
     if world_size > 1:
@@ -191,7 +191,7 @@ def test_repeated_times_are_fewer_in_the_same_order(count, seed):
 
 
 def test_a_share_of_the_clips_is_made_redundant():
-    clips = VideoClips([Numbered()], synthesis(num_frames=8), seed=0, redundancy=0.5)
+    clips = VideoClips([Numbered()], augmentation(num_frames=8), seed=0, redundancy=0.5)
     counts = [len(set(times_of(clips[SampleKey(0, place, 0, 5)])[:-2])) for place in range(60)]
     assert 15 < sum(count < 6 for count in counts) < 45 and min(counts) == 1
     once, again = (times_of(clips[SampleKey(0, 7, 0, 5)]) for _ in range(2))
@@ -208,7 +208,7 @@ def test_the_last_frames_return_to_what_was_seen_before(count, backwards, seed):
 
 
 def test_a_share_of_the_clips_returns_to_every_part_of_what_it_remembers():
-    clips = VideoClips([Numbered()], synthesis(num_frames=6), seed=0, returning=0.5)
+    clips = VideoClips([Numbered()], augmentation(num_frames=6), seed=0, returning=0.5)
     drawn = [times_of(clips[SampleKey(0, place, 0, 9)]) for place in range(200)]
     back = [times for times in drawn if times[-1] <= times[-3]]
     assert 60 < len(back) < 140
@@ -217,13 +217,13 @@ def test_a_share_of_the_clips_returns_to_every_part_of_what_it_remembers():
 
 def test_clips_too_short_to_return_are_refused():
     with pytest.raises(InputError, match="clips of 3 frames"):
-        VideoClips([Numbered()], synthesis(), seed=0, returning=0.5)
+        VideoClips([Numbered()], augmentation(), seed=0, returning=0.5)
 
 
 def test_copies_are_pasted_into_clips_of_videos():
     pasting = Pasting((1, 1), (0.3, 0.3), follow=0.0, look_alike=1.0, shift=0.0, turn=0.0, grow=(1.0, 1.0))
     plain, pasted = (
-        VideoClips([Numbered()], synthesis(pasting=own), seed=0)[SampleKey(0, 0, 0, 0)] for own in (None, pasting)
+        VideoClips([Numbered()], augmentation(pasting=own), seed=0)[SampleKey(0, 0, 0, 0)] for own in (None, pasting)
     )
     changed = (plain.frames != pasted.frames).any(dim=1)
     assert changed.any(dim=(1, 2)).all(), "a frame has no copy"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vosmem.data.rendering.rendered_videos import RenderedSequence, RenderedVideos
 from vosmem.data.rendering.scenes import Scene
-from vosmem.data.sources.image_sets import Still
+from vosmem.data.sources.image_sets import LabelledImage
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 
@@ -38,15 +38,15 @@ class Blocks:
         if self.objects:
             labels[10:40, 15:45] = 4
             image[10:40, 15:45] = (250, 0, 0) if index % 2 else (0, 250, 0)
-        return Still(image, labels)
+        return LabelledImage(image, labels)
 
 
 class Coloured(Blocks):
     """As blocks, without objects in what becomes the background."""
 
     def read(self, index):
-        still = super().read(index)
-        return Still(np.full_like(still.image, (0, 0, 255)), still.labels * 0) if index == 0 else still
+        labelled = super().read(index)
+        return LabelledImage(np.full_like(labelled.image, (0, 0, 255)), labelled.labels * 0) if index == 0 else labelled
 
 
 def sequence(scene=SCENE, seed=0, source=None):

@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 
 from tests.messages import naming
-from vosmem.data.clips.image_clips import ClipSynthesis, SyntheticClips
+from vosmem.data.clips.image_clips import ClipAugmentation, SyntheticClips
 from vosmem.data.clips.transforms import CropAffine, ZoomShortSide
 from vosmem.data.sampling.datamodules import PretrainData
 from vosmem.data.sampling.sampler import ClipSampler
@@ -22,35 +22,35 @@ from vosmem.shapes import Clip
 
 
 def plain_synthesis():
-    return ClipSynthesis(32, [ZoomShortSide(32)], [CropAffine(32, rotate=(-20.0, 20.0))], max_objects=1)
+    return ClipAugmentation(32, [ZoomShortSide(32)], [CropAffine(32, rotate=(-20.0, 20.0))], max_objects=1)
 
 
 def rich_synthesis():
-    """All that `conf/synthesis/rich.yaml` has: other stills' objects, bending, blur, JPEG."""
+    """All that `conf/augmentation/rich.yaml` has: other stills' objects, bending, blur, JPEG."""
     GlobalHydra.instance().clear()
     with initialize_config_module("vosmem.conf", version_base="1.3"):
         config = compose(
             "gallery",
             overrides=[
-                "synthesis=rich",
-                "synthesis.size=32",
-                "synthesis.max_objects=1",
-                "synthesis.min_object_pixels=16",
+                "augmentation=rich",
+                "augmentation.size=32",
+                "augmentation.max_objects=1",
+                "augmentation.min_object_pixels=16",
             ],
         )
-    return instantiate(config.synthesis)
+    return instantiate(config.augmentation)
 
 
 @pytest.fixture(params=[plain_synthesis, rich_synthesis])
-def make(stills, request):
+def make(images, request):
     """Makes the data of a run on four stills."""
 
     def make_data(num_sequences=0, world_size=1, rank=0, **options):
-        source = ImageMaskFolder(str(stills))
-        synthesis = request.param()
-        sequences = SyntheticSequences(source, synthesis, num_sequences, seed=1)
+        source = ImageMaskFolder(str(images))
+        augmentation = request.param()
+        sequences = SyntheticSequences(source, augmentation, num_sequences, seed=1)
         settings = {"batch_size": 4, "device_batch_size": 2, "samples_per_epoch": 12, "seed": 3, "num_workers": 0}
-        data = PretrainData(source=source, synthesis=synthesis, sequences=sequences, **(settings | options))
+        data = PretrainData(source=source, augmentation=augmentation, sequences=sequences, **(settings | options))
         if world_size > 1:
             strategy = SimpleNamespace(root_device=torch.device("cpu"))
             data.trainer = SimpleNamespace(world_size=world_size, global_rank=rank, strategy=strategy)
@@ -91,7 +91,7 @@ def test_form_of_a_batch(make):
 def test_samples_depend_on_seed_and_epoch_and_never_on_workers(make, num_workers):
     data, sampler = make(num_workers=num_workers, seed=3), ClipSampler([1.0] * 4, 12, seed=3)
     sampler.set_epoch(1)
-    clips = SyntheticClips(data.clips.source, data.clips.synthesis, seed=3)
+    clips = SyntheticClips(data.clips.source, data.clips.augmentation, seed=3)
     expected = [Clip(*(part[None] for part in clips[key])) for key in sampler]
     torch.manual_seed(num_workers)
     assert same(epoch_of(data, epoch=1), expected)
@@ -181,7 +181,7 @@ def test_devices_that_cannot_share_a_batch(make, devices):
 
 
 def test_a_device_batch_that_does_not_divide_the_batch(make):
-    with pytest.raises(InputError, match=naming("data.device_batch_size=3", "data.batch_size=4")):
+    with pytest.raises(InputError, match=naming("datamodule.device_batch_size=3", "datamodule.batch_size=4")):
         make(device_batch_size=3)
 
 
@@ -194,13 +194,13 @@ def test_an_epoch_is_whole_batches(make, samples_per_epoch, expected):
 
 @pytest.mark.parametrize(("samples_per_epoch", "batch_size", "total"), [(3, 4, 3), (None, 6, 4)])
 def test_an_epoch_shorter_than_a_batch_is_refused(make, samples_per_epoch, batch_size, total):
-    with pytest.raises(InputError, match=naming(f"{total} clips", f"data.batch_size={batch_size}")):
+    with pytest.raises(InputError, match=naming(f"{total} clips", f"datamodule.batch_size={batch_size}")):
         make(samples_per_epoch=samples_per_epoch, batch_size=batch_size)
 
 
-def test_the_check_looks_at_the_training_stills(make, stills):
+def test_the_check_looks_at_the_training_stills(make, images):
     data = make()
     data.check()
-    (stills / "masks" / "002.png").write_text("no picture")
-    with pytest.raises(InputError, match=naming("1 of 4 stills", "masks/002.png")):
+    (images / "masks" / "002.png").write_text("no picture")
+    with pytest.raises(InputError, match=naming("1 of 4 images", "masks/002.png")):
         data.check()

@@ -62,7 +62,7 @@ def test_a_process_that_dies_names_its_sample():
         list(workers)
     told = workers.explained(caught.value)
     assert isinstance(told, InputError) and "died at sample number 5, perhaps" in str(told)
-    assert "data.num_workers=1" in str(told)
+    assert "datamodule.num_workers=1" in str(told)
     other = RuntimeError("shapes differ")
     assert workers.explained(other) is other
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.data.clips.test_video_clips import Numbered, synthesis
+from tests.data.clips.test_video_clips import Numbered, augmentation
 from vosmem.data.clips.image_clips import SyntheticClips
 from vosmem.data.sampling.curriculum import SkipSchedule, SkipShares
 from vosmem.data.sampling.datamodules import MixedData
 from vosmem.data.sampling.sampler import ClipSampler, SampleKey
-from vosmem.data.sources.image_sets import Still
+from vosmem.data.sources.image_sets import LabelledImage
 from vosmem.errors import InputError
 
 
@@ -28,24 +28,24 @@ class Grey:
     def read(self, index):
         labels = np.zeros((32, 32), np.uint8)
         labels[4:28, 4:28] = 1
-        return Still(np.full((32, 32, 3), 200 + index, np.uint8), labels)
+        return LabelledImage(np.full((32, 32, 3), 200 + index, np.uint8), labels)
 
     def sizes(self, index):
         return (32, 32), (32, 32)
 
 
-def mixed(share: float = 0.25, num_stills: int = 7, **options) -> MixedData:
+def mixed(share: float = 0.25, num_images: int = 7, **options) -> MixedData:
     settings = {"batch_size": 4, "device_batch_size": 4, "samples_per_epoch": 400, "num_workers": 0, "sequences": []}
     return MixedData(
-        videos=[Numbered(), Numbered(40, 10)], stills=Grey(num_stills), synthesis=synthesis(),
-        stills_synthesis=synthesis(), stills_share=share, curriculum=SkipSchedule([0], [5]), reversal=0.0, seed=3,
+        videos=[Numbered(), Numbered(40, 10)], images=Grey(num_images), augmentation=augmentation(),
+        image_augmentation=augmentation(), image_share=share, curriculum=SkipSchedule([0], [5]), reversal=0.0, seed=3,
         **(settings | options),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("share", "num_stills"), [(0.25, 7), (0.25, 300), (0.6, 1)])
-def test_stills_have_their_share_whatever_the_sizes_of_the_sets(share, num_stills):
-    data = mixed(share, num_stills)
+@pytest.mark.parametrize(("share", "num_images"), [(0.25, 7), (0.25, 300), (0.6, 1)])
+def test_stills_have_their_share_whatever_the_sizes_of_the_sets(share, num_images):
+    data = mixed(share, num_images)
     items = np.array([key.item for key in ClipSampler(data.repeats, 2000, seed=0)])
     assert np.mean(items >= 2) == pytest.approx(share, abs=0.03)
     assert len(set(items[items < 2])) == 2
@@ -54,7 +54,7 @@ def test_stills_have_their_share_whatever_the_sizes_of_the_sets(share, num_still
 def test_an_item_is_the_clip_of_its_own_set():
     data = mixed()
     made = data.clips[SampleKey(1, 2, 2 + 5, 5)]
-    alone = SyntheticClips(Grey(7), synthesis(), seed=3)[SampleKey(1, 2, 5, 5)]
+    alone = SyntheticClips(Grey(7), augmentation(), seed=3)[SampleKey(1, 2, 5, 5)]
     assert all(torch.equal(one, other) for one, other in zip(made, alone, strict=True))
     assert data.sample_name(1) == data.videos[1].name and data.sample_name(2) == "still 0"
 
@@ -62,15 +62,16 @@ def test_an_item_is_the_clip_of_its_own_set():
 def test_clips_of_both_have_one_shape():
     with pytest.raises(InputError, match=r"differ in \(size, num_frames\)"):
         MixedData(
-            videos=[Numbered()], stills=Grey(2), synthesis=synthesis(), stills_synthesis=synthesis(num_frames=4),
-            stills_share=0.5, curriculum=SkipSchedule([0], [5]), reversal=0.0, seed=0, batch_size=1,
+            videos=[Numbered()], images=Grey(2), augmentation=augmentation(),
+            image_augmentation=augmentation(num_frames=4),
+            image_share=0.5, curriculum=SkipSchedule([0], [5]), reversal=0.0, seed=0, batch_size=1,
             device_batch_size=1, samples_per_epoch=4, num_workers=0, sequences=[],
         )  # fmt: skip
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5])
 def test_a_share_of_one_set_only_is_refused(share):
-    with pytest.raises(InputError, match=r"data.stills_share=.* is outside"):
+    with pytest.raises(InputError, match=r"datamodule.image_share=.* is outside"):
         mixed(share)
 
 

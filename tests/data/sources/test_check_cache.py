@@ -4,12 +4,12 @@ import os
 
 import pytest
 
-from tests.conftest import write_stills
+from tests.conftest import write_images
 from vosmem.data.sources.check_cache import check_once, files_of
 from vosmem.data.sources.coco import CocoInstances
-from vosmem.data.sources.embedded import embedded_stills
+from vosmem.data.sources.embedded import embedded_images
 from vosmem.data.sources.image_sets import ImageMaskFolder
-from vosmem.data.sources.joined import CachedStills, JoinedStills, JoinedVideos, Subset
+from vosmem.data.sources.joined import CachedImages, JoinedImages, JoinedVideos, Subset
 from vosmem.data.sources.training_videos import folder_videos
 from vosmem.errors import InputError
 
@@ -70,21 +70,21 @@ def test_without_a_list_of_files_or_a_place_every_check_runs(files, monkeypatch)
 
 
 def test_the_files_of_every_kind_of_set(tmp_path):
-    stills = ImageMaskFolder(str(write_stills(tmp_path / "s", count=3)))
+    images = ImageMaskFolder(str(write_images(tmp_path / "s", count=3)))
     own = [path for kind in "012" for path in (f"images/00{kind}.jpg", f"masks/00{kind}.png")]
-    assert [str(path.relative_to(tmp_path / "s")) for path in files_of(stills)] == own
-    assert files_of(CachedStills(Subset(stills, 3, held_out=True))) == files_of(stills)
-    assert files_of(JoinedStills({"one": stills, "other": stills})) == 2 * files_of(stills)
-    embedded = embedded_stills("val")
+    assert [str(path.relative_to(tmp_path / "s")) for path in files_of(images)] == own
+    assert files_of(CachedImages(Subset(images, 3, held_out=True))) == files_of(images)
+    assert files_of(JoinedImages({"one": images, "other": images})) == 2 * files_of(images)
+    embedded = embedded_images("val")
     assert isinstance(embedded, CocoInstances)
     assert len(files_of(embedded)) == 1 + len(embedded) and all(path.is_file() for path in files_of(embedded))
-    assert files_of(CachedStills(embedded)) == files_of(embedded)
+    assert files_of(CachedImages(embedded)) == files_of(embedded)
     for kind, source in (("JPEGImages", "images"), ("Annotations", "masks")):
         (tmp_path / "v" / kind).mkdir(parents=True)
         (tmp_path / "s" / source).rename(tmp_path / "v" / kind / "one")
     videos = folder_videos(str(tmp_path / "v"))
     assert len(files_of(videos)) == 6 and files_of(JoinedVideos({"v": videos})) == files_of(videos)
-    assert files_of(JoinedStills({"known": stills, "unknown": Own()})) is None
+    assert files_of(JoinedImages({"known": images, "unknown": Own()})) is None
 
 
 class Own:

@@ -5,9 +5,9 @@ import re
 import pytest
 from PIL import Image
 
-from vosmem.data.sources.checks import check_stills
+from vosmem.data.sources.checks import check_images
 from vosmem.data.sources.image_sets import ImageMaskFolder
-from vosmem.data.sources.joined import JoinedStills
+from vosmem.data.sources.joined import JoinedImages
 from vosmem.errors import InputError
 
 
@@ -28,7 +28,7 @@ def folder(tmp_path):
 
 def message_of(source):
     with pytest.raises(InputError, match=r"\A.*\Z") as caught:
-        check_stills(source)
+        check_images(source)
     return str(caught.value)
 
 
@@ -38,7 +38,7 @@ def named(message):
 
 
 def test_good_stills_pass(folder):
-    check_stills(ImageMaskFolder(str(folder(3))))
+    check_images(ImageMaskFolder(str(folder(3))))
 
 
 def test_every_kind_of_fault_is_listed_and_good_stills_are_not(folder):
@@ -49,14 +49,14 @@ def test_every_kind_of_fault_is_listed_and_good_stills_are_not(folder):
     (root / "images" / "n7.png").unlink()
     message = message_of(source)
     assert named(message) == ["n1", "n2", "n5", "n6", "n7"]
-    for part in ("5 of 8 stills", "images/n2.png", "masks/n5.png", "image 6x4, mask 6x5", "missing"):
+    for part in ("5 of 8 images", "images/n2.png", "masks/n5.png", "image 6x4, mask 6x5", "missing"):
         assert part in message
 
 
 @pytest.mark.parametrize("faulty", [10, 11, 14])
 def test_the_first_ten_are_named_and_the_others_counted(folder, faulty):
     message = message_of(ImageMaskFolder(str(folder(15, wrong=range(faulty)))))
-    assert f"{faulty} of 15 stills" in message
+    assert f"{faulty} of 15 images" in message
     assert named(message) == [f"n{index}" for index in range(10)]
     assert ("more" in message) == (faulty > 10)
     assert faulty == 10 or f"and {faulty - 10} more" in message
@@ -64,4 +64,4 @@ def test_the_first_ten_are_named_and_the_others_counted(folder, faulty):
 
 def test_joined_sets_are_checked_whole(folder):
     source = ImageMaskFolder(str(folder(2, wrong=[1])))
-    assert "2 of 4 stills" in message_of(JoinedStills({"one": source, "other": source}))
+    assert "2 of 4 images" in message_of(JoinedImages({"one": source, "other": source}))

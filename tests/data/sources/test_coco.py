@@ -54,13 +54,13 @@ class TestCocoInstances:
         return open_coco
 
     def test_polygons_and_run_lengths(self, coco):
-        still = coco(
+        labelled = coco(
             {"segmentation": polygon(0, 2, 12, 17), "area": 180},
             {"segmentation": run_lengths(rectangle(slice(15, 30), slice(20, 40))), "area": 300},
         ).read(0)
-        assert (still.image == (1, 2, 3)).all()
+        assert (labelled.image == (1, 2, 3)).all()
         expected = rectangle(slice(15, 30), slice(20, 40)) + 2 * rectangle(slice(0, 12), slice(2, 17))
-        assert np.array_equal(still.labels, expected)
+        assert np.array_equal(labelled.labels, expected)
 
     def test_smaller_instances_stay_whole_in_front(self, coco):
         entries = [{"segmentation": run_lengths(mask), "area": int(mask.sum())} for mask in (SMALL, BIG)]

@@ -7,8 +7,8 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from vosmem.data.sources.checks import check_stills
-from vosmem.data.sources.embedded import embedded_stills
+from vosmem.data.sources.checks import check_images
+from vosmem.data.sources.embedded import embedded_images
 from vosmem.errors import InputError
 
 SPLITS = ("train", "val")
@@ -17,7 +17,7 @@ SPLITS = ("train", "val")
 @pytest.fixture(scope="module")
 def sets():
     """Both sides, with instances of every size."""
-    return {split: embedded_stills(split, min_area=0.0) for split in SPLITS}
+    return {split: embedded_images(split, min_area=0.0) for split in SPLITS}
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +50,13 @@ def test_there_is_something_to_validate_on(sets):
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_picture_has_the_annotated_size(sets, split):
-    check_stills(sets[split])
+    check_images(sets[split])
 
 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("min_area", [0.0, 3000.0])
 def test_every_instance_of_the_area_is_seen(annotations, split, min_area):
-    source = embedded_stills(split, min_area)
+    source = embedded_images(split, min_area)
     areas = {entry["file_name"]: [] for entry in annotations["images"]}
     file_names = {entry["id"]: entry["file_name"] for entry in annotations["images"]}
     for annotation in annotations["annotations"]:
@@ -92,4 +92,4 @@ def shoelace(points):
 
 def test_an_unknown_side_is_named():
     with pytest.raises(InputError, match=r"\A.*embedded_annotations\.json.*'test'.*\Z"):
-        embedded_stills("test")
+        embedded_images("test")

@@ -33,9 +33,9 @@ class TestImageMaskFolder:
             f"{tmp_path.name}/shot {number}" for number in (1, 2, 10)
         ]
         for index, number in enumerate((1, 2, 10)):
-            still = source.read(index)
-            assert np.array_equal(still.labels, LABELS // 100 * number)
-            assert np.array_equal(still.image[..., 0], still.labels)
+            labelled = source.read(index)
+            assert np.array_equal(labelled.labels, LABELS // 100 * number)
+            assert np.array_equal(labelled.image[..., 0], labelled.labels)
             assert source.sizes(index) == ((3, 2), (3, 2))
 
     def test_stems_may_hold_dots(self, tmp_path):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.messages import naming
-from vosmem.data.sources.image_sets import ImageMaskFolder, Still
-from vosmem.data.sources.joined import CachedStills, JoinedStills, Subset, repeats
+from vosmem.data.sources.image_sets import ImageMaskFolder, LabelledImage
+from vosmem.data.sources.joined import CachedImages, JoinedImages, Subset, repeats
 from vosmem.errors import InputError
 
 
@@ -25,7 +25,7 @@ class Names:
         return f"{self.prefix}{index}"
 
     def read(self, index):
-        return Still(np.full((1, 1, 3), 10 * self.prefix + index, np.uint8), np.zeros((1, 1), np.uint8))
+        return LabelledImage(np.full((1, 1, 3), 10 * self.prefix + index, np.uint8), np.zeros((1, 1), np.uint8))
 
     def sizes(self, index):
         return (self.prefix, index), (self.prefix, index)
@@ -33,7 +33,7 @@ class Names:
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5))
 def test_joined_sets_hold_every_still_once_in_order(counts):
-    joined = JoinedStills({str(prefix): Names(prefix, count) for prefix, count in enumerate(counts)})
+    joined = JoinedImages({str(prefix): Names(prefix, count) for prefix, count in enumerate(counts)})
     expected = [(prefix, index) for prefix, count in enumerate(counts) for index in range(count)]
     assert [joined.sizes(index)[0] for index in range(len(joined))] == expected
     assert [joined.name(index) for index in range(len(joined))] == [f"{prefix}{index}" for prefix, index in expected]
@@ -42,10 +42,10 @@ def test_joined_sets_hold_every_still_once_in_order(counts):
 
 def test_weights_reach_the_stills_through_other_sets():
     sources = {"a": Names(0, 3), "b": Subset(Names(1, 4), 2, held_out=True), "c": Names(2, 1)}
-    joined = JoinedStills(sources, {"b": 0.5, "c": 5.0})
+    joined = JoinedImages(sources, {"b": 0.5, "c": 5.0})
     assert repeats(joined).tolist() == [1, 1, 1, 0.5, 0.5, 5]
-    assert repeats(CachedStills(Subset(joined, 3, held_out=False))).tolist() == [1, 1, 0.5, 5]
-    nested = JoinedStills({"joined": joined, "d": Names(3, 1)}, {"joined": 2.0})
+    assert repeats(CachedImages(Subset(joined, 3, held_out=False))).tolist() == [1, 1, 0.5, 5]
+    nested = JoinedImages({"joined": joined, "d": Names(3, 1)}, {"joined": 2.0})
     assert repeats(nested).tolist() == [2, 2, 2, 1, 1, 10, 1]
 
 
@@ -55,12 +55,12 @@ def test_weights_reach_the_stills_through_other_sets():
 )
 def test_weights_that_do_not_fit_the_sets(weights, message):
     with pytest.raises(InputError, match=naming(*message)):
-        JoinedStills({"a": Names(0, 3), "b": Names(1, 4)}, weights)
+        JoinedImages({"a": Names(0, 3), "b": Names(1, 4)}, weights)
 
 
 def test_no_set_to_join():
     with pytest.raises(InputError, match=naming("no set")):
-        JoinedStills({})
+        JoinedImages({})
 
 
 @given(st.integers(2, 30), st.integers(2, 8))
@@ -79,9 +79,9 @@ def test_nothing_left_to_train_on(count, every):
         Subset(Names(0, count), every, held_out=False)
 
 
-def test_cached_stills_are_decoded_once(stills, monkeypatch):
-    source = ImageMaskFolder(str(stills))
-    cached, reads = CachedStills(source), []
+def test_cached_stills_are_decoded_once(images, monkeypatch):
+    source = ImageMaskFolder(str(images))
+    cached, reads = CachedImages(source), []
     read = source.read
     monkeypatch.setattr(source, "read", lambda index: reads.append(index) or read(index))
     first, second = cached.read(1), cached.read(1)

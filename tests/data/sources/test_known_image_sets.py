@@ -10,8 +10,8 @@ from hydra.utils import instantiate
 from PIL import Image
 
 from tests.messages import naming
-from vosmem.data.sources.checks import check_stills
-from vosmem.data.sources.image_sets import StillSource
+from vosmem.data.sources.checks import check_images
+from vosmem.data.sources.image_sets import ImageSource
 from vosmem.data.sources.known_image_sets import SALIENCY_LAYOUTS, SaliencySet, SbdInstances, VocInstances
 from vosmem.errors import InputError
 
@@ -53,7 +53,7 @@ class TestSaliencySet:
     def test_its_own_tree(self, tmp_path, layout):
         save_still(tmp_path, FILES[layout])
         source = SaliencySet(layout, str(tmp_path))
-        assert isinstance(source, StillSource) and len(source) == 1
+        assert isinstance(source, ImageSource) and len(source) == 1
         assert source.name(0).startswith(f"{layout}/")
         assert source.sizes(0) == ((8, 6), (8, 6))
         assert np.array_equal(source.read(0).labels, SILHOUETTE)
@@ -130,8 +130,8 @@ def test_folders_of_classes_may_hold_equal_names(tmp_path):
 
 def test_a_mask_of_another_size_is_found_before_training(tmp_path):
     save_still(tmp_path, FILES["duts"], SILHOUETTE[:, :5])
-    with pytest.raises(InputError, match=naming("1 of 1 stills", "image 8x6, mask 5x6")):
-        check_stills(SaliencySet("duts", str(tmp_path)))
+    with pytest.raises(InputError, match=naming("1 of 1 images", "image 8x6, mask 5x6")):
+        check_images(SaliencySet("duts", str(tmp_path)))
 
 
 def test_unknown_set_and_missing_folder(tmp_path):
@@ -173,8 +173,8 @@ class TestVocInstances:
 
     def test_a_listed_file_that_is_missing_is_found_before_training(self, voc):
         next(voc.rglob("2007_1.png")).unlink()
-        with pytest.raises(InputError, match=naming("1 of 1 stills", "2007_1.png", "missing")):
-            check_stills(VocInstances(str(voc)))
+        with pytest.raises(InputError, match=naming("1 of 1 images", "2007_1.png", "missing")):
+            check_images(VocInstances(str(voc)))
 
     def test_not_there(self, tmp_path):
         with pytest.raises(InputError, match=naming(str(tmp_path), "download=true")):
@@ -219,7 +219,7 @@ def sbd(tmp_path, request):
 class TestSbdInstances:
     def test_ids_are_objects(self, sbd):
         source = SbdInstances(str(sbd))
-        check_stills(source)
+        check_images(source)
         assert source.sizes(0) == ((8, 6), (8, 6))
         assert source.read(0).labels.dtype == np.uint8
         assert np.array_equal(source.read(0).labels, INSTANCES)
@@ -232,8 +232,8 @@ class TestSbdInstances:
             scipy.io.savemat(path, {"GTcls": {"Segmentation": INSTANCES}})
         elif content is not None:
             path.write_bytes(content)
-        with pytest.raises(InputError, match=naming("1 of 1 stills", "2008_1.mat")):
-            check_stills(SbdInstances(str(sbd)))
+        with pytest.raises(InputError, match=naming("1 of 1 images", "2008_1.mat")):
+            check_images(SbdInstances(str(sbd)))
 
     def test_lists_and_folders(self, sbd):
         with pytest.raises(InputError, match=naming("val.txt", "not found", "train")):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import write_davis
-from tests.data.clips.test_video_clips import synthesis
+from tests.data.clips.test_video_clips import augmentation
 from tests.data.rendering.test_rendered_videos import SCENE, Blocks
 from tests.messages import naming
 from vosmem.data.rendering.rendered_videos import RenderedVideos
@@ -49,9 +49,9 @@ def video(root, name="clip", **options):
 def test_frames_without_a_mask_are_left_out(tmp_path):
     found = video(write_video(tmp_path))
     assert isinstance(found, TrainingVideo) and len(found) == 3
-    stills = [found.read(t) for t in range(3)]
-    assert [int(still.image[0, 0, 0]) for still in stills] == [0, 2, 4]
-    assert [int(still.labels[0, 0]) for still in stills] == [1, 2, 3]
+    images = [found.read(t) for t in range(3)]
+    assert [int(labelled.image[0, 0, 0]) for labelled in images] == [0, 2, 4]
+    assert [int(labelled.labels[0, 0]) for labelled in images] == [1, 2, 3]
     assert found.sizes(1) == ((9, 8), (9, 8))
 
 
@@ -128,9 +128,9 @@ def test_davis(tmp_path, year, ids):
 def test_rendered_videos_are_training_videos():
     videos = RenderedTraining(RenderedVideos(Blocks(), SCENE, 3, seed=0))
     check_videos(videos, 3)
-    still = videos[1].read(7)
+    labelled = videos[1].read(7)
     frame, labels = videos.videos[1].render(7)
-    assert np.array_equal(still.image, frame) and np.array_equal(still.labels, labels)
+    assert np.array_equal(labelled.image, frame) and np.array_equal(labelled.labels, labels)
     assert [each.name for each in videos] == ["rendered_0000", "rendered_0001", "rendered_0002"]
 
 
@@ -152,7 +152,8 @@ def test_one_short_video_does_not_stop_a_training(tmp_path, capsys):
         write_video(tmp_path, name, stems=range(length))
     settings = {"batch_size": 2, "device_batch_size": 2, "samples_per_epoch": 4, "num_workers": 0, "sequences": []}
     data = MainData(
-        videos=folder_videos(str(tmp_path)), synthesis=synthesis(), curriculum=SkipSchedule([0], [0]), reversal=0.0,
+        videos=folder_videos(str(tmp_path)), augmentation=augmentation(), curriculum=SkipSchedule([0], [0]),
+        reversal=0.0,
         seed=0, **settings,
     )  # fmt: skip
     told = capsys.readouterr().err

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from vosmem.inference.engine.background import Behind, ahead
+from vosmem.inference.engine.background import BackgroundWriter, prefetch
 
 
 def numbers(made, stop, fail_at=None):
@@ -17,12 +17,12 @@ def numbers(made, stop, fail_at=None):
 
 @pytest.mark.parametrize("depth", [1, 3, 50])
 def test_items_come_in_order_and_all_of_them(depth):
-    assert list(ahead(numbers([], 20), depth)) == list(range(20))
+    assert list(prefetch(numbers([], 20), depth)) == list(range(20))
 
 
 def test_no_more_than_depth_items_are_made_ahead():
     made = []
-    items = ahead(numbers(made, 20), depth=3)
+    items = prefetch(numbers(made, 20), depth=3)
     assert next(items) == 0
     items.close()  # waits for what is being made
     assert len(made) <= 1 + 3
@@ -36,20 +36,20 @@ def test_items_are_made_while_the_consumer_is_busy():
         second_made.set()
         yield 1
 
-    ahead_of = ahead(items())
+    ahead_of = prefetch(items())
     assert next(ahead_of) == 0
     assert second_made.wait(timeout=10)
 
 
 def test_an_error_comes_out_where_its_item_would():
-    items = ahead(numbers([], 20, fail_at=3))
+    items = prefetch(numbers([], 20, fail_at=3))
     assert [next(items) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="at 3"):
         next(items)
 
 
 def test_a_consumer_that_stops_leaves_no_thread():
-    items = ahead(numbers([], 1000))
+    items = prefetch(numbers([], 1000))
     next(items)
     items.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
@@ -57,7 +57,7 @@ def test_a_consumer_that_stops_leaves_no_thread():
 
 def test_tasks_are_done_in_order_before_the_end():
     done = []
-    with Behind(depth=2) as behind:
+    with BackgroundWriter(depth=2) as behind:
         for number in range(20):
             behind.submit(done.append, number)
     assert done == list(range(20))
@@ -70,7 +70,7 @@ def test_handing_over_waits_when_too_much_waits():
         go.wait(timeout=10)
         done.append(None)
 
-    with Behind(depth=2) as behind:
+    with BackgroundWriter(depth=2) as behind:
         behind.submit(task)
         behind.submit(task)
         threading.Timer(0.05, go.set).start()
@@ -83,7 +83,7 @@ def failing():
 
 
 def hand_over(*tasks, depth=4):
-    with Behind(depth) as behind:
+    with BackgroundWriter(depth) as behind:
         for task in tasks:
             behind.submit(task)
 
@@ -101,7 +101,7 @@ def wrong():
 
 def test_an_error_of_the_consumer_is_not_hidden_by_one_of_a_task():
     def consume():
-        with Behind() as behind:
+        with BackgroundWriter() as behind:
             behind.submit(failing)
             wrong()
 

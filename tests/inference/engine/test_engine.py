@@ -8,7 +8,7 @@ from vosmem.inference.engine.precision import in_precision
 from vosmem.networks import REMN, STM, LocalAttention
 from vosmem.networks.compilation import compile_parts
 from vosmem.networks.folding import fold_batch_norms, lower_convolutions
-from vosmem.ops.attention import Reading
+from vosmem.ops.attention import MemoryReadConfig
 from vosmem.ops.locality import cells
 from vosmem.shapes import Prior
 
@@ -49,9 +49,9 @@ def test_the_network_given_stays_as_it_is(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     network = NETWORKS["stm"]().train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    engine = Engine(CPU, "bf16", reading=Reading(top_k=4))
+    engine = Engine(CPU, "bf16", memory_read=MemoryReadConfig(top_k=4))
     ready = engine.ready(network)
-    assert ready.reading.top_k == 4 and network.reading.top_k is None
+    assert ready.memory_read.top_k == 4 and network.memory_read.top_k is None
     assert not ready.training and network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     with engine.context():

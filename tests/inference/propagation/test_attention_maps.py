@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from vosmem.errors import InputError
-from vosmem.inference.propagation.attention_maps import look
+from vosmem.inference.propagation.attention_maps import attention_maps
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.inference.propagation.window import Zoom
 from vosmem.memory.policy import EveryN
 from vosmem.networks.network import cell_shares, frame_shares
-from vosmem.ops.attention import Reading
+from vosmem.ops.attention import MemoryReadConfig
 from vosmem.shapes import Memory
 
 
@@ -24,9 +24,11 @@ def every_cell(height=2, width=3):
     return torch.tensor([(row, column) for row in range(height) for column in range(width)])
 
 
-@pytest.mark.parametrize("reading", [Reading(), Reading("matmul", top_k=4), Reading("sdpa")], ids=str)
+@pytest.mark.parametrize(
+    "reading", [MemoryReadConfig(), MemoryReadConfig("matmul", top_k=4), MemoryReadConfig("sdpa")], ids=str
+)
 def test_shares_times_values_are_what_is_read(small_network, reading):
-    small_network.reading = reading
+    small_network.memory_read = reading
     with torch.no_grad():
         memory, frame = remembered(small_network)
         query = small_network.encode_query(frame)
@@ -61,7 +63,7 @@ def test_a_frame_that_is_remembered_as_it_is_is_found_at_the_same_place(small_re
     propagator = Propagator(small_remn, EveryN(interval=1))
     propagator.step(frame, mask)
     propagator.step(frame)
-    found = look(propagator, [(21, 37)], 1, (40, 70))
+    found = attention_maps(propagator, [(21, 37)], 1, (40, 70))
     assert found.frames == [0] and found.maps.shape == (1, 40, 70)
     assert found.maps[0, 21, 37] == found.maps.max() > 0.9
 
@@ -69,7 +71,7 @@ def test_a_frame_that_is_remembered_as_it_is_is_found_at_the_same_place(small_re
 @pytest.mark.parametrize("short_side", [None, 24])
 def test_frames_come_in_order_whatever_the_memory_let_go(small_network, short_side):
     propagator = propagated(small_network, short_side=short_side, steps=6)
-    found = look(propagator, [(0, 0), (39, 69)], 1, (40, 70))
+    found = attention_maps(propagator, [(0, 0), (39, 69)], 1, (40, 70))
     assert found.frames == propagator.memory_frames == sorted(found.frames) and 0 in found.frames
     assert float(found.shares.sum()) == pytest.approx(1, abs=1e-5)
 
@@ -86,9 +88,9 @@ def test_frames_come_in_order_whatever_the_memory_let_go(small_network, short_si
 )
 def test_what_cannot_be_looked_up_is_said(small_stm, steps, late, pixels, object_id, said):
     with pytest.raises(InputError, match=said):
-        look(propagated(small_stm, steps=steps, late=late), pixels, object_id, (40, 70))
+        attention_maps(propagated(small_stm, steps=steps, late=late), pixels, object_id, (40, 70))
 
 
 def test_windows_are_refused(small_stm):
     with pytest.raises(InputError, match="without a zoom"):
-        look(Propagator(small_stm, EveryN(), zoom=Zoom()), [(0, 0)], 1, (40, 70))
+        attention_maps(Propagator(small_stm, EveryN(), zoom=Zoom()), [(0, 0)], 1, (40, 70))

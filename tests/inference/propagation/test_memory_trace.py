@@ -41,9 +41,9 @@ def gated():
 POLICIES = [
     First(),
     EveryN(interval=3),
-    EveryN(interval=1, max_frames=4, forgets="usage"),
+    EveryN(interval=1, max_frames=4, eviction="usage"),
     Adaptive(threshold=0.2, least_certainty=0.0, include_last=True),
-    EveryN(interval=2, gated=True, forgets="novelty", max_frames=4),
+    EveryN(interval=2, gated=True, eviction="novelty", max_frames=4),
 ]
 
 
@@ -70,7 +70,7 @@ def test_frames_that_were_kept_are_in_memory_from_the_next_on(gated):
 
 
 def test_the_gates_word_and_the_variation_are_noted(gated):
-    gate = EveryN(interval=2, gated=True, forgets="novelty", max_frames=4)
+    gate = EveryN(interval=2, gated=True, eviction="novelty", max_frames=4)
     stay = {m.t: m.stay for m in trace_memory(Video(), gated, gate, CPU) if m.stay is not None}
     assert stay and all(0 < count <= 4 for count in stay.values())
     assert not gated.gate._forward_hooks  # nothing stays behind

@@ -9,13 +9,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
 from vosmem.inference.propagation.view import View
-from vosmem.inference.propagation.window import TAIL, Sight, Window, Zoom, sight
+from vosmem.inference.propagation.window import TAIL, ObjectBoxes, Window, Zoom, object_boxes
 from vosmem.memory.policy import EveryN
 from vosmem.ops.locality import cells
 
 FRAME = (120, 200)
-SEEN = Sight((50.0, 60.0, 90.0, 110.0), True)
-LOST = Sight(None, False)
+SEEN = ObjectBoxes((50.0, 60.0, 90.0, 110.0), True)
+LOST = ObjectBoxes(None, False)
 
 
 def places(length):
@@ -27,7 +27,7 @@ def places(length):
 )
 def test_a_window_lies_in_the_frame_is_never_too_close_and_holds_the_objects(rows, columns, most, margin, seen):
     zoom = Zoom(most=most, margin=margin, inertia=0.0)
-    window = zoom.window(Sight((*rows, *columns), seen), None, FRAME)
+    window = zoom.window(ObjectBoxes((*rows, *columns), seen), None, FRAME)
     for start, length, whole, (first, last) in zip(window[:2], window[2:], FRAME, (rows, columns), strict=True):
         assert 0 <= start <= start + length <= whole
         assert length >= whole / most - 1
@@ -35,7 +35,7 @@ def test_a_window_lies_in_the_frame_is_never_too_close_and_holds_the_objects(row
 
 
 def test_the_window_follows_the_size_of_the_objects_with_inertia():
-    near = Sight((20.0, 60.0, 50.0, 110.0), True)
+    near = ObjectBoxes((20.0, 60.0, 50.0, 110.0), True)
     quick, slow = Zoom(most=10.0, inertia=0.0), Zoom(most=10.0, inertia=0.9)
     far = quick.window(SEEN, None, FRAME)
     assert far.height == 36  # 3 x 20 of 200 columns is more than 3 x 10 of 120 rows: 0.3 of the frame
@@ -56,8 +56,8 @@ def test_a_window_widens_where_it_lost_an_object_until_it_is_the_whole_frame():
 
 
 def test_a_given_mask_joins_what_was_seen():
-    joined = SEEN.joined(Sight((0.0, 10.0, 95.0, 120.0), False))
-    assert joined == Sight((0.0, 60.0, 90.0, 120.0), True)
+    joined = SEEN.joined(ObjectBoxes((0.0, 10.0, 95.0, 120.0), False))
+    assert joined == ObjectBoxes((0.0, 60.0, 90.0, 120.0), True)
     assert LOST.joined(SEEN) == SEEN and LOST.joined(LOST) == LOST
 
 
@@ -65,17 +65,17 @@ def test_specks_far_away_do_not_stretch_the_box():
     labels = torch.zeros(FRAME, dtype=torch.uint8)
     labels[40:80, 60:120] = 1
     labels[0, :20] = 1  # fewer than one in a hundred
-    assert sight(labels, 1).box == (40, 80, 60, 120)
+    assert object_boxes(labels, 1).box == (40, 80, 60, 120)
 
 
 def test_a_small_object_is_no_speck_beside_a_large_one():
     labels = torch.zeros(FRAME, dtype=torch.uint8)
     labels[40:80, 60:120] = 1
     labels[2:7, 190:195] = 2  # one in a hundred of all that is shown
-    assert sight(labels, 2) == Sight((2, 80, 60, 195), True)
+    assert object_boxes(labels, 2) == ObjectBoxes((2, 80, 60, 195), True)
     labels[2:7, 190:194] = 0
-    assert sight(labels, 2) == Sight((40, 80, 60, 120), False)
-    assert sight(labels, 2, least=1) == Sight((2, 80, 60, 195), True)
+    assert object_boxes(labels, 2) == ObjectBoxes((40, 80, 60, 120), False)
+    assert object_boxes(labels, 2, least=1) == ObjectBoxes((2, 80, 60, 195), True)
 
 
 @pytest.mark.parametrize("t", [0, 2])
@@ -143,7 +143,7 @@ def test_a_zoomed_video_is_the_video_of_its_windows(small_network):
         Propagator(small_network, EveryN(interval=1), zoom=still),
         Propagator(small_network, EveryN(interval=1)),
     )
-    window = still.window(sight(mask, 1), None, (64, 96))
+    window = still.window(object_boxes(mask, 1), None, (64, 96))
     view = View.of(window, (64, 96), (64, 96))
     for t, frame in enumerate(frames):
         shown = view.picture(frame)[0]
@@ -156,13 +156,13 @@ def one_by_one(labels, num_objects, least):
     """`sight` from the map of each object by itself."""
     maps = [labels == k for k in range(1, num_objects + 1) if (labels == k).sum() >= least]
     if not maps:
-        return Sight(None, num_objects == 0)
+        return ObjectBoxes(None, num_objects == 0)
     edges = []
     for dim in (1, 0):
         counts = torch.stack([shown.sum(dim=dim) for shown in maps]).float()
         share = counts.cumsum(dim=1) / counts.sum(dim=1, keepdim=True)
         edges += [float((share <= TAIL).sum(dim=1).min()), float((share < 1 - TAIL).sum(dim=1).max() + 1)]
-    return Sight((edges[0], edges[1], edges[2], edges[3]), len(maps) == num_objects)
+    return ObjectBoxes((edges[0], edges[1], edges[2], edges[3]), len(maps) == num_objects)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
@@ -172,7 +172,7 @@ def test_where_objects_are_is_found_as_one_by_one(dtype):
         labels = torch.randint(0, num_objects + 1, (7, 11), generator=generator)
         labels = labels.repeat_interleave(4, dim=0).repeat_interleave(3, dim=1).to(dtype)
         for least in (1, 16, 40):
-            assert sight(labels, num_objects, least) == one_by_one(labels, num_objects, least)
+            assert object_boxes(labels, num_objects, least) == one_by_one(labels, num_objects, least)
 
 
 class Largest(TorchDispatchMode):
@@ -190,5 +190,5 @@ class Largest(TorchDispatchMode):
 def test_where_objects_are_takes_no_map_of_each_object(num_objects):
     labels = (torch.arange(200 * 300).view(200, 300) // 1000).clamp(max=num_objects).to(torch.uint8)
     with Largest() as largest:
-        assert sight(labels, num_objects).all_seen
+        assert object_boxes(labels, num_objects).all_seen
     assert largest.elements == labels.numel()  # a map of the frame, and none larger

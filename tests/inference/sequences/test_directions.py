@@ -81,10 +81,10 @@ def test_backwards_is_the_reversed_video_forwards(small_network, tmp_path):
 
     forward, backward = run(turned, "forward", tmp_path, make_method), run(straight, "backward", tmp_path, make_method)
     assert [segmented.t for segmented in backward] == list(range(6))
-    for ahead, back in zip(reversed(forward), backward, strict=True):
-        known = len(ahead.probs)
-        torch.testing.assert_close(back.probs[[0, 2, 1][:known]], ahead.probs, rtol=0, atol=0.01)
-        assert torch.equal(back.frame, ahead.frame) and back.memory_frames == ahead.memory_frames
+    for prefetch, back in zip(reversed(forward), backward, strict=True):
+        known = len(prefetch.probs)
+        torch.testing.assert_close(back.probs[[0, 2, 1][:known]], prefetch.probs, rtol=0, atol=0.01)
+        assert torch.equal(back.frame, prefetch.frame) and back.memory_frames == prefetch.memory_frames
     assert not list(tmp_path.iterdir())
 
 
@@ -160,12 +160,16 @@ def test_given_masks_are_found_as_by_a_look_at_all_of_them():
         absent = {t: tuple(draw.sample(range(1, 6), 2)) for t in draw.sample(range(20), 3)}
         given = Given(areas, absent)
         behind = {t: {slot for at in areas if at <= t for slot in areas[at]} for t in range(20)}
-        ahead = {t: {slot for at in areas if at >= t for slot in areas[at]} for t in range(20)}
+        prefetch = {t: {slot for at in areas if at >= t for slot in areas[at]} for t in range(20)}
         for t in range(20):
             assert [(given.before(t, slot), given.after(t, slot)) for slot in range(1, 7)] == [
                 scanned(given, t, slot) for slot in range(1, 7)
             ]
-            for direction, known in {"forward": behind[t], "backward": ahead[t], "both": behind[t] | ahead[t]}.items():
+            for direction, known in {
+                "forward": behind[t],
+                "backward": prefetch[t],
+                "both": behind[t] | prefetch[t],
+            }.items():
                 assert given.followed(t, direction) == {slot: 0 in scanned(given, t, slot) for slot in sorted(known)}
         assert given.first_areas() == {slot: 1 + min(t for t in areas if slot in areas[t]) for slot in behind[19]}
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped, UInt8
 
-from vosmem.data.sources.image_sets import Still, StillSource
+from vosmem.data.sources.image_sets import ImageSource, LabelledImage
 from vosmem.errors import InputError
 
 MARGIN = 2  # empty pixels round a cut-out, so that its edge fades to nothing when it is turned
@@ -25,7 +25,7 @@ class CutOut(NamedTuple):
     alpha: Float32[np.ndarray, "h w"]
 
 
-def choose_donor(source: StillSource, rng: np.random.Generator, tries: int = 40) -> tuple[int, int]:
+def choose_donor(source: ImageSource, rng: np.random.Generator, tries: int = 40) -> tuple[int, int]:
     """A still and an object of it that looks whole: neither a speck nor cut off along the picture's border.
 
     Args:
@@ -56,7 +56,7 @@ def choose_donor(source: StillSource, rng: np.random.Generator, tries: int = 40)
     return best[1], best[2]
 
 
-def cut_out(still: Still, label: int, longer_side: float) -> CutOut:
+def cut_out(labelled: LabelledImage, label: int, longer_side: float) -> CutOut:
     """Cut an object out at a given size.
 
     Args:
@@ -65,11 +65,11 @@ def cut_out(still: Still, label: int, longer_side: float) -> CutOut:
         longer_side: pixels of the object's longer side. Shrinking averages areas, so that later maps near this size do
             not alias.
     """
-    mask = (still.labels == label).astype(np.float32)
+    mask = (labelled.labels == label).astype(np.float32)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     mask = np.pad(mask[window], MARGIN)
-    image = cv2.copyMakeBorder(still.image[window], MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
+    image = cv2.copyMakeBorder(labelled.image[window], MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
     scale = float(longer_side / max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1))
     size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from vosmem.data.clips.transforms import IMAGENET_MEAN_BYTES
-from vosmem.data.sources.image_sets import Still
+from vosmem.data.sources.image_sets import LabelledImage
 from vosmem.errors import InputError
 
 CONTEXT = 1.4  # side of the cut picture in crops: room for the affine maps that follow
@@ -45,7 +45,7 @@ class ObjectFraming:
                 f"in ascending order, and a probability from 0 to 1"
             )
 
-    def __call__(self, moments: Sequence[Still], rng: np.random.Generator) -> list[Still]:
+    def __call__(self, moments: Sequence[LabelledImage], rng: np.random.Generator) -> list[LabelledImage]:
         """Squares of `CONTEXT` times the crop's side, whose centres are the crops.
 
         Args:
@@ -59,7 +59,7 @@ class ObjectFraming:
         boxes = [_box(moment.labels) for moment in moments]
         scale, centre = self._start(boxes[0], height, width, rng)
         follow = float(rng.uniform())  # 0 keeps the crop where it is, 1 moves it with the objects
-        cut: dict[int, Still] = {}
+        cut: dict[int, LabelledImage] = {}
         for moment, box in zip(moments, boxes, strict=True):
             if id(moment.image) not in cut:
                 at = centre
@@ -102,26 +102,26 @@ def _middle(box: np.ndarray) -> np.ndarray:
     return (box[:2] + box[2:]) / 2
 
 
-def _cut(still: Still, centre: np.ndarray, scale: float, side: int) -> Still:
+def _cut(labelled: LabelledImage, centre: np.ndarray, scale: float, side: int) -> LabelledImage:
     """A square of `side` pixels around a point of the frame; `scale` pixels of it to one of the frame."""
-    height, width = still.labels.shape
+    height, width = labelled.labels.shape
     corner = centre - side / scale / 2
     first = np.clip(np.floor(corner), 0, (width, height)).astype(int)
     last = np.clip(np.ceil(corner + side / scale), 0, (width, height)).astype(int)
     image = np.full((side, side, 3), IMAGENET_MEAN_BYTES, np.uint8)
-    labels = np.zeros((side, side), still.labels.dtype)
+    labels = np.zeros((side, side), labelled.labels.dtype)
     if (last <= first).any():
-        return Still(image, labels)
+        return LabelledImage(image, labels)
     to = np.clip(np.round((first - corner) * scale), 0, side).astype(int)
     until = np.clip(np.round((last - corner) * scale), 0, side).astype(int)
     size = until - to
     if (size <= 0).any():
-        return Still(image, labels)
+        return LabelledImage(image, labels)
     part = np.s_[first[1] : last[1], first[0] : last[0]]
     place = np.s_[to[1] : until[1], to[0] : until[0]]
     how = cv2.INTER_AREA if scale < LEAST_SHARE else cv2.INTER_LINEAR
-    image[place] = cv2.resize(np.ascontiguousarray(still.image[part]), size.tolist(), interpolation=how)
+    image[place] = cv2.resize(np.ascontiguousarray(labelled.image[part]), size.tolist(), interpolation=how)
     labels[place] = cv2.resize(
-        np.ascontiguousarray(still.labels[part]), size.tolist(), interpolation=cv2.INTER_NEAREST_EXACT
+        np.ascontiguousarray(labelled.labels[part]), size.tolist(), interpolation=cv2.INTER_NEAREST_EXACT
     )
-    return Still(image, labels)
+    return LabelledImage(image, labels)

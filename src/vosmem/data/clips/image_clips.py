@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from vosmem.data.clips.framing import ObjectFraming
 from vosmem.data.clips.pasting import Pasting
 from vosmem.data.sampling.sampler import SampleKey
-from vosmem.data.sources.image_sets import Still, StillSource
+from vosmem.data.sources.image_sets import ImageSource, LabelledImage
 from vosmem.errors import InputError
 from vosmem.shapes import Clip
 
@@ -24,7 +24,7 @@ REDRAWS = 5
 
 
 @dataclass
-class ClipSynthesis:
+class ClipAugmentation:
     """Makes a clip from a still, as a function of the still and a seed alone.
 
     Args:
@@ -65,7 +65,7 @@ class ClipSynthesis:
         self._per_frame = A.Compose(list(self.frame_transforms))
 
     def __call__(
-        self, still: Still, seed: Sequence[int], donors: StillSource | None = None
+        self, labelled: LabelledImage, seed: Sequence[int], donors: ImageSource | None = None
     ) -> tuple[np.ndarray, np.ndarray, int]:
         """Make a clip.
 
@@ -79,13 +79,13 @@ class ClipSynthesis:
             thrown away, at most 5 times; then the whole photograph is taken, without augmentation. K is 0 only if
             the still has no object.
         """
-        return self.of_frames(lambda rng: [still] * self.num_frames, seed, donors)
+        return self.of_frames(lambda rng: [labelled] * self.num_frames, seed, donors)
 
     def of_frames(
         self,
-        take: Callable[[np.random.Generator], Sequence[Still]],
+        take: Callable[[np.random.Generator], Sequence[LabelledImage]],
         seed: Sequence[int],
-        donors: StillSource | None = None,
+        donors: ImageSource | None = None,
     ) -> tuple[np.ndarray, np.ndarray, int]:
         """Make a clip of frames that a function takes, anew for each draw.
 
@@ -95,14 +95,14 @@ class ClipSynthesis:
             donors: stills whose objects may be pasted.
 
         Returns:
-            as calling the synthesis does, with the whole frames in place of the whole photograph.
+            as calling the augmentation does, with the whole frames in place of the whole photograph.
         """
         for attempt in range(1 + REDRAWS):
             draw = _seeds((*seed, attempt), 3 + self.num_frames)
             rng = np.random.default_rng(draw[0])
             taken = take(rng)
             table = choose_objects(taken[0].labels, self.max_objects, rng)
-            chosen = [Still(moment.image, table[moment.labels]) for moment in taken]
+            chosen = [LabelledImage(moment.image, table[moment.labels]) for moment in taken]
             framed = chosen if self.framing is None else self.framing(chosen, rng)
             frames, labels = self._draw(framed, draw[1:], donors)
             labels, count = keep_first_objects(labels, self.min_object_pixels)
@@ -113,14 +113,14 @@ class ClipSynthesis:
         labels, count = keep_first_objects(np.stack([self._shrink(moment.labels) for moment in chosen]), 1)
         return frames, labels, count
 
-    def _alike(self, moments: Sequence[Still], seed: int) -> list[Still]:
+    def _alike(self, moments: Sequence[LabelledImage], seed: int) -> list[LabelledImage]:
         """The clip's transforms with the same draws for each frame; one still is transformed once."""
-        made: dict[int, Still] = {}
+        made: dict[int, LabelledImage] = {}
         for moment in moments:
             if id(moment.image) not in made:
                 self._per_clip.set_random_seed(seed)
                 done = self._per_clip(image=moment.image, mask=moment.labels)
-                made[id(moment.image)] = Still(done["image"], done["mask"])
+                made[id(moment.image)] = LabelledImage(done["image"], done["mask"])
         return [made[id(moment.image)] for moment in moments]
 
     def _shrink(self, labels: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "h w"]:
@@ -132,7 +132,7 @@ class ClipSynthesis:
         return small
 
     def _draw(
-        self, moments: Sequence[Still], seeds: Sequence[int], donors: StillSource | None
+        self, moments: Sequence[LabelledImage], seeds: Sequence[int], donors: ImageSource | None
     ) -> tuple[np.ndarray, np.ndarray]:
         moments = self._alike(moments, seeds[0])
         if self.pasting is not None:
@@ -156,12 +156,12 @@ class SyntheticClips(Dataset):
 
     Args:
         source: the stills.
-        synthesis: how a still becomes a clip.
+        augmentation: how a still becomes a clip.
         seed: base seed of all draws.
     """
 
-    def __init__(self, source: StillSource, synthesis: ClipSynthesis, seed: int):
-        self.source, self.synthesis, self.seed = source, synthesis, seed
+    def __init__(self, source: ImageSource, augmentation: ClipAugmentation, seed: int):
+        self.source, self.augmentation, self.seed = source, augmentation, seed
 
     def __len__(self) -> int:
         return len(self.source)
@@ -169,7 +169,7 @@ class SyntheticClips(Dataset):
     def __getitem__(self, key: SampleKey) -> Clip:
         """The clip of a sampler's key, as tensors without the batch axis."""
         seed = (self.seed, key.epoch, key.place)
-        return as_clip(*self.synthesis(self.source.read(key.item), seed, self.source))
+        return as_clip(*self.augmentation(self.source.read(key.item), seed, self.source))
 
 
 def as_clip(frames: UInt8[np.ndarray, "T H W 3"], labels: UInt8[np.ndarray, "T H W"], num_objects: int) -> Clip:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vosmem.data.clips.cutouts import CutOut, centred, choose_donor, cut_out, paste, recoloured, turned
-from vosmem.data.sources.image_sets import Still, StillSource
+from vosmem.data.sources.image_sets import ImageSource, LabelledImage
 
 DONOR_TRIES = 8
 MOST_ENLARGED = 1.5  # of a copy; blown up further it would no longer look alike
@@ -43,8 +43,8 @@ class Pasting:
     late: float = 0.0
 
     def __call__(
-        self, moments: Sequence[Still], donors: StillSource | None, max_objects: int, rng: np.random.Generator
-    ) -> list[Still]:
+        self, moments: Sequence[LabelledImage], donors: ImageSource | None, max_objects: int, rng: np.random.Generator
+    ) -> list[LabelledImage]:
         """The frames of a clip with objects laid over them, before the camera moves.
 
         Args:
@@ -54,7 +54,7 @@ class Pasting:
             rng: where the draws come from.
         """
         first = moments[0]
-        scenes = [Still(moment.image.copy(), moment.labels.copy()) for moment in moments]
+        scenes = [LabelledImage(moment.image.copy(), moment.labels.copy()) for moment in moments]
         followed = max(int(moment.labels.max()) for moment in moments)
         for _ in range(int(rng.integers(self.count[0], self.count[1] + 1))):
             side = rng.uniform(self.size[0], self.size[1]) * min(first.labels.shape)
@@ -68,26 +68,33 @@ class Pasting:
                 self._move(scenes, thing, label, self._start(first, rng), rng)
         return scenes
 
-    def _paste_copy(self, scenes: list[Still], still: Still, side: float, rng: np.random.Generator) -> None:
-        label = int(rng.choice(np.unique(still.labels[still.labels > 0])))
-        rows, columns = np.nonzero(still.labels == label)
+    def _paste_copy(
+        self, scenes: list[LabelledImage], labelled: LabelledImage, side: float, rng: np.random.Generator
+    ) -> None:
+        label = int(rng.choice(np.unique(labelled.labels[labelled.labels > 0])))
+        rows, columns = np.nonzero(labelled.labels == label)
         own = max(np.ptp(rows), np.ptp(columns)) + 1
-        thing = recoloured(cut_out(still, label, min(side, MOST_ENLARGED * own) * self.grow[1]), rng)
-        start = self._start(still, rng)
+        thing = recoloured(cut_out(labelled, label, min(side, MOST_ENLARGED * own) * self.grow[1]), rng)
+        start = self._start(labelled, rng)
         for _ in range(DONOR_TRIES):
             if np.hypot(start[0] - columns.mean(), start[1] - rows.mean()) >= self.away * own:
                 shown = scenes[1:] if self.late and rng.random() < self.late else scenes
                 self._move(shown, thing, 0, start, rng)
                 break
-            start = self._start(still, rng)
+            start = self._start(labelled, rng)
 
-    def _start(self, still: Still, rng: np.random.Generator) -> tuple[float, float]:
-        height, width = still.labels.shape
+    def _start(self, labelled: LabelledImage, rng: np.random.Generator) -> tuple[float, float]:
+        height, width = labelled.labels.shape
         x, y = rng.uniform(0.15, 0.85, 2) * (width, height)
         return float(x), float(y)
 
     def _move(
-        self, scenes: list[Still], thing: CutOut, label: int, start: tuple[float, float], rng: np.random.Generator
+        self,
+        scenes: list[LabelledImage],
+        thing: CutOut,
+        label: int,
+        start: tuple[float, float],
+        rng: np.random.Generator,
     ) -> None:
         """Paste along a random path; a step that would leave the picture is taken the other way."""
         height, width = scenes[0].labels.shape

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch.utils.data import Dataset
 
-from vosmem.data.clips.image_clips import ClipSynthesis, as_clip
+from vosmem.data.clips.image_clips import ClipAugmentation, as_clip
 from vosmem.data.sampling.sampler import SampleKey
-from vosmem.data.sources.image_sets import Still, StillSource
+from vosmem.data.sources.image_sets import ImageSource, LabelledImage
 from vosmem.data.sources.training_videos import TrainingVideo
 from vosmem.errors import InputError
 from vosmem.shapes import Clip
@@ -20,11 +20,11 @@ class VideoClips(Dataset):
 
     Args:
         videos: the videos.
-        synthesis: augmentation; its `num_frames` is the clip's length.
+        augmentation: augmentation; its `num_frames` is the clip's length.
         seed: base seed of all draws.
         reversal: probability that a clip runs backwards.
         redundancy: probability that frames of a clip, the last two left out, come several times: what is between two
-            of them then says nothing new but for the synthesis's own changes.
+            of them then says nothing new but for the augmentation's own changes.
         donors: stills whose objects may be pasted over the clips; None pastes copies of a clip's own objects only.
         returning: probability that a clip's last two frames show a moment of long before, as where an object comes
             back: what was last seen then says less of them than what is remembered.
@@ -36,19 +36,20 @@ class VideoClips(Dataset):
     def __init__(
         self,
         videos: Sequence[TrainingVideo],
-        synthesis: ClipSynthesis,
+        augmentation: ClipAugmentation,
         seed: int,
         reversal: float = 0.0,
         redundancy: float = 0.0,
         returning: float = 0.0,
-        donors: StillSource | None = None,
+        donors: ImageSource | None = None,
     ):
-        if returning and synthesis.num_frames < 4:
+        if returning and augmentation.num_frames < 4:
             raise InputError(
-                f"clips of {synthesis.num_frames} frames cannot return to what they show: use data.returning=0, or "
-                f"synthesis.num_frames=4 or more"
+                f"clips of {augmentation.num_frames} frames cannot return to what they show: use "
+                f"datamodule.returning=0, or "
+                f"augmentation.num_frames=4 or more"
             )
-        self.videos, self.synthesis, self.seed = videos, synthesis, seed
+        self.videos, self.augmentation, self.seed = videos, augmentation, seed
         self.reversal, self.redundancy, self.returning = reversal, redundancy, returning
         self.donors = donors
 
@@ -59,9 +60,9 @@ class VideoClips(Dataset):
         """The clip of a sampler's key, as tensors without the batch axis."""
         video = self.videos[key.item]
 
-        def take(rng: np.random.Generator) -> list[Still]:
+        def take(rng: np.random.Generator) -> list[LabelledImage]:
             for _ in range(LOOKS):
-                times = choose_times(len(video), self.synthesis.num_frames, key.max_skip, video.frame_step, rng)
+                times = choose_times(len(video), self.augmentation.num_frames, key.max_skip, video.frame_step, rng)
                 if rng.random() < self.reversal:
                     times = times[::-1]
                 first = video.read(times[0])
@@ -71,10 +72,10 @@ class VideoClips(Dataset):
                 times = repeated(times, rng)
             if self.returning and rng.random() < self.returning:
                 times = returned(times, rng)
-            stills = {times[0]: first}
-            return [stills[t] if t in stills else stills.setdefault(t, video.read(t)) for t in times]
+            images = {times[0]: first}
+            return [images[t] if t in images else images.setdefault(t, video.read(t)) for t in times]
 
-        return as_clip(*self.synthesis.of_frames(take, (self.seed, key.epoch, key.place), self.donors))
+        return as_clip(*self.augmentation.of_frames(take, (self.seed, key.epoch, key.place), self.donors))
 
 
 def repeated(times: Sequence[int], rng: np.random.Generator) -> list[int]:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from vosmem.data.clips.cutouts import centred, paste, turned
 from vosmem.data.rendering.scenes import Scene, stage
-from vosmem.data.sources.image_sets import StillSource
-from vosmem.data.videos import MadeSequences, VideoSequence
+from vosmem.data.sources.image_sets import ImageSource
+from vosmem.data.videos import GeneratedSequences, VideoSequence
 from vosmem.errors import InputError
 
 REDRAWS = 8
@@ -31,7 +31,7 @@ class RenderedSequence(VideoSequence):
         InputError: the photographs hold no object that can be cut out.
     """
 
-    def __init__(self, name: str, source: StillSource, scene: Scene, seed: Sequence[int]):
+    def __init__(self, name: str, source: ImageSource, scene: Scene, seed: Sequence[int]):
         self.name, self.scene, self._seed = name, scene, tuple(seed)
         self.frame_names: Sequence[str] = [f"{t:05d}" for t in range(scene.num_frames)]
         self._latest: tuple[int, np.ndarray, np.ndarray] | None
@@ -90,7 +90,7 @@ class RenderedSequence(VideoSequence):
         return (exposed + 0.5).clip(0, 255).astype(np.uint8)
 
 
-class RenderedVideos(MadeSequences[RenderedSequence]):
+class RenderedVideos(GeneratedSequences[RenderedSequence]):
     """A set of rendered videos, each a function of (seed, place) alone.
 
     Args:
@@ -100,7 +100,7 @@ class RenderedVideos(MadeSequences[RenderedSequence]):
         seed: base seed.
     """
 
-    def __init__(self, source: StillSource, scene: Scene, count: int, seed: int):
+    def __init__(self, source: ImageSource, scene: Scene, count: int, seed: int):
         super().__init__(count)
         self.source, self.scene, self.seed = source, scene, seed
 

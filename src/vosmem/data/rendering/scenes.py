@@ -10,7 +10,7 @@ from jaxtyping import Float32, Float64, UInt8
 
 from vosmem.data.clips.cutouts import CutOut, choose_donor, cut_out, recoloured
 from vosmem.data.rendering.motion import num_knots, smooth_path, through_knots, wander
-from vosmem.data.sources.image_sets import StillSource
+from vosmem.data.sources.image_sets import ImageSource
 from vosmem.errors import InputError
 
 BEND_GRID = 4  # points a side of an object's deformation
@@ -135,7 +135,7 @@ class Staging(NamedTuple):
     tint: Float32[np.ndarray, "T 3"]
 
 
-def stage(source: StillSource, scene: Scene, rng: np.random.Generator) -> Staging:
+def stage(source: ImageSource, scene: Scene, rng: np.random.Generator) -> Staging:
     """Draw a video: objects 1..K, look-alikes of them, a background without them, and all motion.
 
     Raises:
@@ -164,7 +164,7 @@ def _path(scene: Scene, rng: np.random.Generator, low: float, high: float) -> Fl
     return smooth_path(rng, scene.num_frames, low, high, scene.frames_per_knot)
 
 
-def _actor(source: StillSource, donor: tuple[int, int], label: int, scene: Scene, rng: np.random.Generator) -> Actor:
+def _actor(source: ImageSource, donor: tuple[int, int], label: int, scene: Scene, rng: np.random.Generator) -> Actor:
     side = rng.uniform(scene.object_size[0], scene.object_size[1]) * scene.short_side
     thing = cut_out(source.read(donor[0]), donor[1], side * scene.grow[1])
     knots = num_knots(scene.num_frames, scene.frames_per_knot)
@@ -187,7 +187,7 @@ def _actor(source: StillSource, donor: tuple[int, int], label: int, scene: Scene
 
 
 def _backdrop(
-    source: StillSource, taken: set[int], scene: Scene, rng: np.random.Generator
+    source: ImageSource, taken: set[int], scene: Scene, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A photograph none of whose objects plays, large enough for the camera's way."""
     free = [index for index in range(len(source)) if index not in taken] or list(range(len(source)))

@@ -65,11 +65,14 @@ class ClipData(pl.LightningDataModule, ABC):
         self.clips, self.repeats, self.sequences, self.curriculum = clips, repeats, sequences, curriculum
         self.batch_size, self.device_batch_size, self.num_workers = batch_size, device_batch_size, num_workers
         if batch_size % device_batch_size:
-            raise InputError(f"data.device_batch_size={device_batch_size} does not divide data.batch_size={batch_size}")
+            raise InputError(
+                f"datamodule.device_batch_size={device_batch_size} does not divide datamodule.batch_size={batch_size}"
+            )
         total = round(repeats.sum()) if samples_per_epoch is None else samples_per_epoch
         if total < batch_size:
             raise InputError(
-                f"an epoch of {total} clips is below data.batch_size={batch_size}: raise data.samples_per_epoch"
+                f"an epoch of {total} clips is below datamodule.batch_size={batch_size}: raise "
+                f"datamodule.samples_per_epoch"
             )
         self.samples_per_epoch, self.seed = batch_size if one_batch else total - total % batch_size, seed
         self.one_batch = one_batch
@@ -89,8 +92,8 @@ class ClipData(pl.LightningDataModule, ABC):
         together = self.device_batch_size * num_devices
         if self.batch_size % together:
             raise InputError(
-                f"data.batch_size={self.batch_size} cannot be shared by {num_devices} devices of "
-                f"data.device_batch_size={self.device_batch_size}: make it a multiple of {together}"
+                f"datamodule.batch_size={self.batch_size} cannot be shared by {num_devices} devices of "
+                f"datamodule.device_batch_size={self.device_batch_size}: make it a multiple of {together}"
             )
         return self.batch_size // together
 
@@ -172,7 +175,7 @@ class ClipData(pl.LightningDataModule, ABC):
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         share = list(self.sequences[rank::replicas])
         # A process without a batch would skip the validation's end, where the others wait for it.
-        return DataLoader(_Items(share or [None] if rank else share), batch_size=None)
+        return DataLoader(_ClipDataset(share or [None] if rank else share), batch_size=None)
 
     def _clips_of(self, sampler: ClipSampler, batch_size: int, pin_memory: bool) -> ClipLoader:
         loader = ClipLoader(
@@ -196,7 +199,7 @@ class ClipData(pl.LightningDataModule, ABC):
         self._position = state_dict or None
 
 
-class _Items(Dataset):
+class _ClipDataset(Dataset):
     def __init__(self, items: Sequence[VideoSequence | None]):
         self.items = items
 

@@ -66,7 +66,7 @@ class ClipLoader(DataLoader):
         where = f" at sample {', '.join(names)}" if names else ""
         return InputError(
             f"a loader process died{where}, perhaps for want of memory: look at that sample's files, or use fewer "
-            f"processes, data.num_workers={self.num_workers // 2}"
+            f"processes, datamodule.num_workers={self.num_workers // 2}"
         )
 
 

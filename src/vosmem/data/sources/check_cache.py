@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from vosmem.data.sources.coco import CocoInstances
-from vosmem.data.sources.image_sets import PairedStills, StillSource
-from vosmem.data.sources.joined import CachedStills, JoinedStills, JoinedVideos, Subset
+from vosmem.data.sources.image_sets import ImageSource, PairedImages
+from vosmem.data.sources.joined import CachedImages, JoinedImages, JoinedVideos, Subset
 from vosmem.data.sources.training_videos import MaskedFrames, RenderedTraining, TrainingVideo
 from vosmem.files import write_text
 
@@ -45,18 +45,18 @@ def check_once(check: Callable[[], None], files: Sequence[Path] | None, what: st
     return True
 
 
-def files_of(source: StillSource | Sequence[TrainingVideo]) -> list[Path] | None:
+def files_of(source: ImageSource | Sequence[TrainingVideo]) -> list[Path] | None:
     """All files that a set consists of, in its order; None for a set of another class than those of this package.
 
     Args:
         source: images with masks, or videos. Sets that are made and not read have no files.
     """
     match source:
-        case JoinedStills() | JoinedVideos():
+        case JoinedImages() | JoinedVideos():
             return _joined([files_of(part) for part in source.sources])
-        case Subset() | CachedStills():
+        case Subset() | CachedImages():
             return files_of(source.source)
-        case PairedStills():
+        case PairedImages():
             return [path for pair in source.pairs for path in pair]
         case CocoInstances():
             return [source.annotations, *(source.images / source.name(index) for index in range(len(source)))]

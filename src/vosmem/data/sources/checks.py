@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from vosmem.data.sources.image_sets import Still, StillSource
+from vosmem.data.sources.image_sets import ImageSource, LabelledImage
 from vosmem.data.sources.training_videos import TrainingVideo
 from vosmem.errors import InputError
 
@@ -33,7 +33,7 @@ def check_videos(videos: Sequence[TrainingVideo], num_frames: int, decode: bool 
     _raise_faults(faults, f"{total} frames of {len(videos)} videos")
 
 
-def check_stills(source: StillSource, decode: bool = False) -> None:
+def check_images(source: ImageSource, decode: bool = False) -> None:
     """Look at the header of every picture and mask of a set.
 
     Args:
@@ -47,11 +47,11 @@ def check_stills(source: StillSource, decode: bool = False) -> None:
     for index in range(len(source)):
         reads = partial(source.read, index) if decode else None
         faults += _fault(partial(source.sizes, index), source.name(index), reads)
-    _raise_faults(faults, f"{len(source)} stills")
+    _raise_faults(faults, f"{len(source)} images")
 
 
 def _fault(
-    sizes: Callable[[], tuple[tuple[int, int], tuple[int, int]]], name: str, read: Callable[[], Still] | None
+    sizes: Callable[[], tuple[tuple[int, int], tuple[int, int]]], name: str, read: Callable[[], LabelledImage] | None
 ) -> list[str]:
     try:
         image, mask = sizes()

@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 
 from vosmem.data.decoding.images import image_size, read_image
 from vosmem.data.decoding.regions import coco_area, coco_region
-from vosmem.data.sources.image_sets import MAX_IDS, Still
+from vosmem.data.sources.image_sets import MAX_IDS, LabelledImage
 from vosmem.errors import InputError
 
 
@@ -47,7 +47,7 @@ class CocoInstances:
         """File name."""
         return str(self._entries[index]["file_name"])
 
-    def read(self, index: int) -> Still:
+    def read(self, index: int) -> LabelledImage:
         """Decode the picture and draw its instances, larger first, so that small ones in front stay whole."""
         entry = self._entries[index]
         image = read_image(self.images / entry["file_name"])
@@ -60,7 +60,7 @@ class CocoInstances:
         labels = np.zeros((height, width), np.uint8)
         for label, annotation in enumerate(self._instances(entry)[:MAX_IDS], start=1):
             labels[self._drawn(annotation, height, width)] = label
-        return Still(image, labels)
+        return LabelledImage(image, labels)
 
     def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """From the picture's header and the annotations."""

@@ -7,7 +7,7 @@ import skimage.data
 from vosmem.data.sources.coco import CocoInstances
 
 
-def embedded_stills(split: str, min_area: float = 1000.0) -> CocoInstances:
+def embedded_images(split: str, min_area: float = 1000.0) -> CocoInstances:
     """The embedded photographs of one side of the split, read through the loader that COCO itself uses.
 
     Args:

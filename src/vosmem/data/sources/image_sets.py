@@ -14,7 +14,7 @@ from vosmem.errors import InputError
 MAX_IDS = 254
 
 
-class Still(NamedTuple):
+class LabelledImage(NamedTuple):
     """A photograph with its objects.
 
     Attributes:
@@ -27,7 +27,7 @@ class Still(NamedTuple):
 
 
 @runtime_checkable
-class StillSource(Protocol):
+class ImageSource(Protocol):
     """A set of stills."""
 
     def __len__(self) -> int: ...
@@ -36,7 +36,7 @@ class StillSource(Protocol):
         """What messages and sheets call a still."""
         ...
 
-    def read(self, index: int) -> Still:
+    def read(self, index: int) -> LabelledImage:
         """Decode a still; InputError if it cannot be."""
         ...
 
@@ -45,7 +45,7 @@ class StillSource(Protocol):
         ...
 
 
-class PairedStills:
+class PairedImages:
     """Pictures and masks that lie in files of their own.
 
     Args:
@@ -71,7 +71,7 @@ class PairedStills:
         """The name it was given."""
         return self._names[index]
 
-    def read(self, index: int) -> Still:
+    def read(self, index: int) -> LabelledImage:
         """Decode picture and mask."""
         image_path, mask_path = self.pairs[index]
         image, labels = read_image(image_path), self._read_mask(mask_path)
@@ -80,7 +80,7 @@ class PairedStills:
                 f"mask {str(mask_path)!r} is {labels.shape[1]}x{labels.shape[0]}, its image "
                 f"{image.shape[1]}x{image.shape[0]}: make them equal"
             )
-        return Still(image, labels)
+        return LabelledImage(image, labels)
 
     def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """From both headers."""
@@ -88,7 +88,7 @@ class PairedStills:
         return image_size(image_path), self._mask_size(mask_path)
 
 
-class ImageMaskFolder(PairedStills):
+class ImageMaskFolder(PairedImages):
     """A folder with `images/` and `masks/` whose files pair by stem.
 
     Args:

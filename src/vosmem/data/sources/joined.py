@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from vosmem.data.sources.image_sets import Still, StillSource
+from vosmem.data.sources.image_sets import ImageSource, LabelledImage
 from vosmem.data.sources.training_videos import TrainingVideo
 from vosmem.errors import InputError, warn
 
@@ -37,7 +37,7 @@ class _Joined:
         return self.sources[which], index - (int(self._ends[which - 1]) if which else 0)
 
 
-class JoinedStills(_Joined):
+class JoinedImages(_Joined):
     """Several sets of stills as one, in the order given.
 
     Args:
@@ -49,7 +49,7 @@ class JoinedStills(_Joined):
         InputError: no set is given, or a weight names no set or is not above 0.
     """
 
-    def __init__(self, sources: Mapping[str, StillSource], weights: Mapping[str, float] | None = None):
+    def __init__(self, sources: Mapping[str, ImageSource], weights: Mapping[str, float] | None = None):
         super().__init__(sources, weights)
 
     def name(self, index: int) -> str:
@@ -57,7 +57,7 @@ class JoinedStills(_Joined):
         source, place = self._locate(index)
         return source.name(place)
 
-    def read(self, index: int) -> Still:
+    def read(self, index: int) -> LabelledImage:
         """As its set reads it."""
         source, place = self._locate(index)
         return source.read(place)
@@ -80,7 +80,7 @@ class Subset:
         InputError: nothing is left.
     """
 
-    def __init__(self, source: StillSource, every: int, held_out: bool):
+    def __init__(self, source: ImageSource, every: int, held_out: bool):
         self.source = source
         self.indices = [index for index in range(len(source)) if (index % every == 0) == held_out]
         if not self.indices:
@@ -93,7 +93,7 @@ class Subset:
         """As the whole set calls it."""
         return self.source.name(self.indices[index])
 
-    def read(self, index: int) -> Still:
+    def read(self, index: int) -> LabelledImage:
         """As the whole set reads it."""
         return self.source.read(self.indices[index])
 
@@ -102,16 +102,16 @@ class Subset:
         return self.source.sizes(self.indices[index])
 
 
-class CachedStills:
+class CachedImages:
     """A small set kept decoded in memory.
 
     Args:
         source: the set.
     """
 
-    def __init__(self, source: StillSource):
+    def __init__(self, source: ImageSource):
         self.source = source
-        self._decoded: dict[int, Still] = {}
+        self._decoded: dict[int, LabelledImage] = {}
 
     def __len__(self) -> int:
         return len(self.source)
@@ -120,7 +120,7 @@ class CachedStills:
         """As the set calls it."""
         return self.source.name(index)
 
-    def read(self, index: int) -> Still:
+    def read(self, index: int) -> LabelledImage:
         """Decoded at the first call."""
         if index not in self._decoded:
             self._decoded[index] = self.source.read(index)
@@ -136,10 +136,10 @@ class JoinedVideos(_Joined, Sequence[TrainingVideo]):
 
     Args:
         sources: the sets by name.
-        weights: as those of `JoinedStills`: DAVIS with 5 beside YouTube-VOS with 1 is usual.
+        weights: as those of `JoinedImages`: DAVIS with 5 beside YouTube-VOS with 1 is usual.
 
     Raises:
-        InputError: as `JoinedStills`.
+        InputError: as `JoinedImages`.
     """
 
     def __init__(self, sources: Mapping[str, Sequence[TrainingVideo]], weights: Mapping[str, float] | None = None):
@@ -152,15 +152,15 @@ class JoinedVideos(_Joined, Sequence[TrainingVideo]):
         return video
 
 
-def repeats(source: StillSource | Sequence[TrainingVideo]) -> Float[np.ndarray, "N"]:
+def repeats(source: ImageSource | Sequence[TrainingVideo]) -> Float[np.ndarray, "N"]:
     """How often each element of a set stands in a pass through it: 1, or the weight of its set among joined ones."""
     match source:
-        case JoinedStills() | JoinedVideos():
-            parts: Sequence[StillSource | Sequence[TrainingVideo]] = source.sources
+        case JoinedImages() | JoinedVideos():
+            parts: Sequence[ImageSource | Sequence[TrainingVideo]] = source.sources
             return np.concatenate([w * repeats(part) for part, w in zip(parts, source.weights, strict=True)])
         case Subset():
             return repeats(source.source)[source.indices]
-        case CachedStills():
+        case CachedImages():
             return repeats(source.source)
         case _:
             return np.ones(len(source))
@@ -185,7 +185,7 @@ def long_enough(videos: Sequence[TrainingVideo], num_frames: int) -> Sequence[Tr
         return videos
     named = f"{'; '.join(short[:SHOWN])}{'; ...' if len(short) > SHOWN else ''}"
     if len(short) == len(videos):
-        raise InputError(f"no video is long enough: {named}: use longer videos, or a smaller synthesis.num_frames")
+        raise InputError(f"no video is long enough: {named}: use longer videos, or a smaller augmentation.num_frames")
     warn(f"{len(short)} of {len(videos)} videos are too short, and left out of the training: {named}")
     return _of_length(videos, num_frames)
 

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from vosmem.data.decoding.images import is_image, read_labels, read_silhouette
 from vosmem.data.decoding.void import VoidRule
-from vosmem.data.sources.image_sets import PairedStills, pair_up
+from vosmem.data.sources.image_sets import PairedImages, pair_up
 from vosmem.errors import InputError
 
 
@@ -50,7 +50,7 @@ SALIENCY_LAYOUTS: dict[str, tuple[Layout, ...]] = {
 _TWO_FOLDERS, _ONE_FOLDER = Layout("images", "masks"), Layout(".", ".", _JPG, _PNG)
 
 
-class SaliencySet(PairedStills):
+class SaliencySet(PairedImages):
     """A public set with one object a picture.
 
     Args:
@@ -80,7 +80,7 @@ class SaliencySet(PairedStills):
         super().__init__({f"{layout}/{key}": pair for key, pair in pairs.items()}, read_silhouette)
 
 
-class VocInstances(PairedStills):
+class VocInstances(PairedImages):
     """PASCAL VOC 2012 with one id an object (`SegmentationObject`); the void border counts as background.
 
     Args:
@@ -109,7 +109,7 @@ class VocInstances(PairedStills):
         super().__init__(pairs, _read_without_void)
 
 
-class SbdInstances(PairedStills):
+class SbdInstances(PairedImages):
     """The Semantic Boundaries Dataset, instance masks in MATLAB files (`inst/*.mat`).
 
     Args:

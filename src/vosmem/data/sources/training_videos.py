@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from vosmem.data.decoding.images import find_void_rule, image_size, read_image, read_labels
 from vosmem.data.decoding.void import VoidRule
 from vosmem.data.rendering.rendered_videos import RenderedSequence, RenderedVideos
-from vosmem.data.sources.image_sets import Still
+from vosmem.data.sources.image_sets import LabelledImage
 from vosmem.data.sources.video_folders import davis_folders, list_pictures, plain_folders
 from vosmem.errors import InputError
 
@@ -27,7 +27,7 @@ class TrainingVideo(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self, t: int) -> Still:
+    def read(self, t: int) -> LabelledImage:
         """Frame t and its objects, by the ids that they have throughout the video."""
         ...
 
@@ -61,13 +61,13 @@ class MaskedFrames:
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def read(self, t: int) -> Still:
+    def read(self, t: int) -> LabelledImage:
         """Decode frame and mask."""
         frame, mask = self.pairs[t]
         image, labels = read_image(frame), read_labels(mask, self._void)
         if labels.shape != image.shape[:2]:
             raise InputError(f"mask {str(mask)!r} and its frame differ in size: make them equal")
-        return Still(image, (labels > 0).astype(labels.dtype) if self.merge_objects else labels)
+        return LabelledImage(image, (labels > 0).astype(labels.dtype) if self.merge_objects else labels)
 
     def sizes(self, t: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """From both headers."""
@@ -155,8 +155,8 @@ class _Rendered:
     def __len__(self) -> int:
         return self._scene.num_frames
 
-    def read(self, t: int) -> Still:
-        return Still(*self._staged.render(t))
+    def read(self, t: int) -> LabelledImage:
+        return LabelledImage(*self._staged.render(t))
 
     @cached_property
     def _staged(self) -> RenderedSequence:

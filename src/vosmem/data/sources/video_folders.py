@@ -89,7 +89,8 @@ def list_pictures(folder: Path) -> list[Path]:
 def _existing(root: str) -> Path:
     if not Path(root).is_dir():
         raise InputError(
-            f"data set root {root!r} not found: set dataset.root=PATH (videos.root, data.root) to the folder that "
+            f"data set root {root!r} not found: set eval_set.root=PATH (train_videos.root, datamodule.root) to the "
+            f"folder that "
             f"holds JPEGImages"
         )
     return Path(root)

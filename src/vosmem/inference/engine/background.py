@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     """The same items, made in a thread of their own while the consumer works on those before.
 
     Args:
@@ -37,7 +37,7 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
                 future.cancel()
 
 
-class Behind:
+class BackgroundWriter:
     """Does work in the order in which it is handed over, in a thread of its own; a context manager.
 
     Args:
@@ -45,7 +45,7 @@ class Behind:
 
     Example:
         >>> done = []
-        >>> with Behind() as behind:
+        >>> with BackgroundWriter() as behind:
         ...     for number in range(3):
         ...         behind.submit(done.append, number)
         >>> done
@@ -67,7 +67,7 @@ class Behind:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(task, *arguments))
 
-    def __enter__(self) -> "Behind":
+    def __enter__(self) -> "BackgroundWriter":
         return self
 
     def __exit__(

@@ -9,7 +9,7 @@ from vosmem.networks.compilation import compile_parts
 from vosmem.networks.folding import fold_batch_norms, lower_convolutions
 from vosmem.networks.local_attention import LocalAttention
 from vosmem.networks.network import MemoryNetwork
-from vosmem.ops.attention import Reading
+from vosmem.ops.attention import MemoryReadConfig
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Engine:
         device: where.
         precision: `fp32`, `bf16` or `fp16`.
         compile: whether trunks, heads and decoder are compiled.
-        reading: how the memory is read.
+        memory_read: how the memory is read.
         local_attention: how much it matters where objects were; None as the network was made.
 
     Raises:
@@ -30,7 +30,7 @@ class Engine:
     device: torch.device
     precision: str = "fp32"
     compile: bool = False
-    reading: Reading = field(default_factory=Reading)
+    memory_read: MemoryReadConfig = field(default_factory=MemoryReadConfig)
     local_attention: LocalAttention | None = None
 
     def __post_init__(self) -> None:
@@ -49,9 +49,9 @@ class Engine:
                 how the memory is to be read.
         """
         copy = fold_batch_norms(network).to(self.device)
-        copy.reading = self.reading.with_default(copy.conventions.top_k)
+        copy.memory_read = self.memory_read.with_default(copy.conventions.top_k)
         if self.local_attention is not None:
-            copy.look(self.local_attention)
+            copy.set_local_attention(self.local_attention)
         if self.dtype != torch.float32:
             lower_convolutions(copy, self.dtype)
         if self.compile:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vosmem.inference.propagation.propagator import Propagator
 
 
-class Asked(NamedTuple):
+class AttentionQuery(NamedTuple):
     """How a frame asked the memory.
 
     Attributes:
@@ -29,14 +29,14 @@ class Asked(NamedTuple):
     view: View
 
     @classmethod
-    def of(cls, query: Query, view: View) -> "Asked":
+    def of(cls, query: Query, view: View) -> "AttentionQuery":
         """Keep the key alone: the features would take more than the memory."""
         nothing = query.key.new_empty(0, 0, 0, 0)
         alone = query._replace(value=nothing, f16=nothing, f8=nothing, f4=nothing)
         return cls(alone, view)
 
 
-class Look(NamedTuple):
+class AttentionMaps(NamedTuple):
     """Where some pixels of a frame looked.
 
     Attributes:
@@ -51,7 +51,9 @@ class Look(NamedTuple):
 
 
 @torch.inference_mode()
-def look(propagator: "Propagator", pixels: Sequence[tuple[int, int]], object_id: int, size: tuple[int, int]) -> Look:
+def attention_maps(
+    propagator: "Propagator", pixels: Sequence[tuple[int, int]], object_id: int, size: tuple[int, int]
+) -> AttentionMaps:
     """Where in the memory of an object pixels of the frame of the last step looked, by the network's own read.
 
     Args:
@@ -82,10 +84,10 @@ def look(propagator: "Propagator", pixels: Sequence[tuple[int, int]], object_id:
     order = sorted(range(len(frames)), key=frames.__getitem__)
     shares = shares[order].float().cpu()
     maps = unpad(shares.repeat_interleave(STRIDE, dim=1).repeat_interleave(STRIDE, dim=2), asked.view.padding)
-    return Look([frames[place] for place in order], shares.sum(dim=(1, 2)), maps)
+    return AttentionMaps([frames[place] for place in order], shares.sum(dim=(1, 2)), maps)
 
 
-def _cell(pixel: tuple[int, int], asked: Asked, size: tuple[int, int]) -> tuple[int, int]:
+def _cell(pixel: tuple[int, int], asked: AttentionQuery, size: tuple[int, int]) -> tuple[int, int]:
     """Row and column of the cell that holds a pixel."""
     left, _, top, _ = asked.view.padding
     (row, column), (height, width) = pixel, asked.view.size

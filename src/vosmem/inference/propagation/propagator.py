@@ -8,10 +8,10 @@ from jaxtyping import Float, Int64, Integer, Shaped
 from torch import Tensor
 
 from vosmem.errors import InputError
-from vosmem.inference.propagation.attention_maps import Asked
+from vosmem.inference.propagation.attention_maps import AttentionQuery
 from vosmem.inference.propagation.checks import check_frame, check_ids
 from vosmem.inference.propagation.view import View
-from vosmem.inference.propagation.window import Sight, Window, Zoom, sight
+from vosmem.inference.propagation.window import ObjectBoxes, Window, Zoom, object_boxes
 from vosmem.memory.policy import Candidate, MemoryPolicy
 from vosmem.networks.network import MemoryNetwork, frame_shares
 from vosmem.ops.aggregation import soft_aggregate
@@ -94,7 +94,7 @@ class Propagator:
         if policy.gated and network.gate is None:
             raise InputError(
                 "this network has no gate to say how many frames stay: use memory=every_n or memory=adaptive, or train "
-                "one with stage=gate"
+                "one with phase=gate"
             )
         self.network, self.policy = network, policy
         reads_previous = policy.reads_previous
@@ -104,8 +104,8 @@ class Propagator:
         self.bank = policy.make_bank(video)
         self._frame_index = -1
         self._last: _Frame | None = None
-        self._sight: Sight | None = None  # where the objects were in the last frame
-        self.asked: Asked | None = None
+        self._sight: ObjectBoxes | None = None  # where the objects were in the last frame
+        self.asked: AttentionQuery | None = None
         self._kept: Candidate | None = None  # the frame that was kept last
         self.num_kept = 0
         self._earlier: Float[Tensor, "1 K h w"] | None = None  # masks of the frame before the last
@@ -165,7 +165,7 @@ class Propagator:
         view = self._look(frame, mask)
         picture = view.picture(frame, self.network.border)
         query = self._encode(picture)
-        self.asked = Asked.of(query, view) if query is not None and len(self.bank) else None
+        self.asked = AttentionQuery.of(query, view) if query is not None and len(self.bank) else None
         logits = self._estimate(query) if query is not None and len(self.bank) else None
         probs = view.nothing(picture) if logits is None else view.without_border(logits).softmax(dim=1)[0]
         full = view.back(probs)
@@ -175,8 +175,8 @@ class Propagator:
             if self.network.conventions.aggregate_given:
                 full, probs = _aggregated(full), _aggregated(probs)
         if self.zoom is not None:
-            self._sight = sight(full.argmax(dim=0), len(self._objects))
-        key = query.key[0] if query is not None and self.policy.looks_at_keys else None
+            self._sight = object_boxes(full.argmax(dim=0), len(self._objects))
+        key = query.key[0] if query is not None and self.policy.needs_keys else None
         kept = query if self.network.memorizes_queries else None  # its features would take more than the memory
         bordered = logits if self.network.conventions.border_masks else None
         masks = view.masks(probs, None if bordered is None else bordered.softmax(dim=1)[0])
@@ -235,7 +235,7 @@ class Propagator:
         last = None if self._last is None else self._last.view.window
         seen = self._sight
         if mask is not None:
-            given = sight(mask, len(self._objects), least=1)  # what the user shows has to be seen
+            given = object_boxes(mask, len(self._objects), least=1)  # what the user shows has to be seen
             seen = given if seen is None else given.joined(seen)
         assert seen is not None  # the first frame has a mask
         return self.zoom.window(seen, last, frame)
@@ -262,13 +262,13 @@ class Propagator:
         ranking = self.bank.ranking()
         if self.network.gate is not None and len(ranking.frames) > ranking.num_fixed:
             stay = self.network.gate(ranking.novelty, ranking.usage, ranking.age, ranking.num_fixed)
-            self.bank.keep_first(round(float(stay)))
+            self.bank.evict_to(round(float(stay)))
 
     def _encode(self, padded: Float[Tensor, "1 3 H2 W2"]) -> Query | None:
         """The frame as a query, where something is asked of it."""
         if len(self.bank):
             return self.network.encode_query(padded, self._prior())
-        return self.network.encode_query(padded) if self.policy.looks_at_keys else None
+        return self.network.encode_query(padded) if self.policy.needs_keys else None
 
     def _prior(self) -> Prior:
         """Where the objects were; those that have just come were nowhere before."""
@@ -281,9 +281,9 @@ class Propagator:
 
     def _estimate(self, query: Query) -> Float[Tensor, "1 K1 H2 W2"]:
         readouts = [self.network.read(query, memory) for memory in self.bank.groups()]
-        if self.policy.counts_usage:
+        if self.policy.tracks_usage:
             shares = (frame_shares(self.network, query, memory) for memory in self.bank.groups())
-            self.bank.credit([of_objects.mean(dim=0) for of_objects in shares])
+            self.bank.record_usage([of_objects.mean(dim=0) for of_objects in shares])
         return self.network.decode(query, torch.cat(readouts))
 
 

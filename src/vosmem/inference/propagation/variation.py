@@ -13,13 +13,13 @@ from vosmem.memory.policy import Adaptive, Candidate, MemoryPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Noting(MemoryPolicy):
+class _RecordingPolicy(MemoryPolicy):
     """Keeps one frame, so that the network has something to read, and notes every `interval`-th as it saw it."""
 
     interval: int
     seen: list[Candidate] = field(default_factory=list)
     reads_previous = False
-    looks_at_keys = True
+    needs_keys = True
 
     def keeps(self, frame: Candidate, last: Candidate | None) -> bool:
         if frame.t % self.interval == 0:
@@ -51,7 +51,7 @@ def variations_apart(
     """
     if interval < 1:
         raise InputError(f"interval={interval} is not possible: use 1 or more, such as the 5 of STM's memory")
-    noting = _Noting(interval=interval)
+    noting = _RecordingPolicy(interval=interval)
     propagator = look(noting)
     start = next((t for t in range(len(sequence)) if sequence.labels(t) is not None), len(sequence))
     showing = set()

@@ -23,7 +23,7 @@ class Window(NamedTuple):
     width: int
 
 
-class Sight(NamedTuple):
+class ObjectBoxes(NamedTuple):
     """Where objects were seen in a frame.
 
     Attributes:
@@ -34,13 +34,13 @@ class Sight(NamedTuple):
     box: tuple[float, float, float, float] | None
     all_seen: bool
 
-    def joined(self, other: "Sight") -> "Sight":
+    def joined(self, other: "ObjectBoxes") -> "ObjectBoxes":
         """Where either says that objects are."""
         if self.box is None or other.box is None:
-            return Sight(self.box or other.box, self.all_seen or other.all_seen)
+            return ObjectBoxes(self.box or other.box, self.all_seen or other.all_seen)
         (top, bottom, left, right), box = self.box, other.box
         box = (min(top, box[0]), max(bottom, box[1]), min(left, box[2]), max(right, box[3]))
-        return Sight(box, self.all_seen or other.all_seen)
+        return ObjectBoxes(box, self.all_seen or other.all_seen)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Zoom:
                 "two, and an inertia from 0 to below 1"
             )
 
-    def window(self, sight: Sight, last: Window | None, frame: tuple[int, int]) -> Window:
+    def window(self, object_boxes: ObjectBoxes, last: Window | None, frame: tuple[int, int]) -> Window:
         """The window for the next frame.
 
         Args:
@@ -83,36 +83,36 @@ class Zoom:
         if last is not None:
             centre = (last.top + last.height / 2, last.left + last.width / 2)
             share = before = max(last.height / frame[0], last.width / frame[1])
-        if sight.box is not None:
-            top, bottom, left, right = sight.box
+        if object_boxes.box is not None:
+            top, bottom, left, right = object_boxes.box
             centre = ((top + bottom) / 2, (left + right) / 2)
             share = self.margin * max((bottom - top) / frame[0], (right - left) / frame[1])
             if before is not None:
                 share = share ** (1 - self.inertia) * before**self.inertia
-        if not sight.all_seen and before is not None:
+        if not object_boxes.all_seen and before is not None:
             share = max(share, WIDENING * before)
         share = min(1.0, max(1 / self.most, share))
         height, width = (max(1, round(share * length)) for length in frame)
         return Window(_start(centre[0], height, frame[0]), _start(centre[1], width, frame[1]), height, width)
 
 
-def sight(labels: Integer[Tensor, "H W"], num_objects: int, least: int = LEAST_PIXELS) -> Sight:
+def object_boxes(labels: Integer[Tensor, "H W"], num_objects: int, least: int = LEAST_PIXELS) -> ObjectBoxes:
     """Where the objects 1..K of a label map are: a box around the boxes of all that show so many pixels.
 
     Example:
         >>> labels = torch.zeros(40, 60, dtype=torch.uint8)
         >>> labels[10:20, 30:50] = 1
         >>> sight(labels, 2)
-        Sight(box=(10.0, 20.0, 30.0, 50.0), all_seen=False)
+        ObjectBoxes(box=(10.0, 20.0, 30.0, 50.0), all_seen=False)
     """
     rows, columns = (_counts_by_line(labels, num_objects, dim) for dim in (0, 1))
     seen = rows.sum(dim=1) >= least
     num_seen = int(seen.sum())
     if not num_seen:
-        return Sight(None, num_objects == 0)
+        return ObjectBoxes(None, num_objects == 0)
     # Each by itself: beside a large object, a small one is all tail.
     box = torch.stack([*_edges(rows[seen]), *_edges(columns[seen])]).tolist()
-    return Sight((box[0], box[1], box[2], box[3]), num_seen == num_objects)
+    return ObjectBoxes((box[0], box[1], box[2], box[3]), num_seen == num_objects)
 
 
 def _counts_by_line(labels: Integer[Tensor, "H W"], num_objects: int, dim: int) -> Float[Tensor, "K L"]:

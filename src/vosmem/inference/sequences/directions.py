@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
-from vosmem.inference.engine.background import Behind, ahead
+from vosmem.inference.engine.background import BackgroundWriter, prefetch
 from vosmem.inference.output.mask_writer import write_probabilities
 from vosmem.inference.sequences.methods import Method, SegmentedFrame, most_probable, read_frames, segment_frames
 
@@ -120,11 +120,11 @@ def segment_in_direction(
     if direction not in DIRECTIONS:
         raise InputError(f"direction={direction!r} is unknown: use {', '.join(DIRECTIONS)}")
     if direction == "forward":
-        yield from segment_frames(ahead(read_frames(sequence)), make_method(), device)
+        yield from segment_frames(prefetch(read_frames(sequence)), make_method(), device)
         return
     try:
         past = _backward_pass(sequence, make_method(), device, given, spill, on_pass)
-        frames = ahead(read_frames(sequence))
+        frames = prefetch(read_frames(sequence))
         if direction == "both":
             yield from _both(segment_frames(frames, make_method(), device), sequence, given, past)
         else:
@@ -194,8 +194,8 @@ def _backward_pass(
 ) -> _Past:
     turned = _Reversed(sequence, given)
     past = _Past(spill, len(sequence.object_ids), {})
-    with Behind() as behind:
-        for segmented in segment_frames(ahead(read_frames(turned)), method, device):
+    with BackgroundWriter() as behind:
+        for segmented in segment_frames(prefetch(read_frames(turned)), method, device):
             t = turned.last - segmented.t
             behind.submit(write_probabilities, past.path(t), segmented.probs.float().cpu().numpy(), turned.slots)
             past.about[t] = segmented.seconds, segmented.memory_frames
