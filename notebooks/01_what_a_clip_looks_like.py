@@ -29,7 +29,7 @@ draw_sheet(list(image_rows(photographs, count=6, seed=0)), height=120)
 
 # %% [markdown]
 # These photographs come with scikit-image; the objects were outlined for this project. Any set of stills takes their
-# place: `train_images=folder paths.images=MY/STILLS`, `train_images=coco`, ...
+# place: `train_images=folder paths.images=MY/IMAGES`, `train_images=coco`, ...
 #
 # ## One photograph, three frames
 #

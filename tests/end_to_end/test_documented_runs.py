@@ -24,9 +24,9 @@ pytestmark = pytest.mark.slow
 RUN = [block for block in blocks() if block.why_not_run is None]
 PYTHON_PAGES = ["README.md", "segment.md"]
 COMMON = ["trainer.max_steps=2", "validate_every_steps=2", "trainer.max_time=null"]
-STILLS = [*TINY, *COMMON, "calibration.teacher=null"]  # its values are wider
+IMAGES = [*TINY, *COMMON, "calibration.teacher=null"]  # its values are wider
 VIDEOS = [
-    *[override for override in TINY if not override.startswith(("augmentation", "data.sequences"))], *COMMON,
+    *[override for override in TINY if not override.startswith(("augmentation", "datamodule.sequences"))], *COMMON,
     "augmentation.size=32", "augmentation.min_object_pixels=16", "datamodule.samples_per_epoch=6",
     "curriculum.epochs=[0]",
     "curriculum.skips=[1]", "model.backbone=resnet10",  # of the checkpoint in PRETRAINED.ckpt
@@ -36,7 +36,7 @@ SHORTENED = """#!/bin/sh
 case "$1 $*" in
     *--help*|*--cfg*|*--info*|*-sc*) exec {program} "$@" ;;
     "train "*experiment=main*) exec {program} "$@" {videos} ;;
-    "train "*) exec {program} "$@" {stills} ;;
+    "train "*) exec {program} "$@" {images} ;;
     "data "*gallery*) exec {program} "$@" augmentation.size=32 count=2 scene.height=32 scene.width=48 ;;
     *) exec {program} "$@" ;;
 esac
@@ -51,7 +51,7 @@ def world(tmp_path_factory) -> Path:
     shutil.copytree(folder / "DIR", folder / "DAVIS")
     for name in ("GT_DIR", "PRED_DIR"):
         shutil.copytree(folder / "DIR" / "Annotations" / "480p", folder / name)
-    write_images(folder / "MY" / "STILLS")
+    write_images(folder / "MY" / "IMAGES")
     write_videos(folder / "MY" / "VIDEOS")
     frames, labels = video(4, 272, 320, 1, seed=0)
     for name in ("frames", "FRAMES"):
@@ -86,7 +86,7 @@ def environment(tmp_path_factory) -> dict[str, str]:
     folder, own = tmp_path_factory.mktemp("bin"), Path(sys.executable)
     script = folder / "vosmem"
     program = f"{own.with_name('vosmem')}"
-    script.write_text(SHORTENED.format(program=program, images=shlex.join(STILLS), videos=shlex.join(VIDEOS)))
+    script.write_text(SHORTENED.format(program=program, images=shlex.join(IMAGES), videos=shlex.join(VIDEOS)))
     script.chmod(0o755)
     return {**os.environ, "PATH": f"{folder}:{own.parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
 

@@ -37,7 +37,7 @@ def copied(folder, name: str) -> str:
     return name
 
 
-def on_stills(run: str, *extra: str) -> list[str]:
+def on_images(run: str, *extra: str) -> list[str]:
     left_out = ("data.samples", "data.source")
     settings = [override for override in RUN if not override.startswith(left_out)]
     held = ("datamodule.source.every=2", "datamodule.sequences.source.every=2", "datamodule.samples_per_epoch=10")
@@ -94,7 +94,7 @@ def test_a_sample_that_cannot_be_read_is_named(folder, monkeypatch, capfd):
     broken = folder / "images" / "images" / "001.jpg"
     content = broken.read_bytes()
     broken.write_bytes(content[:800])  # the header is whole
-    assert train(*on_stills("sample"), cwd=folder, monkeypatch=monkeypatch) == 2
+    assert train(*on_images("sample"), cwd=folder, monkeypatch=monkeypatch) == 2
     one_line(capfd, "001.jpg' cannot be read", "replace the file")
     broken.write_bytes(content)
 
@@ -109,8 +109,8 @@ def test_a_loader_process_that_dies_names_its_sample(folder, monkeypatch, capfd)
         return read(self, index)
 
     monkeypatch.setattr(ImageMaskFolder, "read", deadly)
-    assert train(*on_stills("dead", "calibration.batches=0"), cwd=folder, monkeypatch=monkeypatch) == 2
-    one_line(capfd, "a loader process died at sample stills/003", "datamodule.num_workers=0")
+    assert train(*on_images("dead", "calibration.batches=0"), cwd=folder, monkeypatch=monkeypatch) == 2
+    one_line(capfd, "a loader process died at sample images/003", "datamodule.num_workers=0")
 
 
 def test_out_of_memory_says_what_to_turn(folder, monkeypatch, capfd):

@@ -12,7 +12,7 @@ from tests.end_to_end.tiny import TINY, tiny_train, vosmem
 
 MAIN = [
     "train", "experiment=main", "datamodule=folder", "datamodule.root=videos", "eval_set=folder",
-    *[override for override in TINY if not override.startswith(("augmentation", "data.sequences"))],
+    *[override for override in TINY if not override.startswith(("augmentation", "datamodule.sequences"))],
     "augmentation.size=32", "augmentation.min_object_pixels=16", "datamodule.samples_per_epoch=6",
     "trainer.max_steps=6",
     "validate_every_steps=3", "curriculum.epochs=[0,1]", "curriculum.skips=[0,2]",

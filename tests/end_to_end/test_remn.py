@@ -11,7 +11,7 @@ from tests.end_to_end.tiny import TINY, tiny_train, vosmem
 
 VIDEOS = [
     "datamodule=folder", "datamodule.root=videos", "eval_set=folder", "model=remn_small", "model.backbone=resnet10",
-    *[override for override in TINY if not override.startswith(("augmentation", "data.sequences"))],
+    *[override for override in TINY if not override.startswith(("augmentation", "datamodule.sequences"))],
     "augmentation.size=32", "augmentation.min_object_pixels=16", "datamodule.samples_per_epoch=6",
     "trainer.max_steps=3",
     "validate_every_steps=3", "curriculum.epochs=[0]", "curriculum.skips=[1]",

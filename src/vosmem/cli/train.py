@@ -73,7 +73,7 @@ def _what_next(files: dict[str, Path], data: str) -> list[str]:
     lines += ["Next:", f"  vosmem segment MY.mp4 --mask MASK.png --weights {files['checkpoint']} --output out"]
     if data == "embedded":
         lines += [
-            "  vosmem train experiment=pretrain_embedded datamodule=images train_images=folder paths.images=MY/STILLS",
+            "  vosmem train experiment=pretrain_embedded datamodule=images train_images=folder paths.images=MY/IMAGES",
             "  vosmem train experiment=pretrain_embedded sweep=first_minutes",
         ]
     return lines
