@@ -14,7 +14,7 @@ from tests.segmentation.made import StillMethod, write_frames
 from vosmem.app import project as project_module
 from vosmem.app import results as results_module
 from vosmem.app import session as session_module
-from vosmem.app import studio as studio_module
+from vosmem.app import session_store as studio_module
 from vosmem.app import work as work_module
 from vosmem.app.project import Project
 from vosmem.app.results import Results
