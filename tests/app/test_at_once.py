@@ -15,7 +15,7 @@ from vosmem.app import project as project_module
 from vosmem.app import results as results_module
 from vosmem.app import session as session_module
 from vosmem.app import session_store as studio_module
-from vosmem.app import work as work_module
+from vosmem.app import propagation_job as job_module
 from vosmem.app.project import Project
 from vosmem.app.results import Results
 from vosmem.app.session_store import SessionStore
@@ -171,7 +171,7 @@ def test_a_propagation_whose_thread_cannot_be_started_is_over(still, monkeypatch
             raise RuntimeError("can't start new thread")
 
     still.draw(0, 1, [(20, 20)], 6)
-    monkeypatch.setattr(work_module, "ThreadPoolExecutor", NoThreads)
+    monkeypatch.setattr(job_module, "ThreadPoolExecutor", NoThreads)
     with pytest.raises(RuntimeError, match="can't start"):
         next(still.propagate("forward"))
     assert not still.is_working

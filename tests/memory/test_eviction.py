@@ -13,7 +13,7 @@ from vosmem.errors import InputError
 from vosmem.inference import Propagator
 from vosmem.memory.bank import MemoryBank
 from vosmem.memory.policy import Adaptive, EveryN
-from vosmem.memory.ranking import FORGETS, FrameRecords
+from vosmem.memory.ranking import EVICTIONS, FrameRecords
 from vosmem.networks import REMN, STM
 from vosmem.shapes import Memory
 
@@ -112,7 +112,7 @@ def test_a_mean_use_does_not_favour_who_has_been_there_longer():
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from(sorted(FORGETS)),
+    st.sampled_from(sorted(EVICTIONS)),
     st.integers(2, 6),
     st.lists(st.integers(0, 62), min_size=1, max_size=20),
     st.data(),
@@ -175,7 +175,7 @@ def held(network, policy, frames, given=(0,)):
 
 
 @pytest.mark.parametrize("name", ["stm", "remn"])
-@pytest.mark.parametrize("forgets", sorted(FORGETS))
+@pytest.mark.parametrize("eviction", sorted(EVICTIONS))
 def test_a_gate_that_keeps_all_is_no_gate_and_one_that_keeps_none_leaves_the_fixed_ones(name, eviction):
     frames = torch.rand(9, 3, 32, 48)
     plain = held(gated(name, 2.0), EveryN(interval=2), frames)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vosmem.errors import InputError
 from vosmem.memory.buffers import ObjectGroup, distinct
-from vosmem.memory.ranking import FORGETS, FrameRecords, Ranking
+from vosmem.memory.ranking import EVICTIONS, FrameRecords, Ranking
 from vosmem.shapes import Memory
 
 LOGGER = logging.getLogger(__name__)
@@ -54,8 +54,8 @@ class MemoryBank:
             )
         if dtype is not None and dtype not in DTYPES:
             raise InputError(f"memory.dtype={dtype!r} is unknown: use {', '.join(DTYPES)}, or null to keep what comes")
-        if eviction not in FORGETS:
-            raise InputError(f"memory.eviction={eviction!r} is unknown: use {', '.join(FORGETS)}")
+        if eviction not in EVICTIONS:
+            raise InputError(f"memory.eviction={eviction!r} is unknown: use {', '.join(EVICTIONS)}")
         if seed < 0:
             raise InputError(f"memory.seed={seed} is not possible: use 0 or more")
         self.max_frames, self.budget_mb = max_frames, budget_mb
@@ -191,7 +191,7 @@ class MemoryBank:
         frame = next(loose, None)
         if frame is None:
             return False
-        which = FORGETS[self._records.eviction]
+        which = EVICTIONS[self._records.eviction]
         self._say(f"the memory is full: from frame {max(group.frames)} on the {which} frames go", "full")
         group.drop(group.frames.index(frame))
         self._records.keep_only(self._held() | {newcomer})

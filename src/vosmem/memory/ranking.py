@@ -12,7 +12,7 @@ from torch import Tensor
 from vosmem.ops.novelty import rank
 
 # Who goes first where there are too many, and how the log says it.
-FORGETS = {"oldest": "oldest", "random": "random", "usage": "least used", "novelty": "least novel"}
+EVICTIONS = {"oldest": "oldest", "random": "random", "usage": "least used", "novelty": "least novel"}
 
 
 class Ranking(NamedTuple):
