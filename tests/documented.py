@@ -15,13 +15,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from vosmem.cli.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HYDRA = ("train", "evaluate", "calibrate", "benchmark", "gallery", "render")
 FENCE = re.compile(r"(?:<!-- not run: (?P<why>[^>]+) -->\n)?^```(?:sh|bash)\n(?P<text>.*?)^```", re.M | re.S)
 INLINE = re.compile(r"(?<!`)`(?P<text>vosmem (?:train|evaluate|calibrate|benchmark|data) [^`]+)`(?!`)")
-# What is no command but a form of several, or a part of one.
+# A pattern of several commands, or a part of one.
 FORM = re.compile(r"\||CHOICE|=MODEL|\.\.\.|OVERRIDES|\[[a-z]+=")
-
 
 SUBSTITUTED = re.compile(r"\$\((?P<text>vosmem [^)]*)\)")
 
@@ -30,14 +29,19 @@ class Block(NamedTuple):
     """A fenced block of commands.
 
     Attributes:
-        where: page and line.
-        text: its lines.
-        why_not_run: what a mark before it says; None where it is run.
+        where: page, relative to the repository, and line.
+        text: the lines of the block.
+        why_not_run: reason in the mark before the block; None if tests run the block.
     """
 
     where: str
     text: str
     why_not_run: str | None
+
+
+def relative(page: Path) -> str:
+    """Path of a page relative to the repository."""
+    return page.relative_to(ROOT).as_posix()
 
 
 def blocks() -> list[Block]:
@@ -47,12 +51,12 @@ def blocks() -> list[Block]:
         content = page.read_text()
         for match in FENCE.finditer(content):
             line = content.count("\n", 0, match.start("text"))
-            found.append(Block(f"{page.name}:{line}", match["text"], match["why"]))
+            found.append(Block(f"{relative(page)}:{line}", match["text"], match["why"]))
     return found
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Every vosmem command, of blocks and between back-ticks, with its place and its words."""
+    """Every vosmem command in blocks and between back-ticks: page and line, and its arguments."""
     for block in blocks():
         for line in block.text.replace("\\\n", " ").splitlines():
             within = SUBSTITUTED.search(line)
@@ -64,25 +68,25 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         for match in INLINE.finditer(content):
             text = " ".join(match["text"].split())
             if not FORM.search(text):
-                yield f"{page.name}:{content.count(chr(10), 0, match.start()) + 1}", shlex.split(text)[1:]
+                yield f"{relative(page)}:{content.count(chr(10), 0, match.start()) + 1}", shlex.split(text)[1:]
 
 
 class _Parsed(Exception):
-    """The command line is understood; nothing more is done."""
+    """Raised when a command line is parsed, so that the command does not run."""
 
 
 def check_parses(words: list[str], monkeypatch) -> None:
-    """Fail if the command line would be refused before anything is run.
+    """Fail if `vosmem` would refuse the command line.
 
     Args:
-        words: what stands behind `vosmem`.
-        monkeypatch: pytest's.
+        words: arguments after `vosmem`.
+        monkeypatch: the fixture.
     """
     assert words[0] in COMMANDS, f"there is no command {words[0]!r}"
     command = words[1] if words[0] == "data" else words[0]
     if command in HYDRA:
         typed = get_args_parser().parse_args(words[words.index(command) + 1 :])
-        if typed.config_dir is None:  # else the files are the user's
+        if typed.config_dir is None:  # otherwise the config files are the user's
             with initialize_config_module("vosmem.conf", version_base="1.3"):
                 compose(command, overrides=[_first_of_sweep(argument) for argument in typed.overrides])
         return

@@ -1,4 +1,4 @@
-"""What README and docs tell users to type is understood; what is not marked runs."""
+"""Commands, links and file names in README and docs are valid."""
 
 import re
 import subprocess
@@ -6,10 +6,12 @@ import subprocess
 import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
 
-from tests.documented import PAGES, ROOT, blocks, check_parses, commands
+from tests.documented import PAGES, ROOT, blocks, check_parses, commands, relative
 from vosmem.cli.__main__ import COMMANDS
 
 DOCUMENTED = list(commands())
+# Files between back-ticks: of the package (`memory/policy.py`), or of the repository (`tests/app/test_browser.py`).
+FILE = re.compile(r"`((?:src/|conf/|tests/|benchmarks/|docs/|examples/|notebooks/)?[\w./-]+/[\w-]+\.(?:py|yaml|md))`")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -18,11 +20,11 @@ def test_every_command_is_documented():
 
 
 @pytest.mark.parametrize(("where", "words"), DOCUMENTED, ids=[f"{where} {words[0]}" for where, words in DOCUMENTED])
-def test_it_parses(where, words, monkeypatch):
+def test_command_parses(where, words, monkeypatch):
     check_parses(words, monkeypatch)
 
 
-def test_a_wrong_one_does_not(monkeypatch):
+def test_a_wrong_command_is_refused(monkeypatch):
     for words, error, match in (
         (["train", "model=stm_smal"], MissingConfigException, "stm_smal"),
         (["train", "trainr.max_steps=1"], ConfigCompositionException, r"trainr\.max_steps"),
@@ -42,7 +44,41 @@ def test_make_targets_and_extras_exist():
             assert re.search(rf"^{name} =", (ROOT / "setup.cfg").read_text(), re.MULTILINE), f"extra {name}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_links_have_targets(page):
     missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_named_files_exist(page):
+    """A page that names a file of the code is corrected when the file moves."""
+    missing = [
+        path
+        for path in FILE.findall(page.read_text())
+        if not any((root / path).exists() for root in (ROOT, ROOT / "src" / "vosmem", page.parent))
+        and not path.startswith("mine/")  # the reader's own
+    ]
+    assert missing == []
+
+
+def test_pages_named_in_code_exist():
+    files = subprocess.run(["git", "ls-files", "src", "conf", "tests", "benchmarks", "Makefile"], cwd=ROOT, text=True,
+                           capture_output=True, check=True).stdout.split()  # fmt: skip
+    texts = {file: (ROOT / file).read_text(errors="ignore") for file in files if (ROOT / file).is_file()}
+    named = {(file, page) for file, text in texts.items() for page in re.findall(r"\bdocs/[\w/-]+\.md\b", text)}
+    assert named and [pair for pair in sorted(named) if not (ROOT / pair[1]).is_file()] == []
+
+
+def test_every_group_has_a_line_in_the_reference():
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text()
+    table = page.split("## Groups")[1].split("\n## ")[0]
+    groups = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and not path.name.startswith("_")}
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == groups - {"paths"}
+
+
+def test_every_command_has_its_help_in_the_reference():
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text()
+    assert set(re.findall(r"<!-- generated: help (\w+)", page)) == set(COMMANDS) - {
+        "completion"
+    }  # whose output is a script

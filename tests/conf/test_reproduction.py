@@ -1,4 +1,4 @@
-"""docs/reproduction.md lists every deviation, each with a key that exists and has the value that it says."""
+"""docs/explanation/reproduction.md lists every deviation, each with an existing key and its value."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from hydra import compose as compose_hydra
 from hydra import initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reproduction.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "reproduction.md"
 EXPERIMENTS = sorted(path.name.removesuffix(".yaml") for path in (files("vosmem.conf") / "experiment").iterdir())
 PAPER = (
     *("pretrain", "main_davis", "main_youtubevos", "main_davis_youtubevos"),
@@ -150,7 +150,7 @@ def test_every_key_in_which_small_experiments_differ_has_a_row(small):
         differing = [key for key in sorted({*own, *theirs}) if own.get(key, "absent") != theirs.get(key, "absent")]
         rows = tuple(switch.key for switch in SWITCHES if paper in switch.where)
         missing = [key for key in differing if not below(key, rows) and not below(key, BESIDE_TRAINING)]
-        assert missing == [], f"{small} differs from {paper}: give each a row in docs/reproduction.md"
+        assert missing == [], f"{small} differs from {paper}: give each a row in docs/explanation/reproduction.md"
 
 
 @pytest.mark.parametrize("name", PAPER)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import write_davis, write_images
-from tests.documented import PAGES, ROOT, blocks
+from tests.documented import PAGES, ROOT, blocks, relative
 from tests.end_to_end.test_main_training import write_videos
 from tests.end_to_end.tiny import TINY
 from tests.golden_video import video
@@ -22,7 +22,7 @@ from vosmem.visualization.video import write_video
 pytestmark = pytest.mark.slow
 
 RUN = [block for block in blocks() if block.why_not_run is None]
-PYTHON_PAGES = ["README.md", "segment.md"]
+PYTHON_PAGES = ["README.md", "docs/how-to/segment.md"]
 COMMON = ["trainer.max_steps=2", "validate_every_steps=2", "trainer.max_time=null"]
 IMAGES = [*TINY, *COMMON, "calibration.teacher=null"]  # its values are wider
 VIDEOS = [
@@ -71,13 +71,13 @@ def world(tmp_path_factory) -> Path:
         Image.fromarray(labels[0]).save(folder / name, format="PNG")
     (folder / "videos.csv").write_text("video,mask\nvideo.mp4,first.png\nframes,first.png\n")
     (folder / "mine" / "sweep").mkdir(parents=True)
-    (folder / "mine" / "sweep" / "objects.yaml").write_text(yaml_block("configuration.md"))
+    (folder / "mine" / "sweep" / "objects.yaml").write_text(yaml_block("docs/reference/configuration.md"))
     return folder
 
 
 def yaml_block(page: str) -> str:
     """The first YAML of a page."""
-    return (ROOT / "docs" / page).read_text().split("```yaml\n")[1].split("```")[0]
+    return (ROOT / page).read_text().split("```yaml\n")[1].split("```")[0]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,9 @@ def test_a_block_runs(block, world, environment):
 
 
 def test_most_blocks_are_run():
-    assert {block.where.split(":")[0] for block in RUN} >= {"README.md", "segment.md", "weights.md", "configuration.md"}
+    assert {block.where.split(":")[0] for block in RUN} >= {
+        "README.md", "docs/how-to/segment.md", "docs/explanation/weights.md", "docs/reference/configuration.md"
+    }  # fmt: skip
 
 
 PRELUDE = """from tests.golden_video import video
@@ -115,7 +117,7 @@ frame, mask = frames[0], (7 * (labels[0] > 0)).astype("uint8")
 @pytest.mark.parametrize("page", PYTHON_PAGES)
 def test_python_runs(page, world, environment):
     """In a process of its own: users pass whole numbers where the checks of tests want fractions."""
-    (path,) = [path for path in PAGES if path.name == page]
+    (path,) = [path for path in PAGES if relative(path) == page]
     code = [part.split("```")[0] for part in path.read_text().split("```python\n")[1:]]
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + "\n".join(code)],

@@ -1,6 +1,6 @@
 """An input for each decision that readers make, and the table of them in the docs.
 
-`python -m tests.inputs.decisions` writes the table into docs/inputs.md.
+`python -m tests.inputs.decisions` writes the table into docs/reference/files.md.
 """
 
 import json
@@ -19,7 +19,7 @@ from vosmem.inputs.cut import mask_from_boxes, strokes_by_colour
 from vosmem.inputs.doctor import inspect
 from vosmem.inputs.open import VideoInput
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "inputs.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "files.md"
 BEGIN, END = "<!-- decisions: python -m tests.inputs.decisions -->", "<!-- end of decisions -->"
 
 

@@ -26,7 +26,7 @@ def test_every_page_has_its_place():
 
 
 def test_every_room_is_in_the_reference():
-    pages = "\n".join(path.read_text() for path in (REPOSITORY / "docs" / "reference").glob("*.md"))
+    pages = "\n".join(path.read_text() for path in (REPOSITORY / "docs" / "reference" / "api").glob("*.md"))
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - NOT_IN_THE_REFERENCE
     assert rooms | {"shapes", "errors", "files"} <= set(re.findall(r"^::: vosmem\.(\w+)$", pages, re.MULTILINE))
 
@@ -39,8 +39,8 @@ def test_the_site_builds_without_a_warning_and_fetches_nothing(tmp_path):
     assert done.returncode == 0, done.stderr
     pages = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in tmp_path.rglob("*.html")}
     assert not [name for name, text in pages.items() if LOADED.search(text)]
-    assert "read_memory" in pages["reference/ops.html"] and "Float" in pages["reference/ops.html"]
-    assert "&gt;&gt;&gt;" in pages["reference/inference.html"]  # examples are code
+    assert "read_memory" in pages["reference/api/ops.html"] and "Float" in pages["reference/api/ops.html"]
+    assert "&gt;&gt;&gt;" in pages["reference/api/inference.html"]  # examples are code
 
 
 def test_the_configuration_is_yaml_with_nothing_from_outside():

@@ -17,7 +17,8 @@ from vosmem.networks.cost import frame_cost
 from vosmem.networks.network import MemoryNetwork
 
 MODELS = ("stm_r18", "remn_r18")
-# Frames took 1.1 to 1.3 times their work at the rate of a large convolution (docs/performance.md); files come on top.
+# Frames took 1.1 to 1.3 times their work at the rate of a large convolution, and files come on top: see
+# docs/explanation/performance.md.
 BEYOND_FLOOR = 1.4
 
 

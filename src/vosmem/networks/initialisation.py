@@ -7,7 +7,7 @@ from vosmem.networks.bundled import FRAME_TRUNK, MASK_TRUNK, bundled_part, start
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.heads import KeyValueHead
 
-MASK_SHARE = 0.3  # of the trunk that reads masks in the mean of both trunks; see docs/results.md
+MASK_SHARE = 0.3  # of the trunk that reads masks in the mean of both trunks; see docs/explanation/results.md
 
 
 @torch.no_grad()
@@ -18,7 +18,7 @@ def match_encoders(
 
     From the first step equal image cells then have nearly equal keys, so the memory read finds correspondences before
     anything is learnt. The mask filters keep what they drew: filters at zero kept the keys exactly equal, but learnt
-    the way from the mask to the value more slowly (see docs/results.md).
+    the way from the mask to the value more slowly (see docs/explanation/results.md).
     """
     memory.load_state_dict(query.state_dict(), strict=False)
     memory_head.load_state_dict(query_head.state_dict())
