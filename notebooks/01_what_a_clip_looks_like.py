@@ -11,9 +11,9 @@
 # %% [markdown]
 # # What does a training clip look like?
 #
-# A network that follows objects through video learns from short clips. Real video with masks is scarce, so the first
-# stage makes its clips from photographs, and further video is rendered from cut-out objects. Everything below is made
-# when it is asked for, and a clip depends on its seed alone: run a cell again and the same clip comes back.
+# A video object segmentation network is trained on short clips. Real video with masks is scarce, so pretraining makes
+# clips from photographs, and a renderer makes video from cut-out objects. This notebook shows both. A clip depends on
+# its seed only: running a cell again gives an equal clip.
 
 # %%
 import albumentations as A
@@ -28,48 +28,47 @@ photographs = make(compose("gallery", "train_images=embedded").train_images)
 draw_sheet(list(image_rows(photographs, count=6, seed=0)), height=120)
 
 # %% [markdown]
-# These photographs come with scikit-image; the objects were outlined for this project. Any set of stills takes their
-# place: `train_images=folder paths.images=MY/IMAGES`, `train_images=coco`, ...
+# These photographs come with scikit-image; this project outlined the objects. Any other set of images can be used:
+# `train_images=folder paths.images=MY/IMAGES`, `train_images=coco`, ...
 #
 # ## One photograph, three frames
 #
-# The paper's recipe turns, shears, zooms, shifts, cuts and recolours the photograph anew for every frame. From left to
-# right: the photograph, the clip, the clip with its masks. Objects that frame 0 does not show are background.
+# The paper's augmentation draws a random rotation, shear, zoom, crop and colour change for every frame. From left to
+# right: the photograph, the clip, the clip with its masks. Objects that are not visible in frame 0 are background.
 
 # %%
 paper = make(compose("train", "augmentation=paper", "augmentation.size=192").augmentation)
 draw_sheet(list(clip_rows(photographs, paper, count=4, seed=1)), height=120)
 
 # %% [markdown]
-# ## Each transform by itself
+# ## Each transform separately
 #
-# `augmentation=rich` adds what an affine map lacks. Here every transform of it stands alone and is always done
-# (`p=1`), on
-# frames that are otherwise only resized and cut out. Colours are jittered twice: once for a clip, once for each frame.
+# `augmentation=rich` adds transforms that are not affine. Each row shows one of its transforms with probability 1 on
+# frames that are otherwise only resized and cropped. Colours change twice: once per clip and once per frame.
 
 # %%
 rich = make(compose("train", "augmentation=rich", "augmentation.size=192").augmentation)
 
 
-def alone(transform: A.BasicTransform) -> ClipAugmentation:
-    """A augmentation that does this transform to every frame, and cuts."""
+def with_only(transform: A.BasicTransform) -> ClipAugmentation:
+    """An augmentation that applies one transform to every frame, and crops."""
     transform.p = 1.0
-    cut = [] if isinstance(transform, CropAffine) else [CropAffine(192)]
-    return ClipAugmentation(192, [ZoomShortSide(192, (1.1, 1.1))], [*cut, transform], max_objects=2)
+    crop = [] if isinstance(transform, CropAffine) else [CropAffine(192)]
+    return ClipAugmentation(192, [ZoomShortSide(192, (1.1, 1.1))], [*crop, transform], max_objects=2)
 
 
 rows = []
 for transform in [*rich.clip_transforms, *rich.frame_transforms]:
     if not isinstance(transform, ZoomShortSide):
-        (row,) = clip_rows(photographs, alone(transform), count=1, seed=4)
+        (row,) = clip_rows(photographs, with_only(transform), count=1, seed=4)
         rows.append(row._replace(caption=type(transform).__name__))
 draw_sheet(rows, height=96)
 
 # %% [markdown]
-# ## Objects that move by themselves
+# ## Objects that move independently
 #
-# An affine map moves everything alike. Pasted objects of other photographs move on their own, hide what lies behind
-# them, and some are copies of a followed object that must not be followed: look-alikes.
+# An affine map moves the whole image. Objects pasted from other photographs move independently and occlude others. Some
+# are look-alikes: copies of an object that are background.
 
 # %%
 crowded = ClipAugmentation(
@@ -85,18 +84,18 @@ draw_sheet(list(clip_rows(photographs, crowded, count=4, seed=5)), height=96)
 # %% [markdown]
 # ## Rendered video
 #
-# Main training wants video: objects that leave and return, cross and hide each other, under a moving camera. The mask
-# is exact because the renderer knows where everything is. Every second picture is shown without its mask.
+# Main training needs video in which objects leave and return, cross and occlude each other, under a moving camera.
+# Masks of rendered video are exact. Every second image is shown without its mask.
 
 # %%
 videos = RenderedVideos(photographs, make(compose("gallery", "scene=small").scene), count=3, seed=2)
 draw_sheet(list(rendered_rows(videos, frames=6)), height=110)
 
 # %% [markdown]
-# ## How far apart frames may lie
+# ## Maximum skip
 #
-# Clips of video are frames of one video with random gaps. The curriculum widens them: at first neighbours, in the end
-# up to 26 frames apart.
+# A clip of a video has random skips between its frames. The curriculum increases the maximum number of skipped frames
+# with the epoch, from 0 to 25.
 
 # %%
 schedule = make(compose("train", "curriculum=paper").curriculum)

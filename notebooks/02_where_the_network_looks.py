@@ -9,14 +9,14 @@
 # ---
 
 # %% [markdown]
-# # Where does the network look?
+# # Where does the network attend?
 #
-# To segment a frame, every cell of it (16 x 16 pixels) asks every cell of the frames in memory: how alike are we? The
-# answers, after a softmax, are weights that sum to one. Here they are drawn as heat over the remembered frames for one
-# pixel of the current frame, as in Figure 5 of the STM paper. The weights come from the network's own read.
+# To segment a frame, the network compares each of its cells (16 x 16 pixels) with all cells of the frames in memory. A
+# softmax turns the similarities into attention weights that sum to one. This notebook draws the attention of one pixel
+# of the current frame over the frames in memory, as in Figure 5 of the STM paper.
 #
-# The REMN is the one that comes with the package. Give the checkpoint of an STM to see a trained one. Without a
-# checkpoint, the STM starts from parts of that REMN, and the head of its memory is fitted to a few clips in seconds.
+# The REMN is the bundled network. Set a checkpoint to see a trained STM. Without a checkpoint, the STM starts from
+# parts of that REMN, and its memory head is fitted to a few clips in seconds.
 
 # %%
 import numpy as np
@@ -30,7 +30,7 @@ from vosmem.visualization.attention import attention_row
 from vosmem.visualization.contact_sheet import draw_sheet
 
 STM_CHECKPOINT = None  # "outputs/.../checkpoints/last.ckpt"
-REMN_CHECKPOINT = "remn_small"  # or a file; None for one that was never trained
+REMN_CHECKPOINT = "remn_small"  # or a file; None for an untrained network
 
 # %%
 embedded = ["experiment=pretrain_embedded", "datamodule.num_workers=0", "calibration.batches=8"]
@@ -42,27 +42,27 @@ networks = {
 }
 
 # %% [markdown]
-# ## Clips to look at
+# ## Clips
 #
-# Photographs that no training here sees, turned and cut anew for every frame: the network has to find the same thing
-# again in another place.
+# The clips are made from held-out photographs with a random affine map per frame: the network has to find each object
+# at another position.
 
 # %%
 longer = ["validation_augmentation.size=192", "validation_augmentation.num_frames=5"]
 clips = make(compose("train", *embedded, *longer).datamodule.sequences)
 
 
-def middle(labels, number):
-    """The pixel of an object that lies closest to its middle: row, column."""
-    rows, columns = np.nonzero(labels == number)
+def centre(labels, object_id):
+    """The pixel of an object that is closest to its centroid: row, column."""
+    rows, columns = np.nonzero(labels == object_id)
     nearest = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
     return int(rows[nearest]), int(columns[nearest])
 
 
-def lines(clip, pixel=None):
-    """The last frame's pixel, and where each network looks for it; by default the middle of the first object."""
+def attention_rows(clip, pixel=None):
+    """The attention of a pixel of the last frame, for each network; by default the centre of the first object."""
     pictures = [np.ascontiguousarray(clip.frame(t).permute(1, 2, 0).numpy()) for t in range(len(clip))]
-    pixel = pixel or middle(clip.labels(len(clip) - 1).numpy(), 1)
+    pixel = pixel or centre(clip.labels(len(clip) - 1).numpy(), 1)
     for name, network in networks.items():
         propagator = Propagator(network.eval(), EveryN(interval=1))
         for t in range(len(clip)):
@@ -74,17 +74,17 @@ def lines(clip, pixel=None):
 
 
 # %% [markdown]
-# Left the frame that asks, with its pixel in red; right of it the frames in memory, and above them how much of the
-# attention each gets. One scale of heat holds for a line. STM looks by the dot product of two different encodings, REMN
-# by the distance of two equal ones.
+# The leftmost image is the current frame with the query pixel in red. The other images are the frames in memory; the
+# caption gives the share of attention of each. All images of a row use one colour scale. STM compares keys of two
+# encoders by their dot product, REMN keys of one encoder by their distance.
 
 # %%
-draw_sheet([line for place in (1, 2, 3) for line in lines(clips[place])], height=150)
+draw_sheet([row for index in (1, 2, 3) for row in attention_rows(clips[index])], height=150)
 
 # %% [markdown]
 # ## Another pixel
 #
-# One of the background: it has something to say, too, since what is background there is background here.
+# A background pixel attends to background cells, so its readout says background too.
 
 # %%
-draw_sheet(list(lines(clips[1], pixel=(20, 150))), height=150)
+draw_sheet(list(attention_rows(clips[1], pixel=(20, 150))), height=150)

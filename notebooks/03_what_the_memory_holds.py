@@ -11,8 +11,9 @@
 # %% [markdown]
 # # What does the memory hold over time?
 #
-# A policy says which frames stay. Below, one rendered video goes through three of them. A point at (x, y) says: while
-# frame x was segmented, frame y was in memory.
+# A memory policy decides which frames stay in memory. This notebook segments one rendered video with three policies. A
+# point at (x, y) means: frame y was in memory while frame x was segmented. `trace_memory` records it, and answers why a
+# frame was evicted.
 
 # %%
 from pathlib import Path
@@ -29,8 +30,8 @@ from vosmem.visualization.memory import plot_memory
 CHECKPOINT = None  # of a network with a gate: "outputs/.../checkpoints/last.ckpt"
 
 # %% [markdown]
-# Without a checkpoint, the network is an STM that starts from parts of the package's REMN and was not trained further;
-# its gate, which is untrained, says of every frame that it stays with a probability of 0.88.
+# Without a checkpoint, the network is an STM that starts from parts of the bundled REMN and is not trained. Its
+# untrained gate gives every frame a probability of 0.88 to stay.
 
 # %%
 untrained = ["experiment=pretrain_embedded", "datamodule.num_workers=0", "calibration.batches=4", "model.gate=true"]
@@ -43,8 +44,8 @@ draw_sheet(list(rendered_rows(videos, frames=6)), height=110)
 
 
 # %%
-def drawn(*overrides):
-    """The memory of a policy, named as on the command line."""
+def memory_plot(*overrides):
+    """The memory over time under a policy, which is chosen as on the command line."""
     policy = make(compose("evaluate", *overrides).memory)
     moments = trace_memory(videos[0], network.eval(), policy, torch.device("cpu"))
     return Image(str(plot_memory(moments, Path("memory.png"), getattr(policy, "threshold", None))), width=800)
@@ -53,26 +54,25 @@ def drawn(*overrides):
 # %% [markdown]
 # ## Every fifth frame
 #
-# STM's memory: the frame with the given mask, every fifth, and the frame before, which goes again. With a limit the
-# oldest go, but never the given one.
+# STM's memory: the frame with the given mask, every fifth frame, and temporarily the previous frame. At the limit the
+# oldest frame is evicted, but never the given one.
 
 # %%
-drawn("memory=every_n", "memory.interval=5", "memory.max_frames=5")
+memory_plot("memory=every_n", "memory.interval=5", "memory.max_frames=5")
 
 # %% [markdown]
-# ## When something has changed
+# ## Adaptive update
 #
-# REMN's: a frame is kept once the objects differ enough from what they were in the frame kept last, by outline and by
-# looks. The dotted line is the threshold; `vosmem calibrate` finds one for a network.
+# REMN's memory keeps a frame if the masks and features of the objects differ enough from those in the last kept frame.
+# The dotted line is the threshold; `vosmem calibrate` finds one for a network.
 
 # %%
-drawn("memory=adaptive", "memory.threshold=0.45", "memory.least_certainty=0.0")
+memory_plot("memory=adaptive", "memory.threshold=0.45", "memory.least_certainty=0.0")
 
 # %% [markdown]
-# ## As many as say something new
+# ## Dynamic memory bank
 #
-# A gate looks at how new each remembered frame is beside the others, and says how many may stay. What says the least
-# goes first.
+# A gate decides from the novelty of each frame how many frames stay. The least novel frame is evicted first.
 
 # %%
-drawn("memory=dynamic", "memory.interval=2")
+memory_plot("memory=dynamic", "memory.interval=2")

@@ -9,11 +9,11 @@
 # ---
 
 # %% [markdown]
-# # What came out of a sweep?
+# # What are the results of a sweep?
 #
-# Give the folder of any multirun of `vosmem train` or `vosmem evaluate`, or one that holds run folders. Without one, a
-# small sweep is run here: how often a frame is kept, on two rendered videos, with a network that was not trained to its
-# end. Its scores say nothing; they show what the tables and plots are.
+# Set `SWEEP` to the folder of any multirun of `vosmem train` or `vosmem evaluate`, or to a folder of runs. Without it,
+# the notebook runs a small sweep over the memory interval, on two rendered videos with an untrained network. Its scores
+# have no meaning; they show the form of tables and plots.
 
 # %%
 import subprocess
@@ -49,7 +49,7 @@ if SWEEP is None:
 # %% [markdown]
 # ## The table
 #
-# A line for each job, by what it changed. Scores are percent.
+# One row per job, with its changed keys. Scores are percentages.
 
 # %%
 table, varied = collect_sweep(Path(SWEEP))
@@ -58,16 +58,16 @@ Markdown(as_markdown(table))
 # %% [markdown]
 # ## The plot
 #
-# Lines over a number that was swept, bars over anything else.
+# A line plot over a numeric key, a bar plot over any other key.
 
 # %%
 Image(str(plot_sweep(table, varied, Path("plot.png"))), width=900)
 
 # %% [markdown]
-# ## How the scores are spread
+# ## Distribution of scores
 #
-# J of every object and frame, sorted from worst to best: Figure 7 of the STM paper. Two curves with the same mean may
-# still differ: one loses objects, the other draws them badly. Runs of `vosmem evaluate` alone have it.
+# J of every object and frame, sorted from worst to best: Figure 7 of the STM paper. Two curves with equal means can
+# differ: one network loses objects, the other segments all of them roughly. Only runs of `vosmem evaluate` have it.
 
 # %%
 runs = sorted(path.parent for path in Path(SWEEP).glob("*/sequences"))

@@ -9,10 +9,10 @@
 # ---
 
 # %% [markdown]
-# # How do I segment a video of mine?
+# # How do I segment my own video?
 #
-# Give a video, a mask of its first frame and a checkpoint. Without, a small video is rendered, with a network that was
-# not trained to its end; then what follows shows how it is done, not how well.
+# Set a video, a mask of its first frame, and a checkpoint. Without them the notebook renders a small video and uses an
+# untrained network, so the masks show the steps and not the quality.
 
 # %%
 from pathlib import Path
@@ -43,9 +43,9 @@ if VIDEO is None:
     write_labels(MASK, rendered.labels(0).numpy())
 
 # %% [markdown]
-# ## What is in it
+# ## Open the video
 #
-# Frames are decoded when they are asked for; the mask belongs to the first frame unless its name says another.
+# Frames are decoded on demand. The mask belongs to the first frame unless its name is that of another frame.
 
 # %%
 (found,) = open_videos(Path(VIDEO), Path(MASK))
@@ -56,9 +56,9 @@ draw_sheet(
 )
 
 # %% [markdown]
-# ## Segment it
+# ## Segment
 #
-# Frame by frame, with every fifth frame in memory and at most 200 MB of it.
+# The memory keeps every fifth frame and at most 200 MB.
 
 # %%
 untrained = ["experiment=pretrain_embedded", "datamodule.num_workers=0", "calibration.batches=16"]
@@ -75,9 +75,9 @@ pictures = [
 draw_sheet([SheetRow(f"frames {', '.join(map(str, shown))}", pictures)], height=110)
 
 # %% [markdown]
-# ## The same as a command
+# ## Use the command line
 #
-# `vosmem segment` does this and writes the masks, an overlay video, tables of where to look twice, and a page:
+# `vosmem segment` does the same and writes masks, an overlay video, a table of frames to check, and a report page:
 #
 # ```sh
 # vosmem segment video.mp4 --mask first.png --weights last.ckpt --output out
