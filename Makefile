@@ -1,32 +1,32 @@
-# Every target that needs the environment makes it first; a second run installs nothing.
+# Targets that need the environment install it first; a second run installs nothing.
 
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 DOCS_VERSION ?= dev
 DOCS_ALIAS   ?=
-# What installs the packages: uv if it is there, else pip. `make setup UV=` takes pip in any case.
+# Installer of the packages: uv if it is on the PATH, otherwise pip. `make setup UV=` forces pip.
 UV     ?= $(shell command -v uv 2>/dev/null)
-# TORCH=cpu installs PyTorch without CUDA (3 GB in place of 6 GB), from an index that holds the CPU builds.
+# TORCH=cpu installs PyTorch without CUDA (3 GB instead of 6 GB), from an index with CPU builds.
 TORCH  ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-# The versions that are installed, and the extras.
+# Versions and extras to install.
 CONSTRAINTS ?= constraints.txt
 EXTRAS      ?= dev,hub,export,joblib,slurm,app,docs
 
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Stands where .installed will stand, for as long as an install is under way.
+# Marks an installation in progress; renamed to .installed at its end.
 UNFINISHED := $(VENV)/.unfinished
 
 CHAIR := src/vosmem/examples/chair
 DEMO  := outputs/demo
-# The environment of test-minimum, and the constraints that are written for it.
+# Environment and constraints of test-minimum.
 MINIMUM_VENV        := .venv-minimum
 MINIMUM_CONSTRAINTS := build/minimum.txt
 
-# A file of tests to a process, and one thread to each: several threads in several processes wait for each other.
-# A process that died is not replaced: its file would go to the next, and a test that hangs would hang there again.
+# One test file per process and one thread per process: threads of several processes would wait for each other.
+# A dead process is not replaced, because a test that hangs would hang again in the next process.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
@@ -38,27 +38,27 @@ help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12] [TORCH=cpu]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(INSTALLED) ## make .venv with the tested versions and the development tools
+setup: $(INSTALLED) ## install .venv with the tested versions and the development tools
 	@echo "$(VENV) is ready"
 
-demo: $(INSTALLED) ## segment a short clip that comes with the package into outputs/demo (--device and the like in ARGS)
+demo: $(INSTALLED) ## segment the bundled clip into outputs/demo (options of vosmem segment in ARGS)
 	@$(BIN)/vosmem segment $(CHAIR)/frames --mask $(CHAIR)/00000.png --output $(DEMO) $(ARGS)
 	@echo "overlay: $(DEMO)/overlay.mp4"
 	@echo "page:    $(DEMO)/report.html"
 
-pretrain: $(INSTALLED) ## train a small network on the embedded data (more overrides in ARGS)
+pretrain: $(INSTALLED) ## train a small network on bundled photographs, 5 minutes (Hydra overrides in ARGS)
 	@$(BIN)/vosmem train experiment=pretrain_embedded $(ARGS)
 
-sweep: $(INSTALLED) ## train on clips of 2, 3 and 4 frames, two seeds each; ends with a table and a plot
+sweep: $(INSTALLED) ## compare clips of 2, 3 and 4 frames with two seeds each; writes a table and a plot
 	@$(BIN)/vosmem train experiment=pretrain_embedded sweep=first_minutes $(ARGS)
 
 test: $(INSTALLED) ## run the fast tests and the doctests
 	@$(PYTEST) -m "not slow and not engines" $(ARGS)
 
-test-all: $(INSTALLED) ## run every test, the slow ones too, but for those of test-engines
+test-all: $(INSTALLED) ## run all tests except test-engines
 	@$(PYTEST) -m "not engines" $(ARGS)
 
-test-minimum: $(MINIMUM_CONSTRAINTS) ## run the fast tests with the lowest version of every requirement, in .venv-minimum
+test-minimum: $(MINIMUM_CONSTRAINTS) ## run the fast tests with the lowest declared versions, in .venv-minimum
 	@$(MAKE) test VENV=$(MINIMUM_VENV) CONSTRAINTS=$(MINIMUM_CONSTRAINTS) EXTRAS=$(EXTRAS),ray
 
 test-newest: ## run the fast tests with the newest version of every requirement, in .venv-newest
@@ -68,14 +68,14 @@ test-newest: ## run the fast tests with the newest version of every requirement,
 test-browser: $(INSTALLED) ## run the tests of the web page in a browser (Chromium)
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -rs tests/app/test_browser.py $(ARGS)
 
-test-notebooks: $(INSTALLED) ## run the notebooks that the fast tests leave out
+test-notebooks: $(INSTALLED) ## run the slow notebooks
 	@$(PYTEST) --dist load -m slow tests/test_notebooks.py $(ARGS)
 
-test-engines: $(INSTALLED) ## torchrun, SLURM (where Debian's packages are) and a Ray cluster on this machine; installs Ray
+test-engines: $(INSTALLED) ## test torchrun, SLURM (Debian packages) and Ray on this machine; installs Ray
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -m engines -rs --durations=0 tests/engines tests/end_to_end/test_distributed.py $(ARGS)
 
-lint: $(INSTALLED) ## check style, formatting and the import floors
+lint: $(INSTALLED) ## check style, formatting and import layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
@@ -83,10 +83,10 @@ lint: $(INSTALLED) ## check style, formatting and the import floors
 types: $(INSTALLED) ## check the types
 	@$(BIN)/mypy
 
-notebooks: $(INSTALLED) ## make notebooks/*.ipynb anew from their scripts
+notebooks: $(INSTALLED) ## write notebooks/*.ipynb from their scripts
 	@cd notebooks && ../$(BIN)/jupytext --quiet --update --to ipynb [0-9]*.py
 
-docs: $(INSTALLED) ## build the pages of docs/ and the reference into site/
+docs: $(INSTALLED) ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
 	@echo "site/index.html is ready"
 
@@ -94,11 +94,11 @@ docs-publish: $(INSTALLED) ## push the pages as DOCS_VERSION (alias DOCS_ALIAS) 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[release]'
 	@$(BIN)/mike deploy --push --update-aliases $(DOCS_VERSION) $(DOCS_ALIAS)
 
-format: $(INSTALLED) ## rewrite the code in the project's format
+format: $(INSTALLED) ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-wheel: $(INSTALLED) ## build dist/*.whl and try it in a fresh environment
+wheel: $(INSTALLED) ## build dist/*.whl and test it in a fresh environment
 	@$(BIN)/python tests/packaging/check_wheel.py
 
 dist: wheel ## build the wheel and the source distribution, and check both as a package index would
@@ -114,13 +114,13 @@ lint-workflows: ## check .github and docker/, with zizmor and hadolint in build/
 	@build/tools/bin/zizmor --offline --quiet .github
 	@build/tools/bin/hadolint docker/Dockerfile.cpu docker/Dockerfile.cuda
 
-check: lint types test wheel ## everything that must hold before a change goes in
+check: lint types test wheel ## run all checks that a change must pass
 
 clean: ## remove builds and caches; keeps .venv and the outputs of runs
 	@rm -rf build dist site src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find conf src tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-# An environment whose install broke off is made anew; one that is merely outdated is brought up to date.
+# An environment whose installation was interrupted is recreated; an outdated one is updated.
 $(INSTALLED): setup.cfg setup.py pyproject.toml $(CONSTRAINTS)
 	$(if $(install_problem),$(error $(install_problem)))
 	@echo "$(if $(wildcard $@),bringing $(VENV) up to date,$(announcement)) with $(if $(UV),uv,pip)"
@@ -138,8 +138,8 @@ packages    = -c $(CONSTRAINTS) -e '.[$(EXTRAS)]'
 pip_install = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 uv_install  = $(UV) pip install --python $(BIN)/python
 
-# All output of an installer goes into LOG; lines about progress go to the terminal, too. Warnings, which are mostly about the
-# user's own configuration, are in LOG only.
+# All output of the installer goes to LOG, and progress also to the terminal. Warnings, mostly about the user's configuration, go to
+# LOG only.
 LOG := $(VENV)/install.log
 quietly = { { $(1); printf '\nstatus %s\n' $$?; } 2>&1 </dev/null | tee -a $(LOG) | awk -v pins=$$(grep -c == $(CONSTRAINTS)) '$(progress)'; }
 progress = BEGIN { status = 1 } /^status [0-9]+$$/ { status = $$2 } \
@@ -151,7 +151,7 @@ progress = BEGIN { status = 1 } /^status [0-9]+$$/ { status = $$2 } \
 failed = { grep -iE 'error|×|╰' $(LOG) | tail -n 5; \
 	echo "the packages could not be installed; all output is in $(LOG)$(if $(UV),; to try pip instead of uv: make setup UV=)"; } >&2; exit 1
 
-# uv does not read pip's configuration: it is given the indexes, the folders and the certificates of pip, unless it has its own.
+# uv does not read pip's configuration, so pip's indexes, folders and certificates are passed to uv unless uv has its own.
 settings_of_pip = $(call setting,UV_DEFAULT_INDEX,INDEX_URL,index-url); $(call setting,UV_INDEX,EXTRA_INDEX_URL,extra-index-url); \
 	$(call setting,UV_FIND_LINKS,FIND_LINKS,find-links,$(comma)); $(call setting,SSL_CERT_FILE,CERT,cert); \
 	export UV_INDEX_STRATEGY="$${UV_INDEX_STRATEGY:-unsafe-best-match}";
@@ -159,7 +159,7 @@ setting = if [ -z "$$$(1)" ]; then value="$${PIP_$(2):-$$($(BIN)/python -m pip c
 	[ -z "$$value" ] || export $(1)="$$(echo $$value $(if $(4),| tr ' ' '$(4)'))"; fi
 comma := ,
 
-# `+cpu` is matched by the CPU builds only: torch for CUDA and torchvision for CPUs do not work together. macOS has no other builds.
+# `+cpu` matches CPU builds only: torch for CUDA and torchvision for CPUs are incompatible. macOS has CPU builds only.
 cpu = $(if $(filter Darwin,$(shell uname -s)),,$(filter cpu,$(TORCH)))
 cpu_builds = $(patsubst %,%+cpu,$(shell grep -E '^torch(vision)?==' $(CONSTRAINTS)))
 cpu_missing = echo "TORCH=cpu: neither $(TORCH_INDEX) nor the configured registry has $(cpu_builds):" \
@@ -170,7 +170,7 @@ $(MINIMUM_CONSTRAINTS): setup.cfg tests/packaging/lower_bounds.py
 	@mkdir -p $(@D)
 	@$(PYTHON) tests/packaging/lower_bounds.py > $@.new && mv $@.new $@
 
-# What keeps a first install from working, in one line with its mend; empty if nothing does.
+# The reason why a first installation cannot work, with its fix, in one line; empty if there is none.
 install_problem = $(torch_problem)$(if $(wildcard $(INSTALLED)),,$(or $(python_problem),$(venv_problem),$(folder_problem)))
 retry = Install one and run: make $(or $(firstword $(MAKECMDGOALS)),setup) PYTHON=python3.12
 too_old = vosmem needs Python 3.11 or newer; $(PYTHON)
@@ -184,5 +184,5 @@ torch_problem = $(if $(filter-out cpu,$(TORCH)),TORCH=$(TORCH) is unknown: use T
 has_venv = $(shell $(PYTHON) -c "import venv, ensurepip; print('yes')" 2>/dev/null)
 venv_problem = $(if $(has_venv),,the venv module of $(PYTHON) is missing; on Debian or Ubuntu: apt-get install python3-venv)
 
-# `venv --clear` empties the folder, so that must be an environment, or empty.
-folder_problem = $(if $(wildcard $(VENV)/pyvenv.cfg),,$(if $(wildcard $(VENV)/*),$(VENV) is there but is no virtual environment; move it away))
+# `venv --clear` empties the folder, so the folder must be an environment or empty.
+folder_problem = $(if $(wildcard $(VENV)/pyvenv.cfg),,$(if $(wildcard $(VENV)/*),$(VENV) exists but is no virtual environment: move it or set another VENV))
