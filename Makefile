@@ -32,7 +32,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 -
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pretrain sweep test test-all test-minimum test-newest test-browser test-notebooks test-engines coverage lint lint-workflows types notebooks docs docs-publish format wheel dist check clean
+.PHONY: help setup demo pretrain sweep test test-all test-minimum test-newest test-browser test-notebooks test-engines coverage lint lint-workflows words types notebooks docs docs-publish format wheel dist check clean
 
 help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12] [TORCH=cpu]"
@@ -79,6 +79,9 @@ lint: $(INSTALLED) ## check style, formatting and import layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+
+words: ## list words that CONTRIBUTING.md avoids, with replacements (paths in ARGS)
+	@$(PYTHON) tests/packaging/check_words.py $(ARGS)
 
 types: $(INSTALLED) ## check the types
 	@$(BIN)/mypy
