@@ -1,4 +1,4 @@
-"""Entries for `torch.hub.load(REPOSITORY, ENTRY)`; the package itself has to be installed (`pip install .`)."""
+"""Entries for `torch.hub.load(REPOSITORY, ENTRY)`; the package must be installed (`pip install .`)."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ dependencies = ["torch", "vosmem"]
 
 
 def remn_small(**options: Any) -> "Segmenter":
-    """The REMN that comes with the package, ready to segment videos.
+    """Load the bundled REMN, ready to segment videos.
 
     Args:
         options: `device`, `precision` and `top_k`, as of `vosmem.load`.
@@ -19,7 +19,7 @@ def remn_small(**options: Any) -> "Segmenter":
 
 
 def stm_published(path: str | os.PathLike[str], **options: Any) -> "Segmenter":
-    """The STM of its authors, from their `STM_weights.pth` (licensed CC BY-NC-SA), which has to be fetched from them.
+    """Load the published STM from its authors' `STM_weights.pth` (licensed CC BY-NC-SA), which you download from them.
 
     Args:
         path: the file.
@@ -29,7 +29,7 @@ def stm_published(path: str | os.PathLike[str], **options: Any) -> "Segmenter":
 
 
 def stcn_published(path: str | os.PathLike[str], **options: Any) -> "Segmenter":
-    """The STCN of its authors, from their `stcn.pth` (MIT licence), which has to be fetched from them.
+    """Load the published STCN from its authors' `stcn.pth` (MIT licence), which you download from them.
 
     Args:
         path: the file.
@@ -39,12 +39,12 @@ def stcn_published(path: str | os.PathLike[str], **options: Any) -> "Segmenter":
 
 
 def load(weights: str | os.PathLike[str], **options: Any) -> "Segmenter":
-    """Any weights that `vosmem.load` takes: a checkpoint, a weights file, a name, an address on the Hugging Face Hub.
+    """Load any weights of `vosmem.load`: a checkpoint, a weights file, a name, or an address on the Hugging Face Hub.
 
     Args:
         weights: the weights.
         options: as of `remn_small`.
     """
-    import vosmem  # here, so that torch.hub says itself that it is not installed
+    import vosmem  # here, so that torch.hub reports a missing package itself
 
     return vosmem.load(weights, **options)

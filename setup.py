@@ -1,4 +1,4 @@
-"""Hand setuptools what setup.cfg cannot say: top-level conf/ is the package vosmem.conf."""
+"""Declare top-level conf/ as the package vosmem.conf, which setup.cfg cannot."""
 
 from setuptools import find_packages, setup
 

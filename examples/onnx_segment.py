@@ -1,9 +1,9 @@
-"""Follow objects through a folder of frames with the graphs of `vosmem export`: ONNX Runtime, NumPy and Pillow alone.
+"""Segment a folder of frames with the graphs of `vosmem export`: needs ONNX Runtime, NumPy and Pillow only.
 
     vosmem export WEIGHTS GRAPHS
     python examples/onnx_segment.py GRAPHS FRAMES MASK OUTPUT
 
-The mask is a picture of ids (0 is background) for the first frame. One picture of ids is written for every frame.
+The mask is an image of object ids (0 is background) for the first frame. One image of ids is written per frame.
 """
 
 import argparse
@@ -16,15 +16,15 @@ import onnxruntime
 from PIL import Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
-NEAR = ("last_masks", "earlier_masks")  # of the two frames before: what a network with local attention asks for
+NEAR = ("last_masks", "earlier_masks")  # inputs of a network with local attention: masks of the two previous frames
 
 
 class Segmenter:
     """Segments one video frame by frame.
 
     Args:
-        folder: what `vosmem export` wrote.
-        interval: every how many frames one stays in the memory.
+        folder: the output of `vosmem export`.
+        interval: the memory keeps every interval-th frame.
     """
 
     def __init__(self, folder: Path, interval: int = 5):
@@ -35,16 +35,16 @@ class Segmenter:
             for name, graph in self.about["graphs"].items()
         }
         self.t = -1
-        self.kept: list[dict[str, np.ndarray]] = []  # keys and values of the frames that stay
-        self.last: dict[str, np.ndarray] = {}  # the frame before, as the network saw it
+        self.kept: list[dict[str, np.ndarray]] = []  # keys and values of the kept frames
+        self.last: dict[str, np.ndarray] = {}  # outputs for the previous frame
         self.near: dict[str, np.ndarray] = {}
 
     def step(self, frame: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """The next frame.
+        """Segment the next frame.
 
         Args:
             frame: RGB bytes (H, W, 3), of one size for the whole video.
-            labels: of the first frame alone, the objects 1..K of every pixel (H, W).
+            labels: objects 1..K of every pixel (H, W); for the first frame only.
 
         Returns:
             probabilities (K+1, H, W) of background and objects.
@@ -56,7 +56,7 @@ class Segmenter:
         around = ((0, 0), (0, 0), (top, bottom), (left, right))
         image = frame.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
         image = np.pad(image, around)
-        if any((top, bottom, left, right)):  # in the colour that the network expects around a frame
+        if any((top, bottom, left, right)):  # the border has the colour that the network expects
             inside = np.pad(np.ones((height, width), bool), around[2:])
             image = np.where(inside, image, np.array(self.about["frame"]["border"], np.float32)[:, None, None])
         if labels is not None:  # nothing is known yet of where the objects are
@@ -81,7 +81,7 @@ class Segmenter:
         return probs
 
     def _memory(self) -> dict[str, np.ndarray]:
-        """What is remembered: every fifth frame from the first on, and the one before where the network reads it."""
+        """Memory frames: every interval-th frame, and the previous one if the network reads it."""
         keeps = (self.t - 1) % self.interval == 0
         frames = list(self.kept)
         if keeps or self.about["memory"]["include_last"]:
@@ -91,7 +91,7 @@ class Segmenter:
         return {name: np.concatenate([frame[name] for frame in frames], axis=2) for name in frames[0]}
 
     def _aggregate(self, own: np.ndarray) -> np.ndarray:
-        """Soft aggregation: each object's own probability becomes one distribution over background and objects."""
+        """Soft aggregation: combine the probabilities of all objects into one distribution with background."""
         epsilon = self.about["aggregation"]["epsilon"]
         merged = np.concatenate([np.prod(1 - own, axis=0, keepdims=True), own]).clip(epsilon, 1 - epsilon)
         odds = merged / (1 - merged)
@@ -104,7 +104,7 @@ class Segmenter:
 
 
 def main() -> None:
-    """Segment the folder that the command line names."""
+    """Segment the folder given on the command line."""
     parser = argparse.ArgumentParser(description="Follow objects through a folder of frames with exported graphs.")
     for name, text in [
         ("graphs", "folder of vosmem export"),
@@ -137,13 +137,13 @@ def main() -> None:
 
 
 def _padding(size: int, stride: int) -> tuple[int, int]:
-    """Before and after, so that the size becomes a multiple of the stride."""
+    """Padding before and after that makes a size a multiple of the stride."""
     lacking = -size % stride
     return lacking // 2, lacking - lacking // 2
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """Frame 2 comes before frame 10."""
+    """Sort key for natural order: frame 2 comes before frame 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.stem)]
 
 
