@@ -58,7 +58,7 @@ def test_every_word_has_an_example():
 @pytest.mark.parametrize("word", PROSE)
 @pytest.mark.parametrize(
     ("path", "form"),
-    [("docs/a.md", "\n{}\n"), ("a.py", "\n# {}\n"), ("a.py", '\n"""{}"""\n'), ("conf/a.yaml", "\n# {}\n")],
+    [("page.md", "\n{}\n"), ("a.py", "\n# {}\n"), ("a.py", '\n"""{}"""\n'), ("conf/a.yaml", "\n# {}\n")],
 )
 def test_a_word_in_prose_is_found(word, path, form):
     found = finds(path, form.format(IN_PROSE[word]))
