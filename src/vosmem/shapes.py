@@ -1,6 +1,6 @@
-"""The axis legend, and the few tuples that cross floors.
+"""The axis legend, and the tuples that cross floors.
 
-Axes always stand in the order `B K T C H W`; absent ones are dropped.
+Axes have the order `B K T C H W`; absent ones are dropped.
 
 ====== =========================================================================================
  B     clips in a batch
@@ -13,7 +13,7 @@ Axes always stand in the order `B K T C H W`; absent ones are dropped.
  N     memory cells, T*h*w
 ====== =========================================================================================
 
-`logits` stand before softmax, `probs` after, `labels` are integers. Feature maps are named by stride: `f16 f8 f4`.
+`logits` come before the softmax, `probs` after it, `labels` are integers. Features are named by stride: `f16 f8 f4`.
 """
 
 from typing import NamedTuple
@@ -23,12 +23,12 @@ from torch import Tensor
 
 
 class Clip(NamedTuple):
-    """A batch of short clips as the loaders give them; bytes, since normalising is cheaper on the device.
+    """A batch of short clips from a loader; bytes, since normalising is cheaper on the device.
 
     Attributes:
         frames: RGB, 0 to 255.
-        labels: 0 is background, 1..K the objects of the clip, in every frame the same.
-        num_objects: objects in use of each clip; the labels of a clip never exceed its count.
+        labels: 0 is background, 1..K the objects of the clip, the same in every frame.
+        num_objects: number of objects of each clip; its labels do not exceed it.
     """
 
     frames: UInt8[Tensor, "B T 3 H W"]
@@ -37,12 +37,12 @@ class Clip(NamedTuple):
 
 
 class Prior(NamedTuple):
-    """Where the objects were before a frame is looked at.
+    """Masks of the frames before the one to be segmented.
 
     Attributes:
-        masks: soft masks of the frame before, averaged over cells; in [0, 1].
+        masks: soft masks of the previous frame, averaged over cells; in [0, 1].
         valid: which slots hold an object; all by default.
-        earlier: the masks of the frame before that; None where there is none.
+        earlier: masks of the frame before the previous one; None if there is none.
     """
 
     masks: Float[Tensor, "B K h w"]
@@ -51,15 +51,15 @@ class Prior(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A frame, encoded: the question to the memory, and what the decoder needs beside the answer.
+    """An encoded frame to be segmented.
 
     Attributes:
-        key: what memory keys are compared with.
-        value: the frame's own value.
+        key: key that is compared with memory keys.
+        value: value of the frame itself.
         f16: features at stride 16.
         f8: features at stride 8.
         f4: features at stride 4.
-        far: how far each cell is from where the objects were, in [0, 1]; None where the network does not look at that.
+        far: distance of each cell from the previous masks, in [0, 1]; None if the network does not use it.
     """
 
     key: Float[Tensor, "B Ck h w"]
@@ -71,12 +71,12 @@ class Query(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Keys and values of remembered frames, one row an object.
+    """Keys and values of frames in memory, one row for each object.
 
     Attributes:
-        key: what a query's key is compared with; of a network that matches by place, and one channel more that marks
-            the cells of objects, in [0, 1].
-        value: what is read.
+        key: key that is compared with a query's; a network with a locality penalty appends a channel that marks cells
+            of objects, in [0, 1].
+        value: value that is read.
     """
 
     key: Float[Tensor, "O Ck T h w"]
