@@ -1,4 +1,4 @@
-"""Laws that every network keeps: shapes, symmetries, gradients."""
+"""Properties of every network: shapes, symmetries, gradients."""
 
 import torch
 
@@ -50,7 +50,7 @@ def test_gradient_reaches_every_parameter(small_network):
     assert silent == []
 
 
-def test_one_remembered_frame_twice_reads_the_same(small_network):
+def test_one_frame_twice_in_memory_changes_nothing(small_network):
     frames, masks = torch.rand(1, 3, 32, 32), torch.rand(1, 2, 32, 32)
     once = small_network.encode_memory(frames, masks)
     twice = Memory(*(torch.cat([part, part], dim=2) for part in once))

@@ -1,4 +1,4 @@
-"""Test-time augmentation: averages at the frame's size, each view with its own memory."""
+"""Test-time augmentation: averages at the frame's size, each member with its own memory."""
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ def test_memory_is_the_sum(small_network, video):
 
 
 @pytest.mark.parametrize(("resize", "expected"), [("down", (2, 4)), ("always", (4, 8))])
-def test_small_frames_are_enlarged_only_when_asked(small_network, video, resize, expected):
+def test_small_frames_are_enlarged_only_with_resize_always(small_network, video, resize, expected):
     propagator = Propagator(small_network, EveryN(), short_side=64, resize=resize)
     run(propagator, *video)
     assert next(propagator.bank.groups()).key.shape[-2:] == expected
