@@ -16,21 +16,13 @@ EVICTIONS = {"oldest": "oldest", "random": "random", "usage": "least used", "nov
 
 
 class Ranking(NamedTuple):
-    """Frames in memory, in the order in which they should stay.
+    """Frames in memory, in the order in which they should stay."""
 
-    Attributes:
-        frames: frame indices.
-        num_fixed: number of leading frames that always stay: those with a given mask, and the newest.
-        novelty: distance of each frame from the frames ranked before it.
-        usage: mean share of the attention that each frame got, in [0, 1].
-        age: number of frames kept since.
-    """
-
-    frames: list[int]
-    num_fixed: int
-    novelty: Float[Tensor, "1 T"]
-    usage: Float[Tensor, "1 T"]
-    age: Float[Tensor, "1 T"]
+    frames: list[int]  # frame indices
+    num_fixed: int  # number of leading frames that always stay: those with a given mask, and the newest
+    novelty: Float[Tensor, "1 T"]  # distance of each frame from the frames ranked before it
+    usage: Float[Tensor, "1 T"]  # mean share of the attention that each frame got, in [0, 1]
+    age: Float[Tensor, "1 T"]  # number of frames kept since
 
 
 class _FrameRecord:

@@ -15,23 +15,14 @@ from vosmem.ops.variation import variations
 
 
 class Candidate(NamedTuple):
-    """A segmented frame about which the policy decides.
+    """A segmented frame about which the policy decides."""
 
-    Attributes:
-        t: index of the frame in the video.
-        mask_given: whether the user gave its mask.
-        objects: ids of the objects.
-        masks: soft masks of the objects, averaged over cells; in [0, 1].
-        certainty: mean probability of the most likely object inside the objects; in [0, 1].
-        key: key of the frame as a query, if the policy needs keys.
-    """
-
-    t: int
-    mask_given: bool
-    objects: Sequence[int]
-    masks: Float[Tensor, "K h w"]
-    certainty: Float[Tensor, ""]
-    key: Float[Tensor, "Ck h w"] | None = None
+    t: int  # index of the frame in the video
+    mask_given: bool  # whether the user gave its mask
+    objects: Sequence[int]  # ids of the objects
+    masks: Float[Tensor, "K h w"]  # soft masks of the objects, averaged over cells; in [0, 1]
+    certainty: Float[Tensor, ""]  # mean probability of the most likely object inside the objects; in [0, 1]
+    key: Float[Tensor, "Ck h w"] | None = None  # key of the frame as a query, if the policy needs keys
 
 
 @dataclass(frozen=True, kw_only=True)

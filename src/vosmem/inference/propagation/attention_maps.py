@@ -17,17 +17,11 @@ from vosmem.shapes import Query
 
 
 class AttentionMaps(NamedTuple):
-    """Attention of some pixels of a frame.
+    """Attention of some pixels of a frame."""
 
-    Attributes:
-        frames: indices of the frames in memory, ascending.
-        shares: attention of each frame in memory; in [0, 1], summing to 1.
-        maps: attention of the cell at each pixel, at the network's size.
-    """
-
-    frames: list[int]
-    shares: Float[Tensor, "T"]
-    maps: Float[Tensor, "T H W"]
+    frames: list[int]  # indices of the frames in memory, ascending
+    shares: Float[Tensor, "T"]  # attention of each frame in memory; in [0, 1], summing to 1
+    maps: Float[Tensor, "T H W"]  # attention of the cell at each pixel, at the network's size
 
 
 class AttentionTracer(Tracer):

@@ -18,29 +18,17 @@ from vosmem.shapes import Query
 
 
 class SegmentedView(NamedTuple):
-    """A segmented frame at the network's size, held until the next frame, when it may be memorised.
+    """A segmented frame at the network's size, held until the next frame, when it may be memorised."""
 
-    Attributes:
-        frame_index: index of the frame in the video.
-        view: the part of the frame that the network saw.
-        image: RGB in [0, 1], padded.
-        masks: soft masks of the objects, padded.
-        cells: the masks averaged over memory cells.
-        certainty: mean probability of the most likely object.
-        mask_given: whether the user gave a mask of the frame.
-        key: key of the frame as a query, if the policy needs keys.
-        query: the encoded frame, if the network's `encode_memory` uses it (its features are larger than the memory).
-    """
-
-    frame_index: int
-    view: View
-    image: Float[Tensor, "1 3 H2 W2"]
-    masks: Float[Tensor, "1 K H2 W2"]
-    cells: Float[Tensor, "1 K h w"]
-    certainty: Float[Tensor, ""]
-    mask_given: bool
-    key: Float[Tensor, "Ck h w"] | None
-    query: Query | None
+    frame_index: int  # index of the frame in the video
+    view: View  # the part of the frame that the network saw
+    image: Float[Tensor, "1 3 H2 W2"]  # RGB in [0, 1], padded
+    masks: Float[Tensor, "1 K H2 W2"]  # soft masks of the objects, padded
+    cells: Float[Tensor, "1 K h w"]  # the masks averaged over memory cells
+    certainty: Float[Tensor, ""]  # mean probability of the most likely object
+    mask_given: bool  # whether the user gave a mask of the frame
+    key: Float[Tensor, "Ck h w"] | None  # key of the frame as a query, if the policy needs keys
+    query: Query | None  # the encoded frame, if `encode_memory` uses it (its features are large)
 
 
 class VideoMemory:

@@ -12,19 +12,12 @@ from vosmem.ops.padding import STRIDE, Padding, pad, pad_with_colour, padding_to
 
 
 class View(NamedTuple):
-    """A window of a frame at the network's size, padded to whole memory cells.
+    """A window of a frame at the network's size, padded to whole memory cells."""
 
-    Attributes:
-        window: the part of the frame.
-        frame: height and width of the frame.
-        size: height and width of the window for the network.
-        padding: the border around it.
-    """
-
-    window: Window
-    frame: tuple[int, int]
-    size: tuple[int, int]
-    padding: Padding
+    window: Window  # the part of the frame
+    frame: tuple[int, int]  # height and width of the frame
+    size: tuple[int, int]  # height and width of the window for the network
+    padding: Padding  # the border around it
 
     @classmethod
     def of(cls, window: Window, frame: tuple[int, int], size: tuple[int, int]) -> "View":

@@ -24,15 +24,10 @@ class Window(NamedTuple):
 
 
 class ObjectBoxes(NamedTuple):
-    """Bounding boxes of the objects in a frame, joined to one.
+    """Bounding boxes of the objects in a frame, joined to one."""
 
-    Attributes:
-        box: first and last edge of the rows, then of the columns, in pixels; None if no object is visible.
-        all_seen: whether all objects are visible.
-    """
-
-    box: tuple[float, float, float, float] | None
-    all_seen: bool
+    box: tuple[float, float, float, float] | None  # top, bottom, left, right edge in pixels; None if none is visible
+    all_seen: bool  # whether all objects are visible
 
     def joined(self, other: "ObjectBoxes") -> "ObjectBoxes":
         """Return the union of both boxes."""

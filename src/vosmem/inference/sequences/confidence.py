@@ -20,26 +20,15 @@ NUM_CHECKS = 40  # largest number of frames listed in all
 
 
 class ObjectConfidence(NamedTuple):
-    """One object in one frame.
+    """One object in one frame."""
 
-    Attributes:
-        t: frame index.
-        slot: slot of the object.
-        area: number of pixels of its mask.
-        mean_probability: its mean probability inside its mask; None without a mask.
-        entropy: entropy of the object against all else in bits (0 certain, 1 undecided), averaged over the pixels with
-            its probability as weight.
-        lost: whether its mask is (nearly) empty or its probability low.
-        jump: whether its area changed suddenly since the last frame; false where a mask was given.
-    """
-
-    t: int
-    slot: int
-    area: int
-    mean_probability: float | None
-    entropy: float
-    lost: bool
-    jump: bool
+    t: int  # frame index
+    slot: int  # slot of the object
+    area: int  # number of pixels of its mask
+    mean_probability: float | None  # its mean probability inside its mask; None without a mask
+    entropy: float  # of the object against all else in bits (0 to 1), weighted by its probability
+    lost: bool  # whether its mask is (nearly) empty or its probability low
+    jump: bool  # whether its area changed suddenly; false where a mask was given
 
 
 class ConfidenceRows(Collection[ObjectConfidence]):

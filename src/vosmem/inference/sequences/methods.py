@@ -32,23 +32,14 @@ class ReadFrame(NamedTuple):
 
 
 class SegmentedFrame(NamedTuple):
-    """The result of a method for one frame.
+    """The result of a method for one frame."""
 
-    Attributes:
-        t: frame index.
-        frame: RGB bytes, as decoded.
-        probs: probabilities of background and objects, on the method's device.
-        labels: slots 0..K.
-        seconds: time inside the method, without reading and writing; None before the first mask.
-        memory_frames: number of frames in memory that it read; 0 for a method without a memory.
-    """
-
-    t: int
-    frame: UInt8[Tensor, "3 H W"]
-    probs: Float[Tensor, "K1 H W"]
-    labels: UInt8[Tensor, "H W"]
-    seconds: float | None
-    memory_frames: int = 0
+    t: int  # frame index
+    frame: UInt8[Tensor, "3 H W"]  # RGB bytes, as decoded
+    probs: Float[Tensor, "K1 H W"]  # probabilities of background and objects, on the method's device
+    labels: UInt8[Tensor, "H W"]  # slots 0..K
+    seconds: float | None  # time inside the method, without reading and writing; None before the first mask
+    memory_frames: int = 0  # number of frames in memory that it read; 0 for a method without a memory
 
 
 def read_frames(sequence: VideoSequence) -> Iterator[ReadFrame]:

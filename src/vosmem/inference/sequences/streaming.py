@@ -38,6 +38,8 @@ class Segmented(NamedTuple):
 class Stream:
     """Segments the frames of one video as they arrive; holds the memory and the last frame only.
 
+    The caller steps, so it does not use the loop of `segment_frames`.
+
     The propagator is a new one, with its network on the engine's device.
     """
 
