@@ -93,7 +93,7 @@ def test_memory_holds_what_was_added_in_any_order():
     (group,) = bank.groups()
     assert bank.frames == [0, 2, 3, 5, 6, 8]
     for part, found in enumerate(group):
-        rows = {tuple(found[:, :, place].flatten().tolist()) for place in range(found.shape[2])}
+        rows = {tuple(found[:, :, index].flatten().tolist()) for index in range(found.shape[2])}
         assert rows == {tuple(entries[t][part].flatten().tolist()) for t in bank.frames}
 
 

@@ -106,8 +106,8 @@ def test_an_adaptive_memory_encodes_only_kept_frames(small_network, monkeypatch,
     )
     mask = torch.zeros(32, 32, dtype=torch.uint8)
     mask[4:28, 4:28] = 1
-    sure = 40 * torch.stack([1 - mask.float(), mask.float()])[None]  # logits
-    monkeypatch.setattr(small_network, "decode", lambda query, readout: sure)
+    certain = 40 * torch.stack([1 - mask.float(), mask.float()])[None]  # logits
+    monkeypatch.setattr(small_network, "decode", lambda query, readout: certain)
     policy = Adaptive(threshold=0.2, greatest_interval=5, include_last=include_last)
     propagator, frame = Propagator(small_network, policy), torch.rand(3, 32, 32)
     held = []

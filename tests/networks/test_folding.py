@@ -53,8 +53,8 @@ def test_the_image_is_convolved_once_for_all_objects(with_gradients):
         together = trunk.of_objects(images, *masks, owners=owners)
     assert calls == {"image": [2], "objects": [3] if with_gradients else [1, 1, 1]}
     for row, of in enumerate(owners):
-        alone = trunk.of_objects(images[of : of + 1], *masks[:, row : row + 1], owners=torch.tensor([0]))
-        torch.testing.assert_close(together[row : row + 1], alone)
+        single = trunk.of_objects(images[of : of + 1], *masks[:, row : row + 1], owners=torch.tensor([0]))
+        torch.testing.assert_close(together[row : row + 1], single)
 
 
 def test_objects_are_decoded_one_at_a_time_without_gradients():

@@ -32,10 +32,10 @@ def test_every_input_matters():
     gate = MemoryGate().double()
     torch.nn.init.normal_(gate.stays.weight)
     base = gate(*gate_inputs(), 2)
-    for place in range(3):
+    for index in range(3):
         changed = gate_inputs()
-        changed[place] = 1 - changed[place]
-        assert ((gate(*changed, 2) - base).abs() > 1e-4).all(), f"input {place} changes nothing"
+        changed[index] = 1 - changed[index]
+        assert ((gate(*changed, 2) - base).abs() > 1e-4).all(), f"input {index} changes nothing"
 
 
 def test_novelty_matters_by_its_order_of_magnitude():
@@ -45,11 +45,13 @@ def test_novelty_matters_by_its_order_of_magnitude():
         for weight in (gate.hidden.weight, gate.hidden.bias, gate.stays.weight):
             weight.zero_()
         gate.hidden.weight[0, 0], gate.hidden.bias[0], gate.stays.weight[0, 0] = 1.0, 3.0, 1.0
-        told = [torch.full((1, 3), novelty, dtype=torch.float64) for novelty in (1e-3, 1e-2, 1e-1)]
-        still = torch.zeros(1, 3, dtype=torch.float64)
-        steps = torch.stack([torch.logit(gate(novelty, still, still, 2) - 2) for novelty in told]).diff(dim=0)
+        novelties = [torch.full((1, 3), novelty, dtype=torch.float64) for novelty in (1e-3, 1e-2, 1e-1)]
+        constant = torch.zeros(1, 3, dtype=torch.float64)
+        steps = torch.stack([torch.logit(gate(novelty, constant, constant, 2) - 2) for novelty in novelties]).diff(
+            dim=0
+        )
     assert steps.flatten().tolist() == pytest.approx([1, 1], abs=0.05)
-    assert torch.isfinite(gate(still - 1e-6, still, still, 2)).all()  # a cosine may round to more than 1
+    assert torch.isfinite(gate(constant - 1e-6, constant, constant, 2)).all()  # a cosine may round to more than 1
 
 
 @pytest.mark.parametrize("count", [2.0, 3.4, 3.6, 6.0])
@@ -90,7 +92,7 @@ def toy(distinct, rng, batch=32, count=8, channels=16):
     """Memories of one-cell frames with `distinct` different contents, each with a query for one of them.
 
     Returns:
-        keys of the frames (B, T, C), their values, and key and value of what is asked.
+        keys of the frames (B, T, C), their values, and key and value of the query.
     """
     things = [torch.randn(batch, distinct, channels, generator=rng) for _ in range(2)]
     held = torch.cat([torch.arange(distinct), torch.randint(0, distinct, (count - distinct,), generator=rng)])
@@ -105,8 +107,8 @@ def gated_toy(gate, distinct, rng, temperature):
     """The error of a read through the soft mask, and the number of frames that stay."""
     keys, values, key, value = toy(distinct, rng)
     order, novelty = rank(torch.nn.functional.normalize(keys, dim=2), 2)
-    still = torch.zeros_like(novelty)
-    count = gate(novelty, still, still, 2)
+    constant = torch.zeros_like(novelty)
+    count = gate(novelty, constant, constant, 2)
     keys, values = (part.gather(1, order[..., None].expand_as(part)).transpose(1, 2) for part in (keys, values))
     mask = log_mask(count - MARGIN, keys.shape[2], 2, temperature)
     found = read_memory(keys, values, key[..., None], "l2", log_weights=mask)[..., 0]

@@ -117,9 +117,9 @@ def test_a_similar_object_far_away_is_distinguished():
     key = torch.zeros(1, 8, 8, 10)
     key[:, 0] = 5 * masks[:, 0]
     memory = Memory(torch.cat([key, masks], dim=1)[:, :, None], masks[:, :, None])
-    asked = key.clone()
-    asked[:, 0, 5:7, 7:9] = 5
-    query = Query(asked, *torch.zeros(4, 1, 1, 8, 10), network.local_attention.far(Prior(masks)))
+    query_key = key.clone()
+    query_key[:, 0, 5:7, 7:9] = 5
+    query = Query(query_key, *torch.zeros(4, 1, 1, 8, 10), network.local_attention.far(Prior(masks)))
     found = network.read(query, memory)[0, 0]
     assert found[1:3, 1:3].min() > 0.98 and found[5:7, 7:9].max() < 0.4
     network.set_local_attention(LocalAttention())

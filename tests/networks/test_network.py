@@ -32,8 +32,8 @@ def test_padded_slots_change_nothing(small_network):
     valid = torch.tensor([[True, True], [True, False]])
     masks[1, 1] = 0
     together = segment(small_network, masks, frames, valid)
-    alone = segment(small_network, masks[1:, :1], frames[:, 1:])
-    torch.testing.assert_close(together[1:, :2], alone, rtol=1e-4, atol=1e-4)
+    single = segment(small_network, masks[1:, :1], frames[:, 1:])
+    torch.testing.assert_close(together[1:, :2], single, rtol=1e-4, atol=1e-4)
     assert (together[1, 2] == -torch.inf).all()
 
 

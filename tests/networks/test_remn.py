@@ -15,10 +15,10 @@ def test_query_and_memory_share_their_keys(small_remn):
 
 def test_an_encoded_frame_is_not_encoded_again(small_remn):
     frames, masks = torch.rand(1, 3, 32, 32), torch.rand(1, 2, 32, 32)
-    query, anew = small_remn.encode_query(frames), small_remn.encode_memory(frames, masks)
+    query, expected = small_remn.encode_query(frames), small_remn.encode_memory(frames, masks)
     runs = []
     small_remn.key_encoder.register_forward_hook(lambda *args: runs.append(1))
-    torch.testing.assert_close(small_remn.encode_memory(frames, masks, query=query), anew)
+    torch.testing.assert_close(small_remn.encode_memory(frames, masks, query=query), expected)
     assert runs == []
 
 

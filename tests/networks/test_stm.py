@@ -33,8 +33,8 @@ def test_matched_initialisation_matches_equal_cells():
 
 def test_independent_initialisation_does_not():
     key, _, query = encode(start("independent"), torch.rand(1, 1, 32, 32))
-    alike = torch.nn.functional.cosine_similarity(key.flatten(), query.key.flatten(), dim=0)
-    assert alike < 0.9 and key.norm() > 0 and query.key.norm() > 0  # 1 where they start alike
+    similarity = torch.nn.functional.cosine_similarity(key.flatten(), query.key.flatten(), dim=0)
+    assert similarity < 0.9 and key.norm() > 0 and query.key.norm() > 0  # 1 for equal heads
 
 
 def test_unknown_initialisation_is_refused():

@@ -50,8 +50,8 @@ def test_clips_of_a_batch_have_their_own_radius():
     now, then = torch.cat([at(5, 9), at(5, 9)]), torch.cat([at(5, 9), at(5, 6)])
     together = nearness(Prior(now, None, then), 2, 6)
     for row in range(2):
-        alone = nearness(Prior(now[row : row + 1], None, then[row : row + 1]), 2, 6)
-        torch.testing.assert_close(together[row : row + 1], alone)
+        single = nearness(Prior(now[row : row + 1], None, then[row : row + 1]), 2, 6)
+        torch.testing.assert_close(together[row : row + 1], single)
 
 
 def test_displacement_is_the_fastest_objects_and_zero_for_new_objects():

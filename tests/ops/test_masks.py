@@ -40,8 +40,8 @@ def test_ids_are_unchanged_by_slots_and_back(ids, seed):
 def test_packing_without_valid_packs_all_slots():
     masks = torch.rand(2, 3, 4, 5) / 3
     everything = torch.ones(2, 3, dtype=torch.bool)
-    for free, told in zip(pack(masks), pack(masks, everything), strict=True):
-        assert torch.equal(free, told) and free.dtype == told.dtype
+    for packed, expected in zip(pack(masks), pack(masks, everything), strict=True):
+        assert torch.equal(packed, expected) and packed.dtype == expected.dtype
     valid = torch.tensor([[True, True, False], [True, False, False]])
     packed = pack(masks, valid)
     assert packed.owners.tolist() == [0, 0, 1]

@@ -32,7 +32,7 @@ def test_equals_the_rule(num_fixed):
 def test_copies_have_the_last_ranks_and_no_novelty():
     frames = draw(count=3)
     order, novelty = rank(torch.cat([frames, frames, frames], dim=1), 1)
-    assert {place % 3 for place in order[0, :3].tolist()} == {0, 1, 2}
+    assert {index % 3 for index in order[0, :3].tolist()} == {0, 1, 2}
     assert novelty[0, 3:].abs().max() < 1e-9 and novelty[0, :3].min() > 1e-3
 
 

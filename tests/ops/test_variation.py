@@ -35,9 +35,9 @@ def test_objects_permute_and_are_independent():
     now, then = masks_and_key((2, 3), (6, 8)), masks_and_key((2, 5), (6, 9))
     both = variations(now, then, 0.5)
     turned = variations((now[0].flip(0), now[1]), (then[0].flip(0), then[1]), 0.5)
-    alone = variations((now[0][:1], now[1]), (then[0][:1], then[1]), 0.5)
+    single = variations((now[0][:1], now[1]), (then[0][:1], then[1]), 0.5)
     torch.testing.assert_close(turned, both.flip(0))
-    torch.testing.assert_close(alone, both[:1])
+    torch.testing.assert_close(single, both[:1])
 
 
 def test_aligned_variation_ignores_motion_and_counts_growth():

@@ -30,8 +30,8 @@ def answer(network, size=(32, 48)):
     masks = (torch.rand(1, 2, *size, generator=rng) > 0.5).float()
     query = network.encode_query(frames[0])
     memory = network.encode_memory(frames[0], masks, query=query)
-    asked = network.encode_query(frames[1], Prior(cells(masks)))
-    return network.segment(asked, memory).softmax(dim=1)
+    query = network.encode_query(frames[1], Prior(cells(masks)))
+    return network.segment(query, memory).softmax(dim=1)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -32,7 +32,7 @@ def test_ids_read_back(tmp_path_factory, ids, shape, seed):
     with Image.open(path) as written:
         assert written.mode == "P"
         assert np.array_equal(np.asarray(written), labels)
-    if 255 not in ids:  # which the reader takes for void or for a lone object
+    if 255 not in ids:  # which readers take for void, or for the only object
         assert np.array_equal(read_labels(path), labels)
 
 

@@ -35,8 +35,8 @@ def run(network, policy, frames, **settings):
 
 def test_the_previous_frame_is_read_by_convention(small_stm, small_stcn):
     frames = torch.rand(4, 3, 40, 56)
-    for network, alone in ((small_stm, [0, 2]), (small_stcn, [0])):
-        assert run(network, EveryN(interval=5), frames)[1][3] == alone
+    for network, expected in ((small_stm, [0, 2]), (small_stcn, [0])):
+        assert run(network, EveryN(interval=5), frames)[1][3] == expected
         assert run(network, EveryN(interval=5, include_last=True), frames)[1][3] == [0, 2]
         assert run(network, EveryN(interval=5, include_last=False), frames)[1][3] == [0]
     assert not Propagator(small_stm, First()).reads_previous
@@ -137,7 +137,7 @@ def test_a_budget_bounds_the_memory_and_changes_nothing_below_the_bound(small_st
     for t in range(count):
         given = mask if t == 0 else None
         expected = free.step(frames[t % 8], given)
-        if bounded is None:  # room for six frames, by the size of the first
+        if bounded is None:  # a budget for six frames, by the size of the first
             cells = -(-size[0] // 16) * -(-size[1] // 16)
             budget = 6.5 * 4 * cells * (8 + 16) / 2**20
             bounded = Propagator(network, EveryN(interval=2, budget_mb=budget))

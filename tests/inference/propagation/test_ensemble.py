@@ -28,15 +28,15 @@ def test_one_view_is_a_plain_propagator(small_network):
 
 def test_views_are_averaged(small_network, video):
     frames, mask = video
-    alone = run(Propagator(small_network, EveryN()), frames, mask)
+    plain = run(Propagator(small_network, EveryN()), frames, mask)
     mirrored = run(Propagator(small_network, EveryN()), frames.flip(-1), mask.flip(-1)).flip(-1)
     larger = run(Propagator(small_network, EveryN(), scale=1.5), frames, mask)
     for other in (mirrored, larger):  # else their average would be nothing new
-        assert other.shape == alone.shape and (other - alone).abs()[1:].max() > 1e-4
+        assert other.shape == plain.shape and (other - plain).abs()[1:].max() > 1e-4
     flipped = run(make_propagator(small_network, EveryN(), flip=True), frames, mask)
-    torch.testing.assert_close(flipped, (alone + mirrored) / 2)
+    torch.testing.assert_close(flipped, (plain + mirrored) / 2)
     scaled = run(make_propagator(small_network, EveryN(), scales=[1.0, 1.5]), frames, mask)
-    torch.testing.assert_close(scaled, (alone + larger) / 2)
+    torch.testing.assert_close(scaled, (plain + larger) / 2)
 
 
 def test_flip_makes_it_symmetric(small_network, video):

@@ -79,15 +79,15 @@ def test_a_later_mask_overwrites_its_pixels_and_adds_objects(small_network):
 @pytest.mark.parametrize("zoom", [None, Zoom()])
 def test_an_absent_object_is_background_in_its_frame_and_searched_in_the_next(small_network, zoom):
     frames, masks = torch.rand(4, 3, 32, 48), {0: square() + square(object_id=2, at=20)}
-    usual, told = (Propagator(small_network, EveryN(interval=5), zoom=zoom) for _ in range(2))
-    expected = run(usual, frames, masks)
-    found = [told.step(frame, masks.get(t), absent=(1, 7) if t == 2 else ()) for t, frame in enumerate(frames)]
+    plain, marked = (Propagator(small_network, EveryN(interval=5), zoom=zoom) for _ in range(2))
+    expected = run(plain, frames, masks)
+    found = [marked.step(frame, masks.get(t), absent=(1, 7) if t == 2 else ()) for t, frame in enumerate(frames)]
     assert torch.equal(found[2][2], expected[2][2]) and not found[2][1].any()
     torch.testing.assert_close(found[2][0], expected[2][0] + expected[2][1])
     assert found[3][1].any() and not torch.equal(found[3], expected[3])
-    assert told.memory_frames == [0, 2] and usual.memory_frames == [0, 2]
-    told.step(frames[0])
-    assert told.memory_frames == [0, 2, 3]  # what was said of a frame stays
+    assert marked.memory_frames == [0, 2] and plain.memory_frames == [0, 2]
+    marked.step(frames[0])
+    assert marked.memory_frames == [0, 2, 3]  # a frame with an absent object stays in memory
 
 
 def test_absent_objects_that_are_not_followed_are_ignored(small_network):

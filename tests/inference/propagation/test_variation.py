@@ -41,7 +41,7 @@ def found(network, sequence, interval=2, **sizes):
 def test_equals_the_policys_variation_of_true_masks_and_keys(small_network):
     sequence = moving([16, 20, 40, 44, 48])
     with torch.inference_mode():
-        looks = [
+        candidates = [
             Candidate(
                 t,
                 True,
@@ -52,7 +52,7 @@ def test_equals_the_policys_variation_of_true_masks_and_keys(small_network):
             )
             for t in (0, 2, 4)
         ]
-        expected = [POLICY.variation(now, before) for before, now in pairwise(looks)]
+        expected = [POLICY.variation(now, before) for before, now in pairwise(candidates)]
     assert found(small_network, sequence) == pytest.approx(expected, abs=1e-5)
     assert expected[0] > expected[1] > 0  # it moved further
 

@@ -101,7 +101,7 @@ def test_a_view_cuts_the_window_and_puts_it_back():
     view = View.of(Window(16, 40, 60, 100), FRAME, (120, 200))
     frame = torch.zeros(3, *FRAME)
     frame[:, 16:76, 40:140] = 1
-    assert float(view.picture(frame)[..., 4:-4, 4:-4].min()) == 1  # padded by four on either side
+    assert float(view.image(frame)[..., 4:-4, 4:-4].min()) == 1  # padded by four on either side
     probs = view.back(torch.tensor([0.25, 0.75])[:, None, None].expand(2, 120, 200).contiguous())
     assert torch.equal(probs[1] == 0.75, frame[0] == 1)
     torch.testing.assert_close(probs.sum(dim=0), torch.ones(FRAME))
@@ -117,9 +117,9 @@ def test_masks_are_resampled_from_view_to_view(now):
     views = [View.of(window, FRAME, (240, 400)) for window in (Window(20, 40, 60, 100), now)]
 
     def on_cells(picture, view):
-        return cells(view.picture(picture.expand(3, -1, -1))[:, :1])
+        return cells(view.image(picture.expand(3, -1, -1))[:, :1])
 
-    found = views[1].take_over(on_cells(mask, views[0]), views[0])
+    found = views[1].resample(on_cells(mask, views[0]), views[0])
     shown = on_cells(views[0].back(torch.ones(2, 240, 400))[1], views[1])  # beyond it nothing can be known
     assert int((shown == 1).sum()) > 30
     torch.testing.assert_close(found[shown == 1], on_cells(mask, views[1])[shown == 1], atol=0.04, rtol=0)
@@ -146,7 +146,7 @@ def test_a_zoomed_video_is_the_video_of_its_windows(small_network):
     window = still.window(object_boxes(mask, 1), None, (64, 96))
     view = View.of(window, (64, 96), (64, 96))
     for t, frame in enumerate(frames):
-        shown = view.picture(frame)[0]
+        shown = view.image(frame)[0]
         probs = zoomed.step(frame, mask if t == 0 else None)
         cut = whole.step(shown, view.labels(mask) if t == 0 else None)
     torch.testing.assert_close(probs, view.back(cut))  # a third would be seen through another window

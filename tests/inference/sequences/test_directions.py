@@ -149,8 +149,12 @@ def test_distances_to_the_masks_of_an_object():
 
 def scanned(given, t, slot):
     """`Given.before` and `Given.after` of a slot by a search of all masks."""
-    told = [at for of_frames in (given.areas, given.absent) for at, slots in of_frames.items() if slot in slots]
-    return min((t - at for at in told if at <= t), default=None), min((at - t for at in told if at >= t), default=None)
+    frames_of_slot = [
+        at for of_frames in (given.areas, given.absent) for at, slots in of_frames.items() if slot in slots
+    ]
+    return min((t - at for at in frames_of_slot if at <= t), default=None), min(
+        (at - t for at in frames_of_slot if at >= t), default=None
+    )
 
 
 def test_given_masks_equal_a_search_of_all_masks():
@@ -177,19 +181,19 @@ def test_given_masks_equal_a_search_of_all_masks():
 class Counted(dict):
     """A dictionary that counts its look-ups."""
 
-    looks = 0
+    look_ups = 0
 
     def __getitem__(self, key):
-        Counted.looks += 1
+        Counted.look_ups += 1
         return super().__getitem__(key)
 
     def get(self, key, default=None):
-        Counted.looks += 1
+        Counted.look_ups += 1
         return super().get(key, default)
 
     def __iter__(self):
         for key in super().__iter__():
-            Counted.looks += 1
+            Counted.look_ups += 1
             yield key
 
     def items(self):
@@ -198,17 +202,17 @@ class Counted(dict):
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
 def test_look_ups_grow_linearly_with_the_number_of_given_masks(direction):
-    looks = []
+    look_ups = []
     for count in (100, 400):
-        Counted.looks = 0
+        Counted.look_ups = 0
         given = Given(Counted({t: Counted({1: 5, 2: 5}) for t in range(count)}))
         given.first_areas()
         for t in range(count):
             given.followed(t, direction)
             given.before(t, 1)
             given.after(t, 2)
-        looks.append(Counted.looks)
-    assert looks[0] >= 100 and looks[1] <= 5 * looks[0]
+        look_ups.append(Counted.look_ups)
+    assert look_ups[0] >= 100 and look_ups[1] <= 5 * look_ups[0]
 
 
 def test_an_average_with_equal_shares_is_the_weighted_mean():

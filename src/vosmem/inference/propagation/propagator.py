@@ -149,13 +149,13 @@ class Propagator:
             self.memory.memorise(last, self.objects[: last.masks.shape[1]], self.tracer)
         # Encode.
         view = self._select_view(frame, given)
-        image = view.picture(frame, self.network.border)
+        image = view.image(frame, self.network.border)
         query = self._encode(image)
         reading = query if len(self.bank) else None
         if self.tracer is not None:
             self.tracer.on_read(reading, view)
         if reading is None:
-            logits, probs = None, view.nothing(image)
+            logits, probs = None, view.background(image)
         else:  # Read and decode.
             readout = self.memory.read(reading)
             logits = self.network.decode(reading, readout)
@@ -189,8 +189,8 @@ class Propagator:
         last, (height, width) = self._last, frame.shape[-2:]
         view = self.views.select((height, width), given, len(self.objects), None if last is None else last.view)
         if last is not None:
-            self._last = last._replace(cells=view.take_over(last.cells, last.view))
-            self._earlier = None if self._earlier is None else view.take_over(self._earlier, last.view)
+            self._last = last._replace(cells=view.resample(last.cells, last.view))
+            self._earlier = None if self._earlier is None else view.resample(self._earlier, last.view)
         return view
 
     def _encode(self, image: Float[Tensor, "1 3 H2 W2"]) -> Query | None:

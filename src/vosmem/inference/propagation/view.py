@@ -1,4 +1,4 @@
-"""Views: the part of a frame that the network sees, and the way of its results back into the frame."""
+"""Views: the part of a frame that the network sees, and how its results return to the frame."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class View(NamedTuple):
         """Make the view of a window at a size."""
         return cls(window, frame, size, padding_to_stride(*size))
 
-    def picture(
+    def image(
         self, frame: Float[Tensor, "3 H W"], border: Float[Tensor, "3"] | None = None
     ) -> Float[Tensor, "1 3 H2 W2"]:
         """Cut, resize and pad a frame in [0, 1] for the network; `border` is the padding's colour, None for black."""
@@ -40,7 +40,7 @@ class View(NamedTuple):
             return part
         return F.interpolate(part[None, None].float(), size=self.size, mode="nearest-exact")[0, 0].to(labels.dtype)
 
-    def nothing(self, like: Tensor) -> Float[Tensor, "1 h w"]:
+    def background(self, like: Tensor) -> Float[Tensor, "1 h w"]:
         """Return probabilities of background only."""
         return like.new_ones(1, *self.size)
 
@@ -75,7 +75,7 @@ class View(NamedTuple):
         whole[:, top : top + height, left : left + width] = probs
         return whole
 
-    def take_over(self, cells: Float[Tensor, "1 K h w"], other: "View") -> Float[Tensor, "1 K h w"]:
+    def resample(self, cells: Float[Tensor, "1 K h w"], other: "View") -> Float[Tensor, "1 K h w"]:
         """Resample masks from the memory cells of another view to this one's; 0 outside the other view."""
         if other.window == self.window:
             return cells
