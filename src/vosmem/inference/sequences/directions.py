@@ -24,15 +24,10 @@ DIRECTIONS = ("forward", "backward", "both")
 
 @dataclass(frozen=True)
 class Given:
-    """The given masks of a video, indexed by object.
+    """The given masks of a video, indexed by object."""
 
-    Attributes:
-        areas: for each frame with a mask, the number of pixels of each slot.
-        absent: for each frame, the slots that the user marks as not visible.
-    """
-
-    areas: Mapping[int, Mapping[int, int]]
-    absent: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    areas: Mapping[int, Mapping[int, int]]  # for each frame with a mask, the number of pixels of each slot
+    absent: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # for each frame, slots marked as not visible
 
     def before(self, t: int, slot: int) -> int | None:
         """Return the distance to the last frame up to t in which the slot is given or absent; None without one."""
