@@ -115,7 +115,7 @@ def test_short_side_is_the_convention_unless_set(small_stcn):
 
 def test_a_segmenter_zooms_by_convention(small_stm, small_stcn):
     assert Segmenter(small_stcn, Engine(CPU)).propagator().views.zoom.most == 1
-    assert Segmenter(small_stcn, Engine(CPU)).propagator(zoom=2.0).zoom.most == 2
+    assert Segmenter(small_stcn, Engine(CPU)).propagator(zoom=2.0).views.zoom.most == 2
     assert Segmenter(small_stm, Engine(CPU)).propagator().views.zoom.most == 2
 
 
