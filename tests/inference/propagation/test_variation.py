@@ -34,8 +34,8 @@ def moving(lefts, kind=ClipSequence):
 
 
 def found(network, sequence, interval=2, **sizes):
-    look = partial(Propagator, network, **sizes, whole_masks=True)
-    return list(variations_apart(look, POLICY, sequence, interval, CPU))
+    make = partial(Propagator, network, **sizes, whole_masks=True)
+    return list(variations_apart(make, POLICY, sequence, interval, CPU))
 
 
 def test_equals_the_policys_variation_of_true_masks_and_keys(small_network):

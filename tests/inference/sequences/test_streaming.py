@@ -115,7 +115,7 @@ def test_the_memory_of_a_long_stream_is_constant(segmenter):
 def test_importing_vosmem_is_light_and_load_imports_the_network():
     code = (
         "import sys, vosmem; assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
-        "try:\n    vosmem.load(model='nowhere')\nexcept ValueError as error:\n    print(error)"
+        "try:\n    vosmem.load(model='no_such_model')\nexcept ValueError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "'nowhere'" in done.stdout
+    assert "'no_such_model'" in done.stdout
