@@ -23,7 +23,7 @@ import numpy as np
 
 from vosmem.commands import compose, load_network, make
 from vosmem.commands.training import calibrated_network
-from vosmem.inference.propagation.attention_maps import attention_maps
+from vosmem.inference.propagation.attention_maps import AttentionTracer
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.memory.policy import EveryN
 from vosmem.visualization.attention import attention_row
@@ -65,9 +65,10 @@ def attention_rows(clip, pixel=None):
     pixel = pixel or centre(clip.labels(len(clip) - 1).numpy(), 1)
     for name, network in networks.items():
         propagator = Propagator(network.eval(), EveryN(interval=1))
+        tracer = AttentionTracer(propagator)
         for t in range(len(clip)):
             propagator.step(clip.frame(t).float() / 255, clip.given_mask(t))
-        found = attention_maps(propagator, [pixel], object_id=1, size=pictures[0].shape[:2])
+        found = tracer.maps([pixel], object_id=1, size=pictures[0].shape[:2])
         shares = "   ".join(f"{t}: {share:.0%}" for t, share in zip(found.frames, found.shares.tolist(), strict=True))
         remembered = [pictures[t] for t in found.frames]
         yield attention_row(f"{name}, frames in memory {shares}", pictures[-1], [pixel], remembered, found.maps.numpy())

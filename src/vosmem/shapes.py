@@ -1,6 +1,6 @@
-"""The axis legend, and the few tuples that cross floors.
+"""The axis legend, and the tuples that cross floors.
 
-Axes always stand in the order `B K T C H W`; absent ones are dropped.
+Axes have the order `B K T C H W`; absent ones are dropped.
 
 ====== =========================================================================================
  B     clips in a batch
@@ -13,7 +13,7 @@ Axes always stand in the order `B K T C H W`; absent ones are dropped.
  N     memory cells, T*h*w
 ====== =========================================================================================
 
-`logits` stand before softmax, `probs` after, `labels` are integers. Feature maps are named by stride: `f16 f8 f4`.
+`logits` come before the softmax, `probs` after it, `labels` are integers. Features are named by stride: `f16 f8 f4`.
 """
 
 from typing import NamedTuple
@@ -23,61 +23,37 @@ from torch import Tensor
 
 
 class Clip(NamedTuple):
-    """A batch of short clips as the loaders give them; bytes, since normalising is cheaper on the device.
+    """A batch of short clips from a loader; bytes, since normalising is cheaper on the device."""
 
-    Attributes:
-        frames: RGB, 0 to 255.
-        labels: 0 is background, 1..K the objects of the clip, in every frame the same.
-        num_objects: objects in use of each clip; the labels of a clip never exceed its count.
-    """
-
-    frames: UInt8[Tensor, "B T 3 H W"]
-    labels: UInt8[Tensor, "B T H W"]
-    num_objects: Int[Tensor, "B"]
+    frames: UInt8[Tensor, "B T 3 H W"]  # RGB, 0 to 255
+    labels: UInt8[Tensor, "B T H W"]  # 0 is background, 1..K the objects of the clip, the same in every frame
+    num_objects: Int[Tensor, "B"]  # number of objects of each clip; its labels do not exceed it
 
 
 class Prior(NamedTuple):
-    """Where the objects were before a frame is looked at.
+    """Masks of the frames before the one to be segmented."""
 
-    Attributes:
-        masks: soft masks of the frame before, averaged over cells; in [0, 1].
-        valid: which slots hold an object; all by default.
-        earlier: the masks of the frame before that; None where there is none.
-    """
-
-    masks: Float[Tensor, "B K h w"]
-    valid: Bool[Tensor, "B K"] | None = None
-    earlier: Float[Tensor, "B K h w"] | None = None
+    masks: Float[Tensor, "B K h w"]  # soft masks of the previous frame, averaged over cells; in [0, 1]
+    valid: Bool[Tensor, "B K"] | None = None  # which slots hold an object; all by default
+    earlier: Float[Tensor, "B K h w"] | None = None  # masks of the frame before the previous one; None if there is none
 
 
 class Query(NamedTuple):
-    """A frame, encoded: the question to the memory, and what the decoder needs beside the answer.
+    """An encoded frame to be segmented."""
 
-    Attributes:
-        key: what memory keys are compared with.
-        value: the frame's own value.
-        f16: features at stride 16.
-        f8: features at stride 8.
-        f4: features at stride 4.
-        far: how far each cell is from where the objects were, in [0, 1]; None where the network does not look at that.
-    """
-
-    key: Float[Tensor, "B Ck h w"]
-    value: Float[Tensor, "B Cv h w"]
-    f16: Float[Tensor, "B C16 h w"]
+    key: Float[Tensor, "B Ck h w"]  # compared with memory keys
+    value: Float[Tensor, "B Cv h w"]  # of the frame itself
+    f16: Float[Tensor, "B C16 h w"]  # features, named by stride
     f8: Float[Tensor, "B C8 h8 w8"]
     f4: Float[Tensor, "B C4 h4 w4"]
-    far: Float[Tensor, "B h w"] | None = None
+    far: Float[Tensor, "B h w"] | None = None  # distance from the previous masks, in [0, 1]; None if it is not used
 
 
 class Memory(NamedTuple):
-    """Keys and values of remembered frames, one row an object.
+    """Keys and values of frames in memory, one row for each object.
 
-    Attributes:
-        key: what a query's key is compared with; of a network that matches by place, and one channel more that marks
-            the cells of objects, in [0, 1].
-        value: what is read.
+    A network with a locality penalty appends a channel to the keys that marks cells of objects, in [0, 1].
     """
 
-    key: Float[Tensor, "O Ck T h w"]
-    value: Float[Tensor, "O Cv T h w"]
+    key: Float[Tensor, "O Ck T h w"]  # compared with a query's key
+    value: Float[Tensor, "O Cv T h w"]  # read

@@ -8,12 +8,12 @@ import torch
 from benchmarks.gate import COUNTS, NOVELTIES, kept_share
 
 from tests.conftest import ROOT
-from vosmem.networks.gate import START, MemoryGate
+from vosmem.networks.gate import INITIAL_BIAS, MemoryGate
 
 
 def test_a_gate_that_has_learnt_nothing_says_the_same_of_all():
     found = [kept_share(MemoryGate(), novelty, count) for novelty in NOVELTIES for count in COUNTS]
-    assert found == pytest.approx([torch.sigmoid(torch.tensor(START)).item()] * len(found), abs=1e-5)
+    assert found == pytest.approx([torch.sigmoid(torch.tensor(INITIAL_BIAS)).item()] * len(found), abs=1e-5)
 
 
 def test_one_that_looks_at_novelty_keeps_what_is_new():

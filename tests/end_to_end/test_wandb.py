@@ -15,7 +15,9 @@ def logs(tmp_path_factory):
     """The logs of two runs of main training on rendered video, a sweep of two seeds."""
     folder = tmp_path_factory.mktemp("wandb")
     tiny = [
-        override for override in tiny_train(folder)[3:] if not override.startswith(("augmentation", "datamodule.sequences"))
+        override
+        for override in tiny_train(folder)[3:]
+        if not override.startswith(("augmentation", "datamodule.sequences"))
     ]
     vosmem(
         "train", "-m", "experiment=main_rendered", "train_videos=rendered", "eval_set=rendered", *tiny,

@@ -1,4 +1,4 @@
-"""The bank: what stays, what goes, and objects that join later."""
+"""The memory bank: kept and evicted frames, limits, and objects that appear later."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def entry(num_objects, value):
     )
 
 
-def test_a_temporary_frame_goes_with_the_next():
+def test_a_temporary_frame_is_dropped_with_the_next():
     bank = MemoryBank()
     bank.add(0, entry(1, 0), keep=True)
     bank.add(1, entry(1, 1), keep=False)
@@ -26,7 +26,7 @@ def test_a_temporary_frame_goes_with_the_next():
     assert memory.value.shape == (1, 4, 2, 1, 3)
 
 
-def test_late_objects_remember_nothing_from_before():
+def test_late_objects_have_no_earlier_memory():
     bank = MemoryBank()
     bank.add(0, entry(1, 0), keep=True)
     bank.add(5, entry(3, 5), keep=True)
@@ -46,7 +46,7 @@ def test_bytes():
 
 
 @pytest.mark.parametrize("row", [0, 1, 2])
-def test_an_object_that_is_removed_takes_its_bytes_along(row):
+def test_removing_an_object_frees_its_bytes(row):
     def rows(*values):
         part = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1, 1, 1)
         return Memory(part, part.expand(-1, 2, -1, -1, -1))
@@ -65,7 +65,7 @@ def test_an_object_that_is_removed_takes_its_bytes_along(row):
     assert bank.nbytes() == 0 and bank.frames == []
 
 
-def test_keys_that_objects_share_outlive_one_of_them():
+def test_shared_keys_stay_when_one_object_is_removed():
     key = torch.rand(1, 2, 1, 1, 3).expand(3, -1, -1, -1, -1)
     bank = MemoryBank()
     bank.add(0, Memory(key, torch.rand(3, 4, 1, 1, 3)), keep=True)
@@ -75,14 +75,14 @@ def test_keys_that_objects_share_outlive_one_of_them():
 
 
 def filled(frames, num_objects=1, **limits):
-    """A bank after that many kept frames, the first pinned; a frame of an object takes 72 bytes."""
+    """A bank with `frames` kept frames, the first pinned; a frame takes 72 bytes for each object."""
     bank = MemoryBank(**limits)
     for t in range(frames):
         bank.add(t, entry(num_objects, t), keep=True, pinned=t == 0)
     return bank
 
 
-def test_what_is_read_is_what_was_added_whatever_the_order():
+def test_memory_holds_what_was_added_in_any_order():
     rng = torch.Generator().manual_seed(0)
     entries = [
         Memory(torch.rand(2, 3, 1, 2, 5, generator=rng), torch.rand(2, 4, 1, 2, 5, generator=rng)) for _ in range(9)
@@ -93,7 +93,7 @@ def test_what_is_read_is_what_was_added_whatever_the_order():
     (group,) = bank.groups()
     assert bank.frames == [0, 2, 3, 5, 6, 8]
     for part, found in enumerate(group):
-        rows = {tuple(found[:, :, place].flatten().tolist()) for place in range(found.shape[2])}
+        rows = {tuple(found[:, :, index].flatten().tolist()) for index in range(found.shape[2])}
         assert rows == {tuple(entries[t][part].flatten().tolist()) for t in bank.frames}
 
 
@@ -104,7 +104,7 @@ def test_reading_copies_nothing():
         assert cells.data_ptr() == part.data_ptr() and cells.stride(-1) == 1 and cells.is_contiguous()
 
 
-def test_adding_copies_what_is_there_only_when_it_doubles():
+def test_adding_copies_only_when_the_buffers_double():
     bank, addresses = MemoryBank(), []
     for t in range(33):
         bank.add(t, entry(1, t), keep=True)
@@ -112,7 +112,7 @@ def test_adding_copies_what_is_there_only_when_it_doubles():
     assert len(set(addresses)) <= 7  # 1, 2, 4, 8, 16, 32, 64
 
 
-def test_keys_that_objects_share_are_kept_once():
+def test_shared_keys_are_stored_once():
     key = torch.rand(1, 2, 1, 1, 3).expand(4, -1, -1, -1, -1)
     bank = MemoryBank()
     for t in range(2):
@@ -123,7 +123,7 @@ def test_keys_that_objects_share_are_kept_once():
 
 
 @pytest.mark.parametrize("limits", [{"max_frames": 4}, {"budget_mb": 4.5 * 72 / 2**20}])
-def test_at_the_limit_the_oldest_go_and_memory_stays_as_it_is(limits, caplog):
+def test_at_the_limit_the_oldest_are_evicted_and_the_size_is_constant(limits, caplog):
     sizes = {filled(frames, **limits).nbytes() for frames in (4, 5, 9, 100)}
     bank = filled(100, **limits)
     assert sizes == {4 * 72} and bank.frames == [0, 97, 98, 99]
@@ -140,7 +140,7 @@ def test_a_tight_budget_lowers_the_precision_first(caplog):
     assert [record.message for record in caplog.records if "bfloat16" in record.message]
 
 
-def test_objects_that_come_as_the_precision_falls_are_kept_at_the_lower_one_too():
+def test_objects_that_appear_while_the_precision_is_lowered_have_it_too():
     """A frame of three objects takes 216 bytes, or 108."""
     bank = MemoryBank(budget_mb=250 / 2**20)
     bank.add(0, entry(1, 0), keep=True, pinned=True)
@@ -156,14 +156,14 @@ def test_shared_keys_stay_shared_at_any_precision(dtype):
     assert bank.nbytes() == (2 + 4 * 4) * 3 * (2 if dtype else 4)
 
 
-def test_a_budget_for_nothing_is_exceeded_and_said_so(caplog):
+def test_a_budget_below_the_needed_frames_is_exceeded_with_a_warning(caplog):
     bank = filled(5, budget_mb=10 / 2**20)
     assert bank.frames == [0, 4]
     assert [record.message for record in caplog.records if "exceeded" in record.message]
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("fp32", 4), ("bf16", 2), ("fp16", 2)])
-def test_kept_precision(dtype, size):
+def test_stored_precision(dtype, size):
     assert filled(1, dtype=dtype).nbytes() == 18 * size
 
 
@@ -175,8 +175,8 @@ def test_impossible_limits(limits):
         MemoryBank(**limits)
 
 
-def test_objects_that_join_share_the_budget():
-    """18 numbers of 4 bytes an object and frame; the room of those known longer is given back."""
+def test_late_objects_share_the_budget():
+    """18 numbers of 4 bytes for each object and frame; capacity of the first objects is freed."""
     budget = 16 * 18 * 4
     bank = MemoryBank(budget_mb=budget / 2**20)
     for t in range(30):
@@ -186,12 +186,12 @@ def test_objects_that_join_share_the_budget():
     assert [0 in bank.of_object(0)[0], 10 in bank.of_object(1)[0], 20 in bank.of_object(3)[0]] == [True] * 3
 
 
-def test_frames_that_nobody_remembers_any_more_need_no_room(caplog):
-    """A stream in which objects come and go keeps to its budget, and its precision."""
+def test_pinned_frames_of_removed_objects_do_not_count_for_the_budget(caplog):
+    """A stream whose objects appear and are removed stays in its budget and precision."""
     budget = 4 * 18 * 4
     bank = MemoryBank(budget_mb=budget / 2**20)
     for t in range(30):
-        bank.add(t, entry(1, t), keep=t % 3 < 2, pinned=t % 3 != 1)  # some are given, and go nevertheless
+        bank.add(t, entry(1, t), keep=t % 3 < 2, pinned=t % 3 != 1)  # pinned temporary frames are dropped all the same
         if t % 3 == 2 and t < 27:
             bank.remove(0)
         assert bank.nbytes() <= budget

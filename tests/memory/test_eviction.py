@@ -1,4 +1,4 @@
-"""Who leaves the memory first, and that a cap holds and pinned frames never leave, whoever it is."""
+"""Eviction: which frames each policy evicts, that limits hold, and that pinned frames stay."""
 
 import os
 import subprocess
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
 from vosmem.memory.bank import MemoryBank
+from vosmem.memory.eviction import EVICTIONS, FrameRecords
 from vosmem.memory.policy import Adaptive, EveryN
-from vosmem.memory.ranking import EVICTIONS, FrameRecords
 from vosmem.networks import REMN, STM
 from vosmem.shapes import Memory
 
@@ -25,7 +25,7 @@ def entry(num_objects=1):
 
 
 def direction(angle):
-    """A description that turns by a tenth of a radian for each unit."""
+    """A descriptor that turns by a tenth of a radian for each unit."""
     turned = torch.tensor(angle / 10)
     return torch.stack([turned.cos(), turned.sin()])
 
@@ -37,17 +37,17 @@ def filled(eviction, angles, max_frames=None, pinned=(0,)):
     return bank
 
 
-def test_the_oldest_go():
+def test_the_oldest_are_evicted():
     assert filled("oldest", range(8), max_frames=4).frames == [0, 5, 6, 7]
 
 
-def test_what_is_most_like_others_goes():
-    """Three looks, one of them often: one of each stays, and the newest."""
+def test_the_least_novel_are_evicted():
+    """Three appearances, one of them often: one frame of each stays, and the newest."""
     bank = filled("novelty", [0, 8, 0, 0, 16, 0, 0, 0], max_frames=4)
     assert {0, 1, 4, 7} == set(bank.frames)
 
 
-def test_what_is_read_least_goes():
+def test_the_least_used_are_evicted():
     bank = filled("usage", range(5))
     bank.record_usage([torch.tensor([0.1, 0.05, 0.5, 0.05, 0.3])])
     bank.record_usage([torch.tensor([0.1, 0.25, 0.4, 0.05, 0.2])])
@@ -57,31 +57,31 @@ def test_what_is_read_least_goes():
     assert bank.frames == [0, 2, 4]
 
 
-def random_ones(seed, video, num_frames=40):
+def random_frames(seed, video, num_frames=40):
     bank = EveryN(eviction="random", seed=seed, max_frames=8).make_bank(video)
     for t in range(num_frames):
         bank.add(t, entry(), keep=True, pinned=t == 0)
     return bank.frames
 
 
-def test_random_ones_are_an_even_choice_of_all_that_came():
+def test_random_eviction_keeps_an_even_sample_of_all_frames():
     counts = torch.zeros(60)
     for draw in range(40):
-        counts[random_ones(draw % 5, f"video {draw // 5}", 60)] += 1
+        counts[random_frames(draw % 5, f"video {draw // 5}", 60)] += 1
     early, late = counts[1:30].mean(), counts[30:59].mean()
     assert counts[0] == 40 and 0.6 < early / late < 1.6
 
 
-def test_random_ones_depend_on_seed_video_and_frame():
-    first, second = random_ones(0, "camel"), random_ones(0, "libby")
-    assert random_ones(1, "camel") != first and second != first
-    assert random_ones(0, "libby") == second and random_ones(0, "camel") == first  # whatever came before
+def test_random_eviction_depends_on_seed_video_and_frame():
+    first, second = random_frames(0, "camel"), random_frames(0, "libby")
+    assert random_frames(1, "camel") != first and second != first
+    assert random_frames(0, "libby") == second and random_frames(0, "camel") == first  # independent of earlier banks
 
 
-def test_another_process_draws_the_same_random_ones():
+def test_another_process_draws_the_same_random_frames():
     """Text hashes differ between processes; the draws must not."""
     program = (
-        "from vosmem.memory.ranking import FrameRecords\n"
+        "from vosmem.memory.eviction import FrameRecords\n"
         "records = FrameRecords('random', 5, 'camel')\n"
         "for t in range(12): records.add(t, None)\n"
         "print(records.retention_order({0}))"
@@ -100,7 +100,7 @@ def test_a_seed_below_0_is_refused():
         MemoryBank(eviction="random", seed=-1)
 
 
-def test_a_mean_use_does_not_favour_who_has_been_there_longer():
+def test_mean_usage_does_not_favour_older_frames():
     bank = MemoryBank(eviction="usage")
     for t in range(3):
         bank.add(t, entry(), keep=True, pinned=t == 0)
@@ -117,7 +117,7 @@ def test_a_mean_use_does_not_favour_who_has_been_there_longer():
     st.lists(st.integers(0, 62), min_size=1, max_size=20),
     st.data(),
 )
-def test_the_cap_holds_and_pinned_frames_never_leave(eviction, cap, angles, data):
+def test_the_limit_holds_and_pinned_frames_stay(eviction, cap, angles, data):
     pinned = {0, *data.draw(st.sets(st.integers(0, len(angles) - 1), max_size=2))}
     bank = filled(eviction, angles, cap, pinned)
     assert len(bank) <= max(cap, len(pinned) + 1)
@@ -127,7 +127,7 @@ def test_the_cap_holds_and_pinned_frames_never_leave(eviction, cap, angles, data
     assert bank.ranking().frames == sorted(pinned)
 
 
-def test_objects_that_come_later_keep_what_they_have():
+def test_late_objects_keep_their_frames():
     bank = MemoryBank(max_frames=4, eviction="novelty")
     for t in range(9):
         objects = 1 if t < 5 else 3
@@ -148,7 +148,7 @@ def test_a_temporary_frame_is_not_ranked():
     assert bank.frames == [0, 2, 3]
 
 
-def test_what_nobody_knows():
+def test_an_unknown_eviction_policy_is_refused():
     with pytest.raises(InputError, match="oldest, random, usage, novelty"):
         MemoryBank(eviction="dullest")
 
@@ -176,21 +176,21 @@ def held(network, policy, frames, given=(0,)):
 
 @pytest.mark.parametrize("name", ["stm", "remn"])
 @pytest.mark.parametrize("eviction", sorted(EVICTIONS))
-def test_a_gate_that_keeps_all_is_no_gate_and_one_that_keeps_none_leaves_the_fixed_ones(name, eviction):
+def test_a_gate_that_keeps_all_changes_nothing_and_one_that_keeps_none_leaves_the_fixed_frames(name, eviction):
     frames = torch.rand(9, 3, 32, 48)
     plain = held(gated(name, 2.0), EveryN(interval=2), frames)
     assert held(gated(name, 50.0), EveryN(interval=2, eviction=eviction, gated=True), frames) == plain
     least = held(gated(name, -50.0), EveryN(interval=2, eviction=eviction, gated=True), frames, given=(0, 3))
-    assert least[-1] == [0, 3, 6, 7]  # given, given, kept last, the one before
+    assert least[-1] == [0, 3, 6, 7]  # given, given, last kept, previous
 
 
-def test_a_network_without_a_gate_says_so(small_remn):
+def test_a_network_without_a_gate_is_refused(small_remn):
     with pytest.raises(InputError, match="no gate"):
         Propagator(small_remn, EveryN(gated=True))
 
 
-def test_shares_of_the_attention_reach_the_bank(small_network):
-    """Frame 2 repeats frame 0 and the others are noise: the two get more than the others."""
+def test_attention_usage_reaches_the_bank(small_network):
+    """Every kept frame has a share of the attention."""
     frames = torch.rand(6, 3, 32, 48)
     frames[2] = frames[0]
     propagator = Propagator(small_network, EveryN(interval=1, eviction="usage"))
@@ -202,7 +202,7 @@ def test_shares_of_the_attention_reach_the_bank(small_network):
     assert all(0 < share <= 1 for share in usage.values())
 
 
-def test_with_all_at_once_the_cap_holds_and_adaptive_memories_forget_too():
+def test_the_limit_holds_for_an_adaptive_policy_with_gate_and_novelty():
     policy = Adaptive(
         threshold=0.0, least_certainty=0.0, least_interval=1, max_frames=4, eviction="novelty", gated=True
     )

@@ -36,7 +36,7 @@ def test_frames_in_memory(small_network, policy, rule):
     assert memory_at_each_frame(small_network, policy) == [sorted(rule(t)) for t in range(1, FRAMES)]
 
 
-def test_no_frame_is_encoded_that_nobody_reads(small_network, monkeypatch):
+def test_only_frames_that_are_read_are_encoded(small_network, monkeypatch):
     calls = []
     encode = small_network.encode_memory
     monkeypatch.setattr(
@@ -55,7 +55,7 @@ def test_impossible_interval():
 
 
 def candidate(t, at=(2, 3), certainty=0.9, objects=(1,), given=False, key=None):
-    """A frame whose objects all lie at one place of four cells."""
+    """A frame whose objects all fill the same four cells."""
     masks = torch.zeros(len(objects), 8, 10)
     if at is not None:
         masks[:, at[0] : at[0] + 2, at[1] : at[1] + 2] = 1
@@ -85,7 +85,7 @@ ADAPTIVE = Adaptive(threshold=0.2)
     ],
 )
 def test_an_adaptive_memory_keeps_what_has_changed(frame, kept):
-    """Given masks always; else what has changed enough, or comes late, and is sure and seen."""
+    """Given masks; otherwise certain frames of visible objects that have changed, or after the greatest interval."""
     assert ADAPTIVE.keeps(frame, candidate(0, given=True)) is kept
 
 
@@ -94,20 +94,20 @@ def test_the_object_that_changed_most_decides():
     assert ADAPTIVE.variation(now, then) == 0
     now.masks[1] = now.masks[1].roll(1, dims=1)
     assert ADAPTIVE.variation(now, then) == pytest.approx(0.5 * (1 - 2 / 6))
-    assert ADAPTIVE.variation(candidate(5, objects=(3,)), then) == 0  # the other one is not followed any longer
+    assert ADAPTIVE.variation(candidate(5, objects=(3,)), then) == 0  # object 9 is not followed any more
 
 
 @pytest.mark.parametrize("include_last", [False, True])
-def test_what_an_adaptive_memory_does_not_keep_is_not_encoded(small_network, monkeypatch, include_last):
-    """A still clip, of which the network is sure: given mask, then every `greatest_interval` frames."""
+def test_an_adaptive_memory_encodes_only_kept_frames(small_network, monkeypatch, include_last):
+    """A static clip with a certain estimate: the given mask, then every `greatest_interval` frames."""
     calls, encode = [], small_network.encode_memory
     monkeypatch.setattr(
         small_network, "encode_memory", lambda *args, **options: calls.append(1) or encode(*args, **options)
     )
     mask = torch.zeros(32, 32, dtype=torch.uint8)
     mask[4:28, 4:28] = 1
-    sure = 40 * torch.stack([1 - mask.float(), mask.float()])[None]  # logits
-    monkeypatch.setattr(Propagator, "_estimate", lambda self, query: sure)
+    certain = 40 * torch.stack([1 - mask.float(), mask.float()])[None]  # logits
+    monkeypatch.setattr(small_network, "decode", lambda query, readout: certain)
     policy = Adaptive(threshold=0.2, greatest_interval=5, include_last=include_last)
     propagator, frame = Propagator(small_network, policy), torch.rand(3, 32, 32)
     held = []
@@ -120,7 +120,7 @@ def test_what_an_adaptive_memory_does_not_keep_is_not_encoded(small_network, mon
     assert len(calls) == (FRAMES - 1 if include_last else len(kept)) and propagator.num_kept == len(kept)
 
 
-def test_a_given_mask_enters_an_adaptive_memory_and_ends_the_wait(small_network):
+def test_a_given_mask_is_kept_and_restarts_the_interval(small_network):
     propagator = Propagator(small_network, Adaptive(threshold=1.0, least_certainty=0.0, greatest_interval=3))
     mask = torch.zeros(32, 32, dtype=torch.uint8)
     mask[4:28, 4:28] = 1

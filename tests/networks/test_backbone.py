@@ -1,11 +1,12 @@
-"""The trunk: strides, still batch norm, and where weights may come from."""
+"""ResNet backbones: strides, batch norms in eval mode, and initial weights."""
 
 import pytest
 import torch
 import torchvision
 
 from vosmem.errors import InputError
-from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
+from vosmem.networks.backbones import load_backbone_weights
+from vosmem.networks.resnet import ResNetTrunk
 
 
 @pytest.mark.parametrize("name", ["resnet10", "resnet18", "resnet50"])
@@ -28,7 +29,7 @@ def test_equals_torchvision_up_to_layer3():
     torch.testing.assert_close(trunk(image)[0], resnet.layer3(resnet.layer2(resnet.layer1(x))))
 
 
-def test_batch_norm_holds_still_through_train():
+def test_batch_norms_stay_in_eval_mode():
     trunk = ResNetTrunk("resnet18", num_mask_channels=1).train()
     assert trunk.training and trunk.layer1.training
     before = {name: value.clone() for name, value in trunk.named_buffers()}
@@ -68,7 +69,7 @@ def refuse(tmp_path, state, match):
         load_backbone_weights(ResNetTrunk("resnet18"), str(tmp_path / "weights.pth"), "resnet18")
 
 
-def test_unfit_files_are_refused(tmp_path):
+def test_unsuitable_files_are_refused(tmp_path):
     state = torchvision.models.resnet18(weights=None).state_dict()
     del state["layer2.0.conv1.weight"]
     refuse(tmp_path, state, "lacks 'layer2.0.conv1.weight'")
@@ -81,7 +82,7 @@ def test_unfit_files_are_refused(tmp_path):
         load_backbone_weights(ResNetTrunk("resnet18"), str(tmp_path / "absent.pth"), "resnet18")
 
 
-def test_offline_imagenet_says_what_to_pass(monkeypatch):
+def test_a_failed_download_names_the_fix(monkeypatch):
     def no_network(*args, **kwargs):
         raise OSError("no route to host")
 

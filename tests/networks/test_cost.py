@@ -1,4 +1,4 @@
-"""The work of a frame, held to figures that were counted layer by layer elsewhere."""
+"""The work of a frame, against figures counted layer by layer elsewhere."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_the_published_network_at_480p(published, num_objects, num_frames, total
     assert cost.read == pytest.approx(3.36 * num_objects * num_frames, rel=0.001)
 
 
-def test_objects_that_share_keys_are_matched_once():
+def test_objects_with_shared_keys_are_matched_once():
     network = REMN(backbone="resnet10", **WIDTHS, value_weights="none").eval()
     one, three = (frame_cost(network, 64, 64, num_objects, 2).read for num_objects in (1, 3))
     products = 2 * 16 * 32 * 8 / 1e9  # 16 query cells, 32 memory cells, 8 channels of keys or of values

@@ -1,16 +1,16 @@
-"""Work saved exactly: folded batch norms, and what is done once a frame instead of once an object."""
+"""Exact savings: folded batch norms, and work done once a frame instead of once an object."""
 
 import pytest
 import torch
 
 from vosmem.networks import REMN, STM
-from vosmem.networks.backbone import ResNetTrunk
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.folding import fold_batch_norms
+from vosmem.networks.resnet import ResNetTrunk
 
 
-def shaken(network):
-    """Batch norms as after a training: none of them an identity."""
+def perturbed(network):
+    """Give the batch norms random statistics and weights, as after a training."""
     for trunk in network.trunks():
         for norm in trunk.batch_norms():
             for values in (norm.weight, norm.running_var):
@@ -30,7 +30,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_folded_network_is_the_same_function(name):
-    network = shaken(NETWORKS[name]())
+    network = perturbed(NETWORKS[name]())
     before = {key: value.clone() for key, value in network.state_dict().items()}
     folded = fold_batch_norms(network)
     frames, masks = torch.rand(2, 1, 3, 32, 48, dtype=torch.float64), torch.rand(1, 2, 32, 48, dtype=torch.float64)
@@ -53,8 +53,8 @@ def test_the_image_is_convolved_once_for_all_objects(with_gradients):
         together = trunk.of_objects(images, *masks, owners=owners)
     assert calls == {"image": [2], "objects": [3] if with_gradients else [1, 1, 1]}
     for row, of in enumerate(owners):
-        alone = trunk.of_objects(images[of : of + 1], *masks[:, row : row + 1], owners=torch.tensor([0]))
-        torch.testing.assert_close(together[row : row + 1], alone)
+        single = trunk.of_objects(images[of : of + 1], *masks[:, row : row + 1], owners=torch.tensor([0]))
+        torch.testing.assert_close(together[row : row + 1], single)
 
 
 def test_objects_are_decoded_one_at_a_time_without_gradients():

@@ -1,68 +1,70 @@
-"""The gate: how many frames stay, and a soft mask that is removal where it is sharp."""
+"""The gate: the number of frames that stay, and a soft mask that becomes eviction."""
 
 import pytest
 import torch
 
-from vosmem.networks.gate import START, MemoryGate, log_mask
+from vosmem.networks.gate import INITIAL_BIAS, MemoryGate, log_mask
 from vosmem.ops.attention import read_memory
 from vosmem.ops.novelty import rank
 from vosmem.training.gating import MARGIN
 
 
-def asked(batch=2, count=6):
+def gate_inputs(batch=2, count=6):
     rng = torch.Generator().manual_seed(1)
     return [torch.rand(batch, count, generator=rng, dtype=torch.float64) for _ in range(3)]
 
 
 def test_before_training_it_keeps_most():
-    count = MemoryGate().double()(*asked(), 2)
-    assert count.tolist() == pytest.approx([2 + 4 * torch.sigmoid(torch.tensor(START)).item()] * 2)
+    count = MemoryGate().double()(*gate_inputs(), 2)
+    assert count.tolist() == pytest.approx([2 + 4 * torch.sigmoid(torch.tensor(INITIAL_BIAS)).item()] * 2)
 
 
 @pytest.mark.parametrize("num_fixed", [1, 2, 5])
-def test_the_fixed_ones_are_never_counted_out(num_fixed):
+def test_fixed_frames_always_stay(num_fixed):
     gate = MemoryGate().double()
     torch.nn.init.constant_(gate.stays.bias, -50)
-    assert gate(*asked(), num_fixed).tolist() == pytest.approx([num_fixed] * 2)
+    assert gate(*gate_inputs(), num_fixed).tolist() == pytest.approx([num_fixed] * 2)
     torch.nn.init.constant_(gate.stays.bias, 50)
-    assert gate(*asked(), num_fixed).tolist() == pytest.approx([6] * 2)
+    assert gate(*gate_inputs(), num_fixed).tolist() == pytest.approx([6] * 2)
 
 
-def test_what_it_is_told_matters():
+def test_every_input_matters():
     gate = MemoryGate().double()
     torch.nn.init.normal_(gate.stays.weight)
-    base = gate(*asked(), 2)
-    for place in range(3):
-        changed = asked()
-        changed[place] = 1 - changed[place]
-        assert ((gate(*changed, 2) - base).abs() > 1e-4).all(), f"input {place} changes nothing"
+    base = gate(*gate_inputs(), 2)
+    for index in range(3):
+        changed = gate_inputs()
+        changed[index] = 1 - changed[index]
+        assert ((gate(*changed, 2) - base).abs() > 1e-4).all(), f"input {index} changes nothing"
 
 
-def test_novelty_counts_by_its_order_of_magnitude():
-    """Ten times as new is the same step from wherever: most of it happens below 0.1."""
+def test_novelty_matters_by_its_order_of_magnitude():
+    """A factor of ten in novelty is the same step anywhere: most frames lie below 0.1."""
     gate = MemoryGate().double()
     with torch.no_grad():
         for weight in (gate.hidden.weight, gate.hidden.bias, gate.stays.weight):
             weight.zero_()
         gate.hidden.weight[0, 0], gate.hidden.bias[0], gate.stays.weight[0, 0] = 1.0, 3.0, 1.0
-        told = [torch.full((1, 3), novelty, dtype=torch.float64) for novelty in (1e-3, 1e-2, 1e-1)]
-        still = torch.zeros(1, 3, dtype=torch.float64)
-        steps = torch.stack([torch.logit(gate(novelty, still, still, 2) - 2) for novelty in told]).diff(dim=0)
+        novelties = [torch.full((1, 3), novelty, dtype=torch.float64) for novelty in (1e-3, 1e-2, 1e-1)]
+        constant = torch.zeros(1, 3, dtype=torch.float64)
+        steps = torch.stack([torch.logit(gate(novelty, constant, constant, 2) - 2) for novelty in novelties]).diff(
+            dim=0
+        )
     assert steps.flatten().tolist() == pytest.approx([1, 1], abs=0.05)
-    assert torch.isfinite(gate(still - 1e-6, still, still, 2)).all()  # a cosine may round to more than 1
+    assert torch.isfinite(gate(constant - 1e-6, constant, constant, 2)).all()  # a cosine may round to more than 1
 
 
 @pytest.mark.parametrize("count", [2.0, 3.4, 3.6, 6.0])
-def test_a_sharp_mask_is_removal_of_the_ranks_above_the_rounded_count(count):
+def test_a_sharp_mask_evicts_the_ranks_above_the_rounded_count(count):
     mask = log_mask(torch.tensor([count], dtype=torch.float64), 6, 2, 1e-3)[0].exp()
     assert mask.tolist() == pytest.approx([float(rank <= round(count)) for rank in range(1, 7)], abs=1e-9)
 
 
-def test_the_fixed_ranks_are_left_whatever_the_temperature():
+def test_fixed_ranks_are_unchanged_at_any_temperature():
     assert log_mask(torch.tensor([2.0]), 6, 2, 5.0)[0, :2].tolist() == [0, 0]
 
 
-def test_reading_through_a_sharp_mask_is_reading_without_the_frames():
+def test_a_read_through_a_sharp_mask_equals_a_read_without_the_frames():
     key, value, query = (torch.randn(1, 3, n, dtype=torch.float64) for n in (6, 6, 5))
     soft = log_mask(torch.tensor([4.2], dtype=torch.float64), 6, 2, 0.01)
     torch.testing.assert_close(
@@ -71,12 +73,12 @@ def test_reading_through_a_sharp_mask_is_reading_without_the_frames():
     )
 
 
-def test_gradients_of_the_whole_way():
-    """From the gate's weights by the count and the soft mask to what is read, against differences."""
+def test_gradients_against_finite_differences():
+    """From the gate's weights through count and soft mask to the readout."""
     gate = MemoryGate().double()
     torch.nn.init.normal_(gate.stays.weight)
     key, value, query = (torch.randn(1, 3, n, dtype=torch.float64) for n in (6, 6, 5))
-    seen = asked(batch=1)
+    seen = gate_inputs(batch=1)
 
     def read(weight, bias):
         count = torch.func.functional_call(gate, {"stays.weight": weight, "stays.bias": bias}, (*seen, 2))
@@ -87,10 +89,10 @@ def test_gradients_of_the_whole_way():
 
 
 def toy(distinct, rng, batch=32, count=8, channels=16):
-    """Memories of one-celled frames that hold so many distinct things, each asked for one of them.
+    """Memories of one-cell frames with `distinct` different contents, each with a query for one of them.
 
     Returns:
-        keys of the frames (B, T, C), their values, and key and value of what is asked.
+        keys of the frames (B, T, C), their values, and key and value of the query.
     """
     things = [torch.randn(batch, distinct, channels, generator=rng) for _ in range(2)]
     held = torch.cat([torch.arange(distinct), torch.randint(0, distinct, (count - distinct,), generator=rng)])
@@ -102,19 +104,19 @@ def toy(distinct, rng, batch=32, count=8, channels=16):
 
 
 def gated_toy(gate, distinct, rng, temperature):
-    """The error of what is read through the soft mask, and how many frames stay."""
+    """The error of a read through the soft mask, and the number of frames that stay."""
     keys, values, key, value = toy(distinct, rng)
     order, novelty = rank(torch.nn.functional.normalize(keys, dim=2), 2)
-    still = torch.zeros_like(novelty)
-    count = gate(novelty, still, still, 2)
+    constant = torch.zeros_like(novelty)
+    count = gate(novelty, constant, constant, 2)
     keys, values = (part.gather(1, order[..., None].expand_as(part)).transpose(1, 2) for part in (keys, values))
     mask = log_mask(count - MARGIN, keys.shape[2], 2, temperature)
     found = read_memory(keys, values, key[..., None], "l2", log_weights=mask)[..., 0]
     return (found - value).square().mean(), count
 
 
-def test_it_learns_to_keep_as_many_frames_as_say_something_new():
-    """Of eight frames with D distinct contents D stay, once it has seen memories of every D."""
+def test_the_gate_learns_to_keep_one_frame_of_each_content():
+    """Of eight frames with D distinct contents D stay, after training on memories of every D."""
     torch.manual_seed(0)
     gate, rng = MemoryGate(), torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(gate.parameters(), lr=3e-2)

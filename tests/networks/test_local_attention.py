@@ -1,4 +1,4 @@
-"""Local attention: nothing at its start, nothing without masks, and what it does beside a look-alike."""
+"""Local attention: no effect at its start or without masks, and its effect next to a similar object."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ def probabilities(network, frames, mask):
     return torch.stack([propagator.step(frame, mask if t == 0 else None) for t, frame in enumerate(frames)])
 
 
-def test_features_start_unchanged_and_stay_within_their_share():
+def test_features_start_unchanged_and_change_by_at_most_the_strength():
     f16 = torch.randn(2, 8, 4, 6, dtype=torch.float64)
     prior = Prior(torch.rand(2, 3, 4, 6, dtype=torch.float64))
     modulation = Modulation(8).double()
@@ -50,12 +50,12 @@ def test_features_start_unchanged_and_stay_within_their_share():
     torch.testing.assert_close(modulation(f16, moved, BOTH), modulation(f16, prior, BOTH))
 
 
-def test_its_size_at_the_papers_backbone():
+def test_number_of_parameters_on_a_resnet50():
     assert sum(p.numel() for p in Modulation(1024).parameters()) == 84_929
 
 
-def test_without_local_attention_it_is_the_base_exactly():
-    """At the start of training, with filters that do nothing and no locality, frame by frame the same numbers."""
+def test_without_local_attention_the_network_equals_its_base():
+    """With untrained filters and no locality, every frame is exactly equal."""
     frames, mask = torch.rand(4, 3, 64, 96), block()
     base, fresh = remn(LocalAttention()), remn(LocalAttention(strength=0.5))
     fresh.load_state_dict(base.state_dict(), strict=False)
@@ -67,7 +67,7 @@ def test_without_local_attention_it_is_the_base_exactly():
     assert torch.equal(probabilities(trained, frames, mask), probabilities(base, frames, mask))
 
 
-def test_a_lost_object_is_looked_for_everywhere():
+def test_a_lost_object_is_searched_everywhere():
     network = remn(trained=True)
     frames = torch.rand(1, 3, 64, 96)
     lost = network.encode_query(frames, Prior(torch.zeros(1, 2, 4, 6)))
@@ -98,7 +98,7 @@ def test_objects_permute():
     torch.testing.assert_close(swapped, straight[:, [0, 2, 1]], rtol=1e-3, atol=1e-4)
 
 
-def test_objects_that_come_and_go():
+def test_objects_that_appear_and_are_removed():
     network, frames = remn(trained=True), torch.rand(5, 3, 64, 96)
     propagator = Propagator(network, EveryN(interval=2))
     propagator.step(frames[0], block(at=4))
@@ -109,17 +109,17 @@ def test_objects_that_come_and_go():
     assert propagator.step(frames[4]).isfinite().all()
 
 
-def test_a_look_alike_far_away_is_told_apart():
-    """Keys that are equal, and two places that are equal to the object: the one that is near is read as the object."""
+def test_a_similar_object_far_away_is_distinguished():
+    """Two cells have the object's key: only the near one reads the object's value."""
     network = remn(LocalAttention(locality=8.0, radius=1, max_radius=1))
     masks = torch.zeros(1, 1, 8, 10)
     masks[..., 1:3, 1:3] = 1
     key = torch.zeros(1, 8, 8, 10)
     key[:, 0] = 5 * masks[:, 0]
     memory = Memory(torch.cat([key, masks], dim=1)[:, :, None], masks[:, :, None])
-    asked = key.clone()
-    asked[:, 0, 5:7, 7:9] = 5
-    query = Query(asked, *torch.zeros(4, 1, 1, 8, 10), network.local_attention.far(Prior(masks)))
+    query_key = key.clone()
+    query_key[:, 0, 5:7, 7:9] = 5
+    query = Query(query_key, *torch.zeros(4, 1, 1, 8, 10), network.local_attention.far(Prior(masks)))
     found = network.read(query, memory)[0, 0]
     assert found[1:3, 1:3].min() > 0.98 and found[5:7, 7:9].max() < 0.4
     network.set_local_attention(LocalAttention())
@@ -127,7 +127,7 @@ def test_a_look_alike_far_away_is_told_apart():
     assert network.read(query, plain)[0, 0][5:7, 7:9].min() > 0.98
 
 
-def test_gradient_reaches_its_filters():
+def test_gradient_reaches_the_filters():
     network = remn(trained=True).train()
     frames = torch.randint(0, 256, (1, 3, 3, 64, 96), dtype=torch.uint8)
     unroll(network, Clip(frames, block()[None, None].expand(1, 3, -1, -1), torch.tensor([1]))).logits[
@@ -136,7 +136,7 @@ def test_gradient_reaches_its_filters():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.modulation.parameters())
 
 
-def test_an_engine_takes_another_local_attention_and_leaves_the_network():
+def test_an_engine_replaces_local_attention_in_its_copy():
     frames, mask = torch.rand(4, 3, 64, 96), block()
     network = remn(trained=True)
     ready = Engine(torch.device("cpu"), local_attention=LocalAttention()).ready(network)
@@ -152,7 +152,7 @@ def test_an_engine_takes_another_local_attention_and_leaves_the_network():
     )
 
 
-def test_a_network_without_filters_says_so():
+def test_a_network_without_filters_is_refused():
     with pytest.raises(InputError, match="local_attention=matching"):
         remn(LocalAttention()).set_local_attention(BOTH)
 

@@ -1,4 +1,4 @@
-"""Laws that every network keeps: shapes, symmetries, gradients."""
+"""Properties of every network: shapes, symmetries, gradients."""
 
 import torch
 
@@ -32,8 +32,8 @@ def test_padded_slots_change_nothing(small_network):
     valid = torch.tensor([[True, True], [True, False]])
     masks[1, 1] = 0
     together = segment(small_network, masks, frames, valid)
-    alone = segment(small_network, masks[1:, :1], frames[:, 1:])
-    torch.testing.assert_close(together[1:, :2], alone, rtol=1e-4, atol=1e-4)
+    single = segment(small_network, masks[1:, :1], frames[:, 1:])
+    torch.testing.assert_close(together[1:, :2], single, rtol=1e-4, atol=1e-4)
     assert (together[1, 2] == -torch.inf).all()
 
 
@@ -50,7 +50,7 @@ def test_gradient_reaches_every_parameter(small_network):
     assert silent == []
 
 
-def test_one_remembered_frame_twice_reads_the_same(small_network):
+def test_one_frame_twice_in_memory_changes_nothing(small_network):
     frames, masks = torch.rand(1, 3, 32, 32), torch.rand(1, 2, 32, 32)
     once = small_network.encode_memory(frames, masks)
     twice = Memory(*(torch.cat([part, part], dim=2) for part in once))

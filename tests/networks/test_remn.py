@@ -15,15 +15,15 @@ def test_query_and_memory_share_their_keys(small_remn):
 
 def test_an_encoded_frame_is_not_encoded_again(small_remn):
     frames, masks = torch.rand(1, 3, 32, 32), torch.rand(1, 2, 32, 32)
-    query, anew = small_remn.encode_query(frames), small_remn.encode_memory(frames, masks)
+    query, expected = small_remn.encode_query(frames), small_remn.encode_memory(frames, masks)
     runs = []
     small_remn.key_encoder.register_forward_hook(lambda *args: runs.append(1))
-    torch.testing.assert_close(small_remn.encode_memory(frames, masks, query=query), anew)
+    torch.testing.assert_close(small_remn.encode_memory(frames, masks, query=query), expected)
     assert runs == []
 
 
-def test_a_frame_finds_itself(small_remn):
-    """With keys far apart every cell reads its own value, wherever the same frame lies in memory."""
+def test_a_frame_reads_its_own_values(small_remn):
+    """With keys far apart every cell reads its own value, at any index of the frame in memory."""
     frames = torch.rand(1, 3, 32, 48)
     query = small_remn.encode_query(frames)
     query = query._replace(key=100 * (query.key - query.key.mean()))
@@ -33,7 +33,7 @@ def test_a_frame_finds_itself(small_remn):
     torch.testing.assert_close(read, values[:, :, 0])
 
 
-def test_attention_only_weakens():
+def test_attention_weights_are_below_one():
     x = torch.randn(2, 16, 3, 4)
     out = ChannelAndSpatialAttention(16)(x)
     ratio = out / x

@@ -1,4 +1,4 @@
-"""STCN's decoder, and REMN on it: work shared by objects, and mechanisms that are off change nothing."""
+"""STCN's decoder, and REMN on it: work shared by objects, and parts that change nothing when off."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def inputs(rows=3, frames=2):
     return [torch.randn(shape, dtype=torch.float64) for shape in shapes]
 
 
-def test_it_equals_a_decoder_that_shares_nothing():
+def test_equals_a_decoder_that_shares_nothing():
     network, (readout, query_value, f8, f4), owners = decoder(), inputs(), torch.tensor([0, 0, 1])
     up = {"scale_factor": 2, "mode": "bilinear", "align_corners": False}
     for row, of in enumerate(owners):
@@ -38,7 +38,7 @@ def test_it_equals_a_decoder_that_shares_nothing():
         torch.testing.assert_close(together[row], logit[0, 0].sigmoid())
 
 
-def test_what_the_query_alone_decides_is_computed_once_a_frame():
+def test_what_depends_on_the_query_only_is_computed_once_a_frame():
     network, owners = decoder(), torch.tensor([0, 0, 1])
     rows = {"skip4": [], "block4": []}
     for name, seen in rows.items():
@@ -64,8 +64,8 @@ def test_an_unknown_decoder_is_refused():
         REMN(backbone="resnet18", **widths, decoder="x")
 
 
-def test_remn_that_starts_from_stcn_equals_it_with_all_mechanisms_off():
-    """As `experiment=remn_main initial_weights=stcn.pth model.gate=true` makes it, here of small widths."""
+def test_remn_initialised_from_stcn_equals_it_with_all_parts_off():
+    """As made by `experiment=remn_main initial_weights=stcn.pth model.gate=true`, with small widths."""
     small = [*SMALL, "model.value_weights=none", "model.backbone=resnet18"]
     stcn = make(compose("train", "model=stcn", *small).model).eval()
     fill = ["paths.output_dir=out", "paths.images=images", "model.gate=true"]

@@ -1,4 +1,4 @@
-"""The network: its size, its symmetries, and what its initialisation promises."""
+"""STM: its size, and the effect of its initialisation."""
 
 import pytest
 import torch
@@ -25,19 +25,19 @@ def encode(network, masks):
     return memory.key[:, :, 0], memory.value[:, :, 0], query
 
 
-def test_matched_start_finds_equal_cells():
+def test_matched_initialisation_matches_equal_cells():
     key, value, query = encode(start("matched"), torch.zeros(1, 1, 32, 32))
     torch.testing.assert_close(key, query.key)
     torch.testing.assert_close(value, query.value)
 
 
-def test_independent_start_does_not():
+def test_independent_initialisation_does_not():
     key, _, query = encode(start("independent"), torch.rand(1, 1, 32, 32))
-    alike = torch.nn.functional.cosine_similarity(key.flatten(), query.key.flatten(), dim=0)
-    assert alike < 0.9 and key.norm() > 0 and query.key.norm() > 0  # 1 where they start alike
+    similarity = torch.nn.functional.cosine_similarity(key.flatten(), query.key.flatten(), dim=0)
+    assert similarity < 0.9 and key.norm() > 0 and query.key.norm() > 0  # 1 for equal heads
 
 
-def test_unknown_start_is_refused():
+def test_unknown_initialisation_is_refused():
     with pytest.raises(InputError, match="independent, matched"):
         STM(backbone="resnet18", key_channels=8, value_channels=8, decoder_channels=8, weights="none", init="x")
 
@@ -45,7 +45,7 @@ def test_unknown_start_is_refused():
 WIDTHS = {"key_channels": 64, "value_channels": 112, "decoder_channels": 64}
 
 
-def test_a_bundled_start_takes_what_fits():
+def test_bundled_weights_fill_the_parts_that_fit():
     network, bundled = STM(backbone="resnet18", **WIDTHS, weights="bundled"), load_network("remn_small")
     for own, part in (
         (network.query_encoder, bundled.key_encoder),
@@ -65,7 +65,7 @@ def test_a_bundled_start_takes_what_fits():
     torch.testing.assert_close(mean, 0.7 * ends[0] + 0.3 * ends[1])
 
 
-def test_parts_of_other_widths_keep_what_they_drew():
+def test_parts_of_other_widths_keep_their_random_weights():
     torch.manual_seed(0)
     network = STM(backbone="resnet18", key_channels=64, value_channels=8, decoder_channels=8, weights="bundled")
     bundled = load_network("remn_small")
@@ -74,6 +74,6 @@ def test_parts_of_other_widths_keep_what_they_drew():
     assert network.query_head.value.weight.shape[0] == 8 and network.decoder.predict.weight.abs().max() < 0.2
 
 
-def test_a_bundled_start_is_of_a_resnet18():
+def test_bundled_weights_need_a_resnet18():
     with pytest.raises(InputError, match="'bundled' do not fit resnet50"):
         STM(backbone="resnet50", **WIDTHS, weights="bundled")

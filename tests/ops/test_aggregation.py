@@ -1,4 +1,4 @@
-"""Soft aggregation: laws, the loop-written formula, and the precision it must keep."""
+"""Soft aggregation: the formula, symmetries, and precision."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The memory read against a loop-written one, and its laws."""
+"""The memory read: against a loop, and its properties."""
 
 import math
 
@@ -64,7 +64,7 @@ def test_chunks_equal_the_loop(similarity, entries, monkeypatch):
 
 @each_similarity
 @pytest.mark.parametrize("method", ["matmul", "sdpa"])
-def test_keys_that_objects_share_are_matched_once(similarity, method, monkeypatch):
+def test_shared_keys_are_matched_once(similarity, method, monkeypatch):
     memory_key, memory_value, query_key = draw(objects=3)
     shared = memory_key[:1].expand(3, -1, -1), memory_value, query_key[:1].expand(3, -1, -1)
     copied = [part.clone() for part in shared]
@@ -77,8 +77,8 @@ def test_keys_that_objects_share_are_matched_once(similarity, method, monkeypatc
 
 
 @each_similarity
-def test_the_most_alike_cells_alone(similarity):
-    """As if the others were not there."""
+def test_top_k_reads_the_most_similar_cells(similarity):
+    """The result equals a read of only these cells."""
     memory_key, memory_value, query_key = draw(objects=1, query=1)
     full = torch.tensor([SIMILARITIES[similarity](memory_key[0, :, j], query_key[0, :, 0]) for j in range(6)])
     best = full.topk(2).indices
@@ -101,7 +101,7 @@ def test_the_most_alike_cells_alone(similarity):
         ({"method": "sdpa", "top_k": 5}, "all cells"),
     ],
 )
-def test_impossible_readings(options, named):
+def test_impossible_read_settings(options, named):
     with pytest.raises(InputError, match=named):
         MemoryReadConfig(**options)
 
@@ -124,7 +124,7 @@ def test_order_of_the_memory_does_not_matter(similarity):
 
 
 @each_similarity
-def test_remembering_everything_twice_changes_nothing(similarity):
+def test_a_memory_that_holds_everything_twice_changes_nothing(similarity):
     memory_key, memory_value, query_key = draw()
     twice = [torch.cat([part, part], dim=2) for part in (memory_key, memory_value)]
     torch.testing.assert_close(
@@ -134,7 +134,7 @@ def test_remembering_everything_twice_changes_nothing(similarity):
 
 @pytest.mark.parametrize("method", ["matmul", "sdpa"])
 def test_distances_of_bfloat16_are_those_of_its_numbers(method):
-    """Long keys that hardly differ: their squares alone are beyond what bfloat16 can tell apart."""
+    """Long keys that hardly differ: bfloat16 cannot distinguish their squares."""
     key, value, query = draw(objects=1, key=16, memory=12)
     key, query = (20 + key / 4).bfloat16(), (20 + query / 4).bfloat16()
     expected = read_memory(key.double(), value.bfloat16().double(), query.double(), "l2")
@@ -153,7 +153,7 @@ def test_distances_keep_float32_under_autocast():
 
 @each_similarity
 @pytest.mark.parametrize("method", ["matmul", "sdpa"])
-def test_a_penalty_is_taken_off_marked_cells(similarity, method):
+def test_a_penalty_lowers_marked_cells(similarity, method):
     """Against the softmax of the affinities written out."""
     memory_key, memory_value, query_key = draw()
     mark, penalty = (torch.rand(2, count, dtype=torch.float64) for count in (6, 5))
@@ -169,8 +169,8 @@ def test_a_penalty_is_taken_off_marked_cells(similarity, method):
 
 
 @each_similarity
-def test_a_penalty_that_is_the_same_for_all_memory_cells_cancels(similarity):
-    """Why the prior is one of pairs: what a query cell alone is charged, the softmax takes back."""
+def test_a_penalty_equal_for_all_memory_cells_cancels(similarity):
+    """Why the penalty is one of pairs: the softmax cancels a penalty of query cells."""
     memory_key, memory_value, query_key = draw()
     marked = torch.cat([memory_key, torch.ones(2, 1, 6, dtype=torch.float64)], dim=1)
     read = read_memory(marked, memory_value, query_key, similarity, penalty=torch.rand(2, 5, dtype=torch.float64))
@@ -179,7 +179,7 @@ def test_a_penalty_that_is_the_same_for_all_memory_cells_cancels(similarity):
 
 @each_similarity
 @pytest.mark.parametrize("method", ["matmul", "sdpa"])
-def test_weights_of_nothing_are_deletion(similarity, method):
+def test_log_weights_of_minus_infinity_exclude_cells(similarity, method):
     memory_key, memory_value, query_key = draw()
     log_weights = torch.tensor([0, -math.inf, 0, 0, -math.inf, 0], dtype=torch.float64).expand(2, -1)
     left = [0, 2, 3, 5]
@@ -193,7 +193,7 @@ def test_weights_of_nothing_are_deletion(similarity, method):
 
 
 @each_similarity
-def test_two_cells_of_half_a_weight_are_one(similarity):
+def test_two_cells_of_half_weight_equal_one(similarity):
     memory_key, memory_value, query_key = draw()
     twice = [torch.cat([part, part[..., :1]], dim=2) for part in (memory_key, memory_value)]
     halves = torch.tensor([0.5, 1, 1, 1, 1, 1, 0.5], dtype=torch.float64).log().expand(2, -1)

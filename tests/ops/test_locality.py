@@ -1,4 +1,4 @@
-"""Where objects may be: neighbourhoods, presence and motion on the grid of cells."""
+"""Neighbourhoods, presence and displacement of objects on the grid of cells."""
 
 import pytest
 import torch
@@ -38,7 +38,7 @@ def test_near_is_within_the_radius_and_its_soft_edge(radius):
     assert (near[beyond == radius] > near[beyond == radius + 1].max()).all()
 
 
-def test_a_fast_object_is_looked_for_further_away():
+def test_a_fast_object_has_a_larger_neighbourhood():
     still = nearness(Prior(at(5, 9), None, at(5, 9)), 2, 6)
     moving = nearness(Prior(at(5, 9), None, at(5, 6)), 2, 6)
     torch.testing.assert_close(still, nearness(Prior(at(5, 9)), 2, 6))
@@ -50,11 +50,11 @@ def test_clips_of_a_batch_have_their_own_radius():
     now, then = torch.cat([at(5, 9), at(5, 9)]), torch.cat([at(5, 9), at(5, 6)])
     together = nearness(Prior(now, None, then), 2, 6)
     for row in range(2):
-        alone = nearness(Prior(now[row : row + 1], None, then[row : row + 1]), 2, 6)
-        torch.testing.assert_close(together[row : row + 1], alone)
+        single = nearness(Prior(now[row : row + 1], None, then[row : row + 1]), 2, 6)
+        torch.testing.assert_close(together[row : row + 1], single)
 
 
-def test_the_fastest_object_counts_and_objects_that_come_have_no_way():
+def test_displacement_is_the_fastest_objects_and_zero_for_new_objects():
     now, then = at(2, 3, objects=2), at(2, 3, objects=2)
     now[0, 1, 8:10, 4:6], then[0, 1, 8:10, 8:10] = 1, 1
     assert displacement(Prior(now, None, then)).item() == pytest.approx(4)
@@ -71,11 +71,11 @@ def test_the_fastest_object_counts_and_objects_that_come_have_no_way():
         ((0.0, 0.0), (False, False), 0.0),
     ],
 )
-def test_presence_falls_with_the_object_that_is_seen_least(filled, valid, expected):
+def test_presence_falls_with_the_least_visible_object(filled, valid, expected):
     masks = torch.tensor(filled).view(1, 2, 1, 1).expand(1, 2, 3, 4)
     given = None if valid is None else torch.tensor([valid])
     assert presence(Prior(masks, given)).item() == pytest.approx(expected)
 
 
-def test_nothing_is_present_without_objects():
+def test_presence_is_zero_without_objects():
     assert presence(Prior(torch.zeros(1, 0, 3, 4))).item() == 0

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vosmem.ops.masks import ids_to_slots, one_hot, others, pack, slots_in_use, slots_to_ids, unpack
+from vosmem.ops.masks import ids_to_slots, one_hot, other_masks, pack, slots_in_use, slots_to_ids, unpack
 
 
 def test_one_hot_and_background_cover_every_pixel_once():
@@ -15,9 +15,9 @@ def test_one_hot_and_background_cover_every_pixel_once():
     assert torch.equal((masks * torch.arange(1, 4).view(1, 3, 1, 1)).sum(dim=1), labels.float())
 
 
-def test_others_leaves_the_object_itself_out():
+def test_other_masks_leave_the_object_itself_out():
     masks = torch.tensor([0.9, 0.8, 0.1]).view(1, 3, 1, 1)
-    torch.testing.assert_close(others(masks).flatten(), torch.tensor([0.9, 1.0, 1.0]))
+    torch.testing.assert_close(other_masks(masks).flatten(), torch.tensor([0.9, 1.0, 1.0]))
 
 
 def test_unpack_is_the_inverse_of_packing():
@@ -29,7 +29,7 @@ def test_unpack_is_the_inverse_of_packing():
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 255), min_size=1, max_size=8, unique=True), st.integers(0, 2**32 - 1))
-def test_ids_survive_the_way_through_slots(ids, seed):
+def test_ids_are_unchanged_by_slots_and_back(ids, seed):
     ids = tuple(sorted(ids))
     picture = np.random.default_rng(seed).choice([0, *ids], (5, 7)).astype(np.uint8)
     slots = ids_to_slots(picture, ids)
@@ -37,11 +37,11 @@ def test_ids_survive_the_way_through_slots(ids, seed):
     assert np.array_equal(slots_to_ids(slots, ids), picture)
 
 
-def test_packing_all_slots_needs_no_word_of_which_are_valid():
+def test_packing_without_valid_packs_all_slots():
     masks = torch.rand(2, 3, 4, 5) / 3
     everything = torch.ones(2, 3, dtype=torch.bool)
-    for free, told in zip(pack(masks), pack(masks, everything), strict=True):
-        assert torch.equal(free, told) and free.dtype == told.dtype
+    for packed, expected in zip(pack(masks), pack(masks, everything), strict=True):
+        assert torch.equal(packed, expected) and packed.dtype == expected.dtype
     valid = torch.tensor([[True, True, False], [True, False, False]])
     packed = pack(masks, valid)
     assert packed.owners.tolist() == [0, 0, 1]

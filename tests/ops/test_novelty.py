@@ -1,4 +1,4 @@
-"""Which frames say something new: against the greedy rule written out."""
+"""Novelty ranks: against the greedy rule written out."""
 
 import pytest
 import torch
@@ -29,14 +29,14 @@ def test_equals_the_rule(num_fixed):
         assert order[row].tolist() == expected[0] and novelty[row].tolist() == pytest.approx(expected[1])
 
 
-def test_copies_come_last_and_are_worth_nothing():
+def test_copies_have_the_last_ranks_and_no_novelty():
     frames = draw(count=3)
     order, novelty = rank(torch.cat([frames, frames, frames], dim=1), 1)
-    assert {place % 3 for place in order[0, :3].tolist()} == {0, 1, 2}
+    assert {index % 3 for index in order[0, :3].tolist()} == {0, 1, 2}
     assert novelty[0, 3:].abs().max() < 1e-9 and novelty[0, :3].min() > 1e-3
 
 
-def test_a_description_tells_objects_from_background():
+def test_a_descriptor_separates_objects_from_background():
     key = torch.randn(1, 3, 4, 5, dtype=torch.float64)
     objects = torch.zeros(1, 4, 5, dtype=torch.float64)
     objects[:, :2] = 1
@@ -47,7 +47,7 @@ def test_a_description_tells_objects_from_background():
 
 
 def test_training_in_bfloat16_does_not_round_it():
-    """The frames of a clip differ by less than bfloat16 tells from nothing."""
+    """Frames of a clip differ by less than the resolution of bfloat16."""
     base = torch.nn.functional.normalize(torch.randn(1, 1, 128), dim=2)
     frames = torch.nn.functional.normalize(base + 0.005 * torch.randn(1, 6, 128), dim=2)
     order, novelty = rank(frames, 1)

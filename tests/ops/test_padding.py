@@ -1,4 +1,4 @@
-"""Padding and back."""
+"""Padding and its inverse."""
 
 import pytest
 import torch

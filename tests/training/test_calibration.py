@@ -6,7 +6,7 @@ import torchvision
 
 from vosmem.errors import InputError
 from vosmem.networks import REMN, STM
-from vosmem.networks.backbone import load_backbone_weights
+from vosmem.networks.backbones import load_backbone_weights
 from vosmem.ops.masks import one_hot
 from vosmem.shapes import Clip
 from vosmem.training.calibration import Calibration, calibrate, calibrate_batch_norm, fit_memory_head

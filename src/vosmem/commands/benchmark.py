@@ -31,10 +31,10 @@ from vosmem.inference.engine.engine import Engine
 from vosmem.inference.output.davis_folders import write_frame
 from vosmem.inference.output.mask_writer import write_labels
 from vosmem.networks import STM
-from vosmem.networks.backbone import CHANNELS
 from vosmem.networks.cost import frame_cost
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.network import MemoryNetwork
+from vosmem.networks.resnet import CHANNELS
 
 COMPILED = "+compile"
 REFERENCE = "reference"

@@ -1,1 +1,1 @@
-"""What is remembered of a video: the bank that holds it and the policies that choose it."""
+"""Memory of a video: the bank of keys and values, and the policies that choose its frames."""

@@ -1,4 +1,4 @@
-"""The networks: `nn.Module`s with plain keyword constructors. They never see files, configs or epochs."""
+"""Networks: `nn.Module`s with plain keyword constructors, independent of files, configs and epochs."""
 
 from vosmem.networks.conventions import Conventions
 from vosmem.networks.folding import fold_batch_norms

@@ -1,191 +1,213 @@
-"""ResNet trunks up to stride 16, with batch norm held still."""
+"""The interface of backbones: features of an image at strides 4, 8 and 16, with masks as further inputs.
 
-from pathlib import Path
+To add a backbone, write a module as `Features` describes, in a file of its own, and name it in `FEATURES` of
+`networks/backbones.py`. STM and REMN then accept the name: `FeatureBackbone` adds the mask inputs.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
-import torchvision
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, ResNet
 
 from vosmem.errors import InputError
-from vosmem.networks.bundled import BUNDLED, FRAME_TRUNK, MASK_TRUNK, bundled_part
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-# Of f4, f8 and f16. A resnet10 has one block a stage where a resnet18 has two.
-CHANNELS = {"resnet10": (64, 128, 256), "resnet18": (64, 128, 256), "resnet50": (256, 512, 1024)}
 
 
-class ResNetTrunk(nn.Module):
-    """torchvision's ResNet without `layer4` and `fc`: an image in [0, 1] becomes features at strides 4, 8 and 16.
+class Features(Protocol):
+    """An `nn.Module` that makes features of normalised images; its first `nn.Conv2d` sees the image.
 
-    Batch norm always runs on its stored statistics, also in training: a batch holds few clips, and the published
-    network was trained so. `.train()` therefore leaves every `BatchNorm2d` in eval mode.
-
-    Args:
-        name: `resnet10`, `resnet18` or `resnet50`.
-        num_mask_channels: further one-channel inputs (masks) that join the image before the first batch norm, each
-            by its own 7x7 convolution.
-        train_affine: whether scale and shift of the batch norms are trained. They stay parameters either way.
+    A module may have `mean` and `std` (three floats each) if its images are not normalised as ImageNet's are.
 
     Attributes:
-        starts_random: whether no trained weights were loaded by `load_backbone_weights`. The batch norms of such a
-            trunk have mean 0 and variance 1 until training calibrates them.
-
-    Raises:
-        InputError: the name is unknown.
-
-    Source:
-        STM section 3.1; the summed stem convolutions are the published code's.
+        channels: number of channels at strides 4, 8 and 16.
     """
 
-    def __init__(self, name: str, num_mask_channels: int = 0, train_affine: bool = True):
+    channels: tuple[int, int, int]
+
+    def __call__(self, image: Float[Tensor, "B 3 H W"]) -> Sequence[Float[Tensor, "B _ _ _"]]:
+        """Return the features at strides 4, 8 and 16."""
+        ...
+
+
+class Backbone(nn.Module, ABC):
+    """Turns images in [0, 1] into features at strides 4, 8 and 16.
+
+    Batch norms always use their stored statistics, also in training: a batch holds few clips, and the published network
+    was trained so. `.train()` therefore leaves every `BatchNorm2d` in eval mode.
+
+    Attributes:
+        channels: number of channels at strides 4, 8 and 16.
+        mask_convs: for each mask input the convolution that joins it to the first convolution of the image.
+        starts_random: whether no trained weights were loaded by `load_backbone_weights`. The batch norms of such a
+            backbone have mean 0 and variance 1 until training calibrates them.
+    """
+
+    channels: tuple[int, int, int]
+    mask_convs: nn.ModuleList
+
+    def __init__(self, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD) -> None:
         super().__init__()
-        if name not in CHANNELS:
-            raise InputError(f"unknown backbone {name!r}: use one of {', '.join(CHANNELS)}")
-        resnet = _resnet(name)
-        self.channels = CHANNELS[name]
         self.starts_random = True
-        self.mean = nn.Buffer(torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
-        self.std = nn.Buffer(torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
-        self.conv1, self.bn1, self.relu, self.maxpool = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool
-        self.layer1: nn.Sequential = resnet.layer1
-        self.layer2: nn.Sequential = resnet.layer2
-        self.layer3: nn.Sequential = resnet.layer3
-        self.mask_convs = nn.ModuleList(
-            nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False) for _ in range(num_mask_channels)
-        )
-        for norm in self.batch_norms():
-            norm.weight.requires_grad_(train_affine)
-            norm.bias.requires_grad_(train_affine)
-        self.train()
+        self.mean = nn.Buffer(torch.tensor(mean).view(1, 3, 1, 1))
+        self.std = nn.Buffer(torch.tensor(std).view(1, 3, 1, 1))
+
+    @abstractmethod
+    def freeze(self, num_stages: int) -> None:
+        """Exclude the first stages from training: 0 for none, 3 for all (strides 4, 8 and 16).
+
+        Raises:
+            InputError: the number is not possible.
+        """
+
+    @abstractmethod
+    def pretrained_state(self) -> dict[str, Tensor]:
+        """Return the tensors that a file of pretrained weights fills, by their names in the file."""
+
+    @abstractmethod
+    def download(self, name: str) -> dict[str, Tensor]:
+        """Fetch pretrained ImageNet weights, by the names of `pretrained_state`.
+
+        Raises:
+            InputError: there are none, or they cannot be downloaded.
+        """
+
+    def fold_batch_norms(self) -> None:
+        """Fold batch norms into convolutions for inference; a backbone without this method keeps its norms."""
 
     def batch_norms(self) -> list[nn.BatchNorm2d]:
-        """All batch norms of the trunk."""
+        """Return all batch norms."""
         return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
 
-    def train(self, mode: bool = True) -> "ResNetTrunk":
-        """As `nn.Module.train`, but batch norm stays in eval mode."""
+    def set_train_affine(self, train_affine: bool) -> None:
+        """Set whether scale and shift of the batch norms are trained; they are parameters either way."""
+        for norm in self.batch_norms():
+            norm.requires_grad_(train_affine)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Set the mode of all modules except batch norms, which stay in eval mode."""
         super().train(mode)
         for norm in self.batch_norms():
             norm.eval()
         return self
 
-    def freeze(self, num_stages: int) -> None:
-        """Leave the first stages out of training: 0 none, 1 the stem and `layer1`, 2 also `layer2`, 3 all.
-
-        Raises:
-            InputError: there is no such number of stages.
-        """
-        stages: list[nn.Module] = [self.conv1, self.bn1, self.layer1, self.layer2, self.layer3]
-        if not 0 <= num_stages <= 3:
-            raise InputError(f"frozen_stages={num_stages} is not possible: a trunk has 3 stages, use 0 to 3")
-        for stage in stages[: num_stages + 2 if num_stages else 0]:
-            stage.requires_grad_(False)
-
     def forward(
         self, image: Float[Tensor, "B 3 H W"]
     ) -> tuple[Float[Tensor, "B C16 h w"], Float[Tensor, "B C8 h8 w8"], Float[Tensor, "B C4 h4 w4"]]:
-        """Features of images at strides 16, 8 and 4; RGB in [0, 1], H and W multiples of 16."""
-        return self._after_stem(self.conv1((image - self.mean) / self.std))
+        """Return features at strides 16, 8 and 4 of RGB images in [0, 1]; H and W are multiples of 16."""
+        return self._body(self._stem((image - self.mean) / self.std))
 
     def of_objects(
         self, image: Float[Tensor, "B 3 H W"], *masks: Float[Tensor, "O 1 H W"], owners: Int[Tensor, "O"]
     ) -> Float[Tensor, "O C16 h w"]:
-        """Features of objects at stride 16.
+        """Return features of objects at stride 16, from their masks (one tensor for each mask input).
 
-        Args:
-            image: RGB in [0, 1]; H and W multiples of 16.
-            masks: one for each of `num_mask_channels`.
-            owners: the image that each row of the masks belongs to.
+        `owners` is the index of each object's image.
         """
-        stem = self.conv1((image - self.mean) / self.std)  # once an image, not once an object
-        # Without gradients one object at a time, whose large maps need not stay.
+        stem = self._stem((image - self.mean) / self.std)  # once an image, not once an object
         rows = [(owners, *masks)]
-        if not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():  # one object at a time: its large maps need not be kept
             rows = list(zip(owners.split(1), *(mask.split(1) for mask in masks), strict=True))
-        parts = []
-        for of, *own in rows:
-            x = stem[of]
-            for conv, mask in zip(self.mask_convs, own, strict=True):
-                x = x + conv(mask.to(self.mean.dtype))  # in float64, where the whole network is
-            parts.append(self._after_stem(x)[0])
+        parts = [self._body(self._join(stem[of], [mask.to(self.mean.dtype) for mask in own]))[0] for of, *own in rows]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _after_stem(
-        self, x: Float[Tensor, "O C2 h2 w2"]
+    @abstractmethod
+    def _stem(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B _ _ _"]:
+        """Compute what all objects of a normalised image share."""
+
+    @abstractmethod
+    def _join(self, stem: Float[Tensor, "O C _ _"], masks: Sequence[Tensor]) -> Float[Tensor, "O _ _ _"]:
+        """Join the masks to the stem's output."""
+
+    @abstractmethod
+    def _body(
+        self, x: Float[Tensor, "O _ _ _"]
     ) -> tuple[Float[Tensor, "O C16 h w"], Float[Tensor, "O C8 h8 w8"], Float[Tensor, "O C4 h4 w4"]]:
-        f4 = self.layer1(self.maxpool(self.relu(self.bn1(x))))
-        f8 = self.layer2(f4)
-        return self.layer3(f8), f8, f4
+        """Compute the features at strides 16, 8 and 4."""
 
 
-def _resnet(name: str) -> ResNet:
-    if name == "resnet10":  # torchvision's blocks, but no constructor of its own
-        return ResNet(BasicBlock, [1, 1, 1, 1])
-    resnet: ResNet = getattr(torchvision.models, name)(weights=None)
-    return resnet
-
-
-def load_backbone_weights(trunk: ResNetTrunk, weights: str, name: str) -> None:
-    """Start a trunk from trained weights; the mask convolutions keep their own initialisation, unless it is `bundled`.
-
-    Args:
-        trunk: the trunk to fill.
-        weights: `imagenet` (torchvision's ImageNet-1k V1, downloaded or from its cache), `bundled` (the trunk of the
-            network that comes with the package: a ResNet-18 that reads frames, or frames with masks), `none`, or the
-            path of a torchvision `state_dict`, whole or cut after `layer3`.
-        name: the backbone's name, for the download and for messages.
+class FeatureBackbone(Backbone):
+    """A backbone made of `Features`, whose first convolution gets the masks as further input channels.
 
     Raises:
-        InputError: the file is missing, is no state dict, or lacks or misshapes an entry of the trunk; or the
-            download failed.
+        InputError: the module has no `nn.Conv2d` that sees an image of three channels.
     """
-    if weights == "none":
-        return
-    parts = ["conv1", "bn1", "layer"]
-    if weights == BUNDLED:
-        state = bundled_part(MASK_TRUNK if trunk.mask_convs else FRAME_TRUNK)
-        parts.append("mask_convs")
-    else:
-        state = _download(name) if weights == "imagenet" else _read(Path(weights))
-    wanted = {key: value for key, value in trunk.state_dict().items() if key.startswith(tuple(parts))}
-    missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
-    misshaped = [key for key, value in wanted.items() if key in state and state[key].shape != value.shape]
-    if missing or misshaped:
-        what = f"lacks {missing[0]!r}" if missing else f"has another shape for {misshaped[0]!r}"
-        more = len(missing) + len(misshaped) - 1
-        raise InputError(
-            f"backbone weights {weights!r} do not fit {name}: the file {what}{f' and {more} more' if more else ''}; "
-            f"pass a torchvision {name} state dict, whole or up to layer3"
-        )
-    trunk.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
-    trunk.starts_random = False
+
+    def __init__(self, features: nn.Module, num_mask_channels: int = 0, train_affine: bool = True):
+        super().__init__(getattr(features, "mean", IMAGENET_MEAN), getattr(features, "std", IMAGENET_STD))
+        self.features = features
+        self.channels = features.channels  # type: ignore[assignment]  # of the protocol
+        first = next((name for name, module in features.named_modules() if isinstance(module, nn.Conv2d)), None)
+        if first is None or features.get_submodule(first).in_channels != 3:
+            raise InputError(f"{type(features).__name__} has no first convolution of an image: its input must be RGB")
+        self._masked = f"{first}." if num_mask_channels else None
+        if num_mask_channels:
+            conv = features.get_submodule(first)
+            assert isinstance(conv, nn.Conv2d)
+            features.set_submodule(first, _MaskedConv(conv, num_mask_channels))
+        self.set_train_affine(train_affine)
+        self.train()
+
+    @property
+    def mask_convs(self) -> nn.ModuleList:  # type: ignore[override]  # part of the first convolution
+        """The convolutions of the masks; they add to the image's."""
+        if self._masked is None:
+            return nn.ModuleList()
+        masks = self.features.get_submodule(f"{self._masked}masks")
+        assert isinstance(masks, nn.ModuleList)
+        return masks
+
+    def freeze(self, num_stages: int) -> None:
+        if num_stages not in (0, 3):
+            raise InputError(f"frozen_stages={num_stages} is only possible for ResNets: use 0 (none) or 3 (all)")
+        if num_stages:
+            self.features.requires_grad_(False)
+            self.mask_convs.requires_grad_(True)
+
+    def pretrained_state(self) -> dict[str, Tensor]:
+        state = self.features.state_dict()
+        if self._masked is None:
+            return state
+        image = f"{self._masked}image."
+        return {
+            name.replace(image, self._masked): value
+            for name, value in state.items()
+            if not name.startswith(f"{self._masked}masks.")
+        }
+
+    def download(self, name: str) -> dict[str, Tensor]:
+        pretrained = getattr(self.features, "pretrained", None)
+        if pretrained is None:
+            raise InputError(f"{name} has no ImageNet weights: use weights=none or the path of a state dict")
+        state: dict[str, Tensor] = pretrained()
+        return state
+
+    def _stem(self, image: Tensor) -> Tensor:
+        return image
+
+    def _join(self, stem: Tensor, masks: Sequence[Tensor]) -> Tensor:
+        return torch.cat([stem, *masks], dim=1)
+
+    def _body(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        f4, f8, f16 = self.features(x)
+        return f16, f8, f4
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise InputError(
-            f"backbone weights {str(path)!r} not found: pass 'imagenet', 'bundled', 'none' or the path of a state dict"
-        )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(f"backbone weights {str(path)!r} cannot be read as a state dict of tensors") from error
-    if not isinstance(state, dict):
-        raise InputError(f"backbone weights {str(path)!r} hold a {type(state).__name__}, not a state dict")
-    return state
+class _MaskedConv(nn.Module):
+    """The convolution of an image, plus one for each mask; trained weights of the image's stay as they are."""
 
+    def __init__(self, conv: nn.Conv2d, num_masks: int):
+        super().__init__()
+        self.image = conv
+        names = ("out_channels", "kernel_size", "stride", "padding", "dilation")
+        settings: list[Any] = [getattr(conv, name) for name in names]
+        make: Any = type(conv)  # convolutions of timm are subclasses
+        self.masks = nn.ModuleList(make(1, *settings, bias=False) for _ in range(num_masks))
 
-def _download(name: str) -> dict[str, Tensor]:
-    if name == "resnet10":
-        raise InputError("torchvision has no ImageNet weights of resnet10: pass model.weights=none or the path of some")
-    weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
-    try:
-        return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except Exception as error:  # urllib, ssl and OS errors differ by platform; all mean the same to the user
-        raise InputError(
-            f"the ImageNet weights of {name} could not be downloaded ({type(error).__name__}): pass "
-            f"model.weights=PATH with a torchvision state dict, or model.weights=none to start from random"
-        ) from error
+    def forward(self, x: Float[Tensor, "O C H W"]) -> Float[Tensor, "O C2 h w"]:
+        image, *masks = x.split([3, *[1] * len(self.masks)], dim=1)
+        return sum((conv(mask) for conv, mask in zip(self.masks, masks, strict=True)), self.image(image))

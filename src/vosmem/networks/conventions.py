@@ -1,4 +1,4 @@
-"""What a network expects of the code that runs it, beyond its weights."""
+"""Inference settings that belong to a network, next to its weights."""
 
 from dataclasses import dataclass
 
@@ -9,25 +9,25 @@ BORDERS = ("black", "mean")
 
 @dataclass(frozen=True, kw_only=True)
 class Conventions:
-    """Inference settings that belong to a network; a user's own settings override `top_k` to `zoom`.
+    """Inference settings that belong to a network; a user's settings take precedence over `top_k` to `zoom`.
 
     Args:
         top_k: number of most similar memory cells that a query cell attends to; None for all. Training attends to all.
-        include_last: whether the frame before is read too where the memory policy leaves it open.
-        short_side: largest short side of the frames that the network works on, in pixels; None for the frames' own.
+        include_last: whether the previous frame is read, if the memory policy leaves it open.
+        short_side: largest short side of the frames for the network, in pixels; None for the frames' own.
         zoom: largest magnification of the window around the objects; 1 for whole frames.
-        border: colour that fills a frame up to whole memory cells: `black` (the frame is padded before it is
-            normalised) or `mean` (ImageNet's mean colour, which is zero after normalisation).
-        border_masks: whether a remembered estimate keeps what the network found in that border; otherwise no object is
-            there.
-        aggregate_given: whether a mask that the user gives passes soft aggregation once before it is remembered.
+        border: colour that pads a frame to whole memory cells: `black` (padded before normalisation) or `mean`
+            (the mean colour that normalisation subtracts, so the border is zero after it).
+        border_masks: whether a memorised estimate keeps what the network finds in the border; otherwise the border is
+            background.
+        aggregate_given: whether a given mask passes soft aggregation once before it is memorised.
 
     Raises:
         InputError: a value is out of its range.
 
     Source:
         the defaults are the published STM's. The published STCN has `top_k=20`, `include_last=False`, `border="mean"`,
-        `border_masks=True`, `aggregate_given=True`, and looks at whole frames, those of YouTube-VOS at 480 pixels.
+        `border_masks=True`, `aggregate_given=True`, and sees whole frames, those of YouTube-VOS at 480 pixels.
     """
 
     top_k: int | None = None

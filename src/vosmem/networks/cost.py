@@ -1,4 +1,4 @@
-"""How much work a frame is, counted on the network itself."""
+"""Floating-point operations of a frame, counted on the network itself."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
@@ -9,19 +9,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.padding import STRIDE
 
-PROBE = 4  # cells a side of the small frame that is counted
-Made = TypeVar("Made")
+PROBE = 4  # cells on each side of the small frame that is counted
+Result = TypeVar("Result")
 
 
 class FrameCost(NamedTuple):
-    """GFLOP of the parts of a frame: products and convolutions, a multiplication with its addition counting as two.
-
-    Attributes:
-        encode: the query encoder.
-        read: the memory read.
-        decode: the decoder.
-        memorize: the memory encoder.
-    """
+    """GFLOP of a frame's parts (products and convolutions; a multiplication with its addition counts as two)."""
 
     encode: float
     read: float
@@ -30,23 +23,19 @@ class FrameCost(NamedTuple):
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """Sum of all parts."""
         return sum(self)
 
 
 @torch.inference_mode()
 def frame_cost(network: MemoryNetwork, height: int, width: int, num_objects: int, num_frames: int) -> FrameCost:
-    """The work of memorising a frame and segmenting the next one.
+    """Count the work of memorising a frame and segmenting the next one (in float32 on the CPU).
 
-    A frame of a few cells is run and counted; convolutions grow with the cells, the read with their square and
-    with the frames in memory.
+    A frame of a few cells is counted and scaled: convolutions grow with the number of cells, the read with its square
+    and with the number of frames in memory. Sizes are in pixels, padded as `Propagator` pads.
 
-    Args:
-        network: the network, in float32 on the CPU.
-        height: of the frames, in pixels; padded as `Propagator` pads.
-        width: of the frames.
-        num_objects: objects in the frame (K).
-        num_frames: frames in memory (T).
+    A frame of a few cells is counted and scaled: convolutions grow with the number of cells, the read with its square
+    and with the number of frames in memory.
     """
     cells = -(-height // STRIDE) * -(-width // STRIDE) / PROBE**2
     frame = torch.zeros(1, 3, PROBE * STRIDE, PROBE * STRIDE)
@@ -58,7 +47,7 @@ def frame_cost(network: MemoryNetwork, height: int, width: int, num_objects: int
     return FrameCost(encode * cells, read * cells**2 * num_frames, decode * cells, memorize * cells)
 
 
-def _counted(run: Callable[[], Made]) -> tuple[Made, float]:
+def _counted(run: Callable[[], Result]) -> tuple[Result, float]:
     with FlopCounterMode(display=False) as counter:
         result = run()
     return result, counter.get_total_flops() / 1e9

@@ -1,4 +1,4 @@
-"""How a shared key encoder's features and an object's own become the value that is remembered."""
+"""Fusion of a shared key encoder's features with an object's own into the value that is memorised."""
 
 import torch
 from jaxtyping import Float, Int
@@ -10,10 +10,7 @@ REDUCTION = 16  # of the channel attention's hidden layer
 
 
 class ChannelAndSpatialAttention(nn.Module):
-    """Weighs channels by what the whole frame holds, then cells by what all channels hold.
-
-    Args:
-        channels: channels of the features.
+    """Weighs channels by their means and maxima over the frame, then cells by theirs over the channels.
 
     Source:
         CBAM (Woo et al., ECCV 2018).
@@ -26,7 +23,7 @@ class ChannelAndSpatialAttention(nn.Module):
         self.spatial = nn.Conv2d(2, 1, kernel_size=7, padding=3)
 
     def forward(self, x: Float[Tensor, "O C h w"]) -> Float[Tensor, "O C h w"]:
-        """Same shape, every entry multiplied by two numbers in (0, 1)."""
+        """Multiply every entry by two weights in (0, 1)."""
         weights = self.channel(x.mean(dim=(2, 3))) + self.channel(x.amax(dim=(2, 3)))
         x = x * weights.sigmoid()[:, :, None, None]
         summary = torch.cat([x.mean(dim=1, keepdim=True), x.amax(dim=1, keepdim=True)], dim=1)
@@ -34,14 +31,10 @@ class ChannelAndSpatialAttention(nn.Module):
 
 
 class ValueFusion(nn.Module):
-    """Joins an object's features with the frame's.
+    """Fuses an object's features with the frame's into a value.
 
-    Args:
-        object_channels: channels of an object's features.
-        frame_channels: channels of the frame's features.
-        value_channels: width of the value.
-        share_frame: whether what the frame's features give to the first convolutions is computed once a frame instead
-            of once an object: the same values to rounding.
+    With `share_frame`, the frame's share of the first convolutions is computed once a frame instead of once an object:
+    the same values, to rounding.
 
     Source:
         STCN (Cheng et al., NeurIPS 2021).
@@ -57,13 +50,7 @@ class ValueFusion(nn.Module):
     def forward(
         self, objects: Float[Tensor, "O C1 h w"], frames: Float[Tensor, "B C2 h w"], owners: Int[Tensor, "O"]
     ) -> Float[Tensor, "O Cv h w"]:
-        """The value of every cell.
-
-        Args:
-            objects: features of each object.
-            frames: features of each frame.
-            owners: the frame of each object.
-        """
+        """Return the value of every cell; `owners` is the index of each object's frame."""
         if self.share_frame:
             shared = (of_owners(part, owners) for part in self.reduce.shared_half(frames))
             x = self.reduce.with_shared_half(objects, *shared)

@@ -1,44 +1,36 @@
-"""How a network starts, beyond what its layers draw by themselves."""
+"""Initial weights of a network, beyond those that its layers draw themselves."""
 
 import torch
 
-from vosmem.networks.backbone import ResNetTrunk
+from vosmem.networks.backbone import Backbone
 from vosmem.networks.bundled import FRAME_TRUNK, MASK_TRUNK, bundled_part, start_from_bundled
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.heads import KeyValueHead
 
-MASK_SHARE = 0.3  # of the trunk that reads masks in the mean of both trunks; see docs/explanation/results.md
+MASK_SHARE = 0.3  # weight of the value encoder in the mean of both encoders; see docs/explanation/results.md
 
 
 @torch.no_grad()
-def match_encoders(
-    query: ResNetTrunk, memory: ResNetTrunk, query_head: KeyValueHead, memory_head: KeyValueHead
-) -> None:
-    """Start both trunks and both heads equal, the mask filters apart.
+def match_encoders(query: Backbone, memory: Backbone, query_head: KeyValueHead, memory_head: KeyValueHead) -> None:
+    """Initialise the memory encoder and its head as copies of the query's, except for the mask convolutions.
 
-    From the first step equal image cells then have nearly equal keys, so the memory read finds correspondences before
-    anything is learnt. The mask filters keep what they drew: filters at zero kept the keys exactly equal, but learnt
-    the way from the mask to the value more slowly (see docs/explanation/results.md).
+    Equal image cells then have nearly equal keys from the first step, so the memory read finds correspondences before
+    any training. The mask convolutions keep their random weights: with zeros the keys are exactly equal, but training
+    connects the mask to the value more slowly (see docs/explanation/results.md).
     """
-    memory.load_state_dict(query.state_dict(), strict=False)
+    state = query.pretrained_state()
+    for name, value in memory.pretrained_state().items():
+        value.copy_(state[name])
     memory_head.load_state_dict(query_head.state_dict())
 
 
 @torch.no_grad()
-def start_as_bundled(
-    memory: ResNetTrunk, query_head: KeyValueHead, memory_head: KeyValueHead, decoder: Decoder
-) -> None:
-    """Start an STM's parts from those of the REMN that comes with the package, where the shapes agree.
+def start_as_bundled(memory: Backbone, query_head: KeyValueHead, memory_head: KeyValueHead, decoder: Decoder) -> None:
+    """Initialise an STM from the bundled REMN, where the shapes agree.
 
-    REMN makes keys by one trunk and values by another; the memory encoder of an STM makes both. Both trunks were
-    trained from one start and stayed close to it, so a weighted mean of them keeps a part of each. The value
-    convolution of the memory has no counterpart; `training.calibration.fit_memory_head` fits it.
-
-    Args:
-        memory: the trunk that reads masks; a ResNet-18, filled by `load_backbone_weights` as all its kind.
-        query_head: takes REMN's key and its value of the query.
-        memory_head: takes REMN's key.
-        decoder: takes REMN's.
+    REMN makes keys and values by two encoders, the memory encoder of an STM makes both. Both of REMN's encoders were
+    trained from one start and stayed close to it, so their weighted mean keeps a part of each. The value convolution of
+    the memory has no counterpart; `training.calibration.fit_memory_head` fits it.
     """
     frames, masks = bundled_part(FRAME_TRUNK), bundled_part(MASK_TRUNK)
     mean = {name: torch.lerp(frames[name], masks[name], MASK_SHARE) for name in frames}

@@ -1,17 +1,29 @@
-"""Robust and Efficient Memory Network (Chen et al., 2023): its base, local attention, and the gate of its memory."""
+"""REMN, the Robust and Efficient Memory Network (Chen et al., 2023): the network and where its parts are.
+
+The paper's abstracts name three parts beyond a memory network, which docs/explanation/remn.md describes:
+
+* local attention, around the previous masks: `vosmem.networks.local_attention` on `vosmem.ops.locality`;
+* adaptive update, a frame is kept if objects have changed: `vosmem.memory.policy.Adaptive` on `vosmem.ops.variation`;
+* dynamic bank, a gate predicts how many frames stay: `vosmem.networks.gate`, on the ranking of `vosmem.memory.eviction`
+  and `vosmem.ops.novelty`; trained by `vosmem.training.gating`.
+
+The base is not described by the abstracts, which are all that could be read of the paper: taking STCN's is this
+project's choice. Configs: `model=remn`, `local_attention=...`, `memory=adaptive_dynamic`, `phase=gate`.
+"""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vosmem.errors import InputError
-from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
+from vosmem.networks.backbone import Backbone
+from vosmem.networks.backbones import load_backbone_weights, make_backbone
 from vosmem.networks.conventions import Conventions
-from vosmem.networks.decoder import Decoder
+from vosmem.networks.decoder import Decoder, of_owners
 from vosmem.networks.fusion import ValueFusion
 from vosmem.networks.gate import MemoryGate
 from vosmem.networks.local_attention import LocalAttention, Modulation
-from vosmem.networks.network import MemoryNetwork, for_each
+from vosmem.networks.network import MemoryNetwork
 from vosmem.networks.stcn_decoder import STCNDecoder
 from vosmem.ops.attention import MemoryReadConfig
 from vosmem.ops.locality import cells
@@ -23,27 +35,26 @@ DECODERS = {"stm": Decoder, "stcn": STCNDecoder}
 
 
 class REMN(MemoryNetwork):
-    """One key encoder for query and memory, a light value encoder an object, and matching by distance.
+    """One key encoder for query and memory, a light value encoder for each object, and matching by distance.
 
-    Query and memory keys are the same function of the frame, so equal cells match from the first step, and all objects
-    of a frame share their keys. The base is not described by the paper's abstracts, which are all that could be read of
-    it: taking STCN's is this project's choice.
+    Query and memory keys are one function of the frame, so equal cells match from the first step, and all objects of a
+    frame share their keys.
 
     Args:
-        backbone: of the key encoder: `resnet50` or `resnet18`.
+        backbone: backbone of the key encoder, as in `make_backbone`.
         key_channels: width of the keys.
         value_channels: width of the values.
         decoder_channels: width of the decoder.
-        decoder: `stm` or `stcn`; the published STCN weights are of the latter.
-        weights: where the key encoder starts: `imagenet`, `none` or the path of a torchvision state dict.
-        value_weights: where the value encoder (a ResNet-18) starts, in the same words.
+        decoder: `stm` or `stcn`; the published STCN weights need the latter.
+        weights: initial weights of the key encoder, as in `load_backbone_weights`.
+        value_weights: initial weights of the value encoder (a ResNet-18).
         train_affine: whether the batch norms' scale and shift are trained.
-        local_attention: how much it matters where objects were in the frame before; nothing by default.
-        gate: whether there is a gate that says how many remembered frames stay; it starts untrained.
+        local_attention: strength of local attention; none by default.
+        gate: whether the network has a gate for the dynamic bank; it starts untrained.
         conventions: inference settings that belong to the network; the published STM's by default.
 
     Raises:
-        InputError: unknown backbone or decoder, or weights that cannot be used.
+        InputError: the backbone or decoder is unknown, or the weights cannot be used.
 
     Source:
         STCN (Cheng et al., NeurIPS 2021), sections 3.1 to 3.3.
@@ -78,12 +89,12 @@ class REMN(MemoryNetwork):
         if decoder not in DECODERS:
             raise InputError(f"unknown decoder {decoder!r}: use {' or '.join(DECODERS)}")
         super().__init__()
-        self.key_encoder = ResNetTrunk(backbone, train_affine=train_affine)
-        self.value_encoder = ResNetTrunk(VALUE_BACKBONE, num_mask_channels=2, train_affine=train_affine)
+        self.key_encoder = make_backbone(backbone, train_affine=train_affine)
+        self.value_encoder = make_backbone(VALUE_BACKBONE, num_mask_channels=2, train_affine=train_affine)
         f4_channels, f8_channels, f16_channels = self.key_encoder.channels
         self.key = nn.Conv2d(f16_channels, key_channels, kernel_size=3, padding=1)
         self.query_value = nn.Conv2d(f16_channels, value_channels, kernel_size=3, padding=1)
-        # The same function to rounding: networks with STM's decoder keep their last bit, for weights that come along.
+        # `share_frame` changes the rounding: networks with STM's decoder keep the arithmetic of their training.
         self.fusion = ValueFusion(self.value_encoder.channels[-1], f16_channels, value_channels, decoder == "stcn")
         self.decoder = DECODERS[decoder](value_channels, f8_channels, f4_channels, decoder_channels)
         if conventions is not None:
@@ -94,31 +105,32 @@ class REMN(MemoryNetwork):
         self.modulation = Modulation(f16_channels) if self.local_attention.strength else None
         self.gate = MemoryGate() if gate else None
         nn.init.orthogonal_(self.key.weight)
-        assert self.key.bias is not None  # made with one above
+        assert self.key.bias is not None  # the default of Conv2d
         nn.init.zeros_(self.key.bias)
         load_backbone_weights(self.key_encoder, weights, backbone)
         load_backbone_weights(self.value_encoder, value_weights, VALUE_BACKBONE)
-        # Same numbers, other strides: training steps on a CPU were ten times as fast, GPUs profit in half precision.
+        # The same function: training steps on a CPU were ten times as fast, and GPUs gain in half precision.
         self.to(memory_format=torch.channels_last)
 
-    def trunks(self) -> tuple[ResNetTrunk, ...]:
-        """Key encoder, value encoder."""
+    def trunks(self) -> tuple[Backbone, ...]:
+        """Return key encoder and value encoder."""
         return self.key_encoder, self.value_encoder
 
     def key_convs(self) -> tuple[nn.Conv2d, ...]:
-        """The one that query and memory share."""
+        """Return the convolution that query and memory share."""
         return (self.key,)
 
     @property
     def modulates(self) -> bool:
-        """Whether it was made with a local attention that changes features."""
+        """Whether the network was made with a local attention that changes features."""
         return self.modulation is not None
 
     def encode_query(self, frames: Float[Tensor, "B 3 H W"], prior: Prior | None = None) -> Query:
-        """As `MemoryNetwork.encode_query`; the key and the frame's own value are made of the changed features."""
+        """Encode a frame to be segmented; key and query value are made of the modulated features."""
         f16, f8, f4 = self.key_encoder(frames)
-        seen = self._modulated(f16, prior)
-        return Query(self.key(seen), self.query_value(seen), f16, f8, f4, self.local_attention.far(prior))
+        modulated = self._modulated(f16, prior)
+        far = self.local_attention.far(prior)
+        return Query(self.key(modulated), self.query_value(modulated), f16, f8, f4, far)
 
     def encode_memory(
         self,
@@ -127,10 +139,9 @@ class REMN(MemoryNetwork):
         valid: Bool[Tensor, "B K"] | None = None,
         query: Query | None = None,
     ) -> Memory:
-        """As `MemoryNetwork.encode_memory`; the rows of one frame hold the same key.
+        """Encode a frame to be memorised; the objects of a frame share its key.
 
-        Local attention looks at the frame with its own masks, so that the keys of a frame that is remembered and of one
-        that asks are alike.
+        Features are modulated by the frame's own masks, so that memory keys and query keys are similar.
         """
         if query is None:
             query = self.encode_query(frames)
@@ -141,7 +152,7 @@ class REMN(MemoryNetwork):
         if self.modulation is not None:
             key = self.key(self._modulated(query.f16, Prior(cells(masks), valid)))
         key = self.local_attention.marked(key, masks)
-        return Memory(for_each(key, owners).unsqueeze(2), value.unsqueeze(2))
+        return Memory(of_owners(key, owners).unsqueeze(2), value.unsqueeze(2))
 
     def _modulated(self, f16: Float[Tensor, "B C h w"], prior: Prior | None) -> Float[Tensor, "B C h w"]:
         if self.modulation is None or prior is None or not self.local_attention.strength:

@@ -12,11 +12,8 @@ from vosmem.networks.decoder import ObjectDecoder, ResBlock, conv3x3, foreground
 class STCNDecoder(ObjectDecoder):
     """A residual block at stride 16, and one after each of two upsamplings to which a skip convolution is added.
 
-    Args:
-        value_channels: channels of the values (the input has twice as many: read-out, then query value).
-        f8_channels: channels of the query's stride-8 features.
-        f4_channels: channels of its stride-4 features.
-        channels: width at strides 8 and 4 (256 in the published network); twice as many at stride 16.
+    The input is the readout and the query value; `channels` is the width at strides 8 and 4 (256 in the published
+    network), half of that at stride 16.
 
     Source:
         STCN (Cheng et al., NeurIPS 2021), section 3.1, and the names and shapes of its published weights.
@@ -30,7 +27,6 @@ class STCNDecoder(ObjectDecoder):
         self.predict = conv3x3(channels, 1)
 
     def _of_query(self, query_value: Tensor, f8: Tensor, f4: Tensor) -> tuple[Tensor, ...]:
-        """The skips, and the halves of the first two convolutions that see the query alone."""
         return *self.compress.shared_half(query_value), self.skip8(f8), self.skip4(f4)
 
     def _decode(self, readout: Float[Tensor, "O Cv h w"], shared: Sequence[Tensor]) -> Float[Tensor, "O H W"]:

@@ -1,11 +1,12 @@
-"""Space-Time Memory networks (Oh et al., ICCV 2019)."""
+"""STM, the Space-Time Memory network (Oh et al., ICCV 2019)."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from vosmem.errors import InputError
-from vosmem.networks.backbone import ResNetTrunk, load_backbone_weights
+from vosmem.networks.backbone import Backbone
+from vosmem.networks.backbones import load_backbone_weights, make_backbone
 from vosmem.networks.bundled import BUNDLED
 from vosmem.networks.decoder import Decoder
 from vosmem.networks.gate import MemoryGate
@@ -15,28 +16,25 @@ from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.masks import pack
 from vosmem.shapes import Memory, Prior, Query
 
-INITIALISATIONS = {
-    "independent": lambda *parts: None,
-    "matched": match_encoders,
-}
+INITIALISATIONS = {"independent": lambda *parts: None, "matched": match_encoders}
 
 
 class STM(MemoryNetwork):
     """An encoder for the query and one for the memory, each with its own keys and values.
 
     Args:
-        backbone: `resnet50` (the paper), `resnet18` or `resnet10`.
+        backbone: backbone of both encoders, as in `make_backbone`; `resnet50` in the paper.
         key_channels: width of the keys (paper: 128).
         value_channels: width of the values (paper: 512).
         decoder_channels: width of the decoder (paper: 256).
-        weights: where both trunks start: `imagenet`, `none`, the path of a torchvision state dict, or `bundled`: from
-            the network that comes with the package, and so do heads and decoder where their shapes agree.
+        weights: initial weights of both encoders, as in `load_backbone_weights`; `bundled` also initialises heads and
+            decoder from the network in the package, where the shapes agree.
         train_affine: whether the batch norms' scale and shift are trained.
-        init: `independent` (the paper: everything drawn by itself) or `matched` (trunks and heads start equal).
-        gate: whether there is a gate that says how many remembered frames stay, as in REMN; it starts untrained.
+        init: `independent` (the paper: all parts random) or `matched` (encoders and heads start equal).
+        gate: whether the network has a gate for the dynamic bank, as in REMN; it starts untrained.
 
     Raises:
-        InputError: unknown backbone or `init`, or weights that cannot be used.
+        InputError: the backbone or `init` is unknown, or the weights cannot be used.
 
     Source:
         STM section 3; widths in its section 3.1.
@@ -66,8 +64,8 @@ class STM(MemoryNetwork):
         if init not in INITIALISATIONS:
             raise InputError(f"unknown initialisation {init!r}: use {', '.join(INITIALISATIONS)}")
         super().__init__()
-        self.memory_encoder = ResNetTrunk(backbone, num_mask_channels=2, train_affine=train_affine)
-        self.query_encoder = ResNetTrunk(backbone, train_affine=train_affine)
+        self.memory_encoder = make_backbone(backbone, num_mask_channels=2, train_affine=train_affine)
+        self.query_encoder = make_backbone(backbone, train_affine=train_affine)
         f4_channels, f8_channels, f16_channels = self.query_encoder.channels
         self.memory_head = KeyValueHead(f16_channels, key_channels, value_channels)
         self.query_head = KeyValueHead(f16_channels, key_channels, value_channels)
@@ -78,15 +76,15 @@ class STM(MemoryNetwork):
         INITIALISATIONS[init](self.query_encoder, self.memory_encoder, self.query_head, self.memory_head)
         if weights == BUNDLED:
             start_as_bundled(self.memory_encoder, self.query_head, self.memory_head, self.decoder)
-        # Same numbers, other strides: training steps on a CPU were ten times as fast, GPUs profit in half precision.
+        # The same function: training steps on a CPU were ten times as fast, and GPUs gain in half precision.
         self.to(memory_format=torch.channels_last)
 
-    def trunks(self) -> tuple[ResNetTrunk, ...]:
-        """The two backbones, query first."""
+    def trunks(self) -> tuple[Backbone, ...]:
+        """Return query encoder and memory encoder."""
         return self.query_encoder, self.memory_encoder
 
     def key_convs(self) -> tuple[nn.Conv2d, ...]:
-        """Of the two heads, query first."""
+        """Return the key convolutions of both heads, the query's first."""
         return self.query_head.key, self.memory_head.key
 
     def encode_memory(
@@ -96,14 +94,14 @@ class STM(MemoryNetwork):
         valid: Bool[Tensor, "B K"] | None = None,
         query: Query | None = None,
     ) -> Memory:
-        """As `MemoryNetwork.encode_memory`; the query, which another encoder made, is of no use here."""
+        """Encode a frame to be memorised; `query`, made by the other encoder, is not used."""
         own, rest, owners = pack(masks, valid)
         f16 = self.memory_encoder.of_objects(frames, own, rest, owners=owners)
         key, value = self.memory_head(f16)
         return Memory(self.local_attention.marked(key, masks[owners]).unsqueeze(2), value.unsqueeze(2))
 
     def encode_query(self, frames: Float[Tensor, "B 3 H W"], prior: Prior | None = None) -> Query:
-        """As `MemoryNetwork.encode_query`; the prior matters to the affinity alone."""
+        """Encode a frame to be segmented; the prior only affects the affinity."""
         f16, f8, f4 = self.query_encoder(frames)
         key, value = self.query_head(f16)
         return Query(key, value, f16, f8, f4, self.local_attention.far(prior))

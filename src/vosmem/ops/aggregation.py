@@ -13,12 +13,12 @@ def soft_aggregate(
     """Merge the foreground probabilities of K objects into logits over background and objects.
 
     With `p_0 = prod_m (1 - p_m)`, the logit of slot m is `log(p_m / (1 - p_m))`, clamped at 1e-7; a softmax over the
-    slots gives the merged probabilities. The function is differentiable and used alike in training and inference.
+    slots gives the merged probabilities. The function is differentiable and used in training and inference.
 
     Args:
         probs: probability in [0, 1] of each object against all else. Half types are raised to float32, since
             1 - 1e-7 rounds to 1 in them and the logit would be infinite; float64 is kept.
-        valid: False marks padded slots. They leave the background alone and their logit is -inf.
+        valid: False marks padded slots. They do not affect the background, and their logit is -inf.
 
     Returns:
         logits; slot 0 is background.

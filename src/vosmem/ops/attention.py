@@ -1,4 +1,4 @@
-"""The space-time memory read: every query cell asks every memory cell."""
+"""The space-time memory read: every query cell attends to the memory cells."""
 
 import math
 from dataclasses import dataclass, replace
@@ -18,17 +18,17 @@ CHUNK_ENTRIES = 2**23  # of the affinity that exist at a time without gradients:
 
 @dataclass(frozen=True)
 class MemoryReadConfig:
-    """How a memory is read; all ways give the same result but for `top_k`.
+    """How a memory is read. The method does not change the result, `top_k` does.
 
     Args:
         method: `matmul` (products and a softmax, in chunks), `sdpa` (PyTorch's attention kernel), or `auto`: sdpa on
             CUDA, else matmul.
-        top_k: number of most similar memory cells that each query cell attends to; 0 for all, None for what the network
-            was made with (else all). Networks that were trained on all lose a little, and look-alikes far down the list
-            no longer add up.
+        top_k: attend only to the `top_k` most similar memory cells; 0 for all cells, None for the network's convention
+            (else all). A network that was trained on all cells loses little, and distant similar cells no longer add
+            up.
 
     Raises:
-        InputError: the method is unknown, `top_k` below 0, or both sdpa and `top_k` are asked for.
+        InputError: the method is unknown, `top_k` is below 0, or sdpa is combined with `top_k`.
     """
 
     method: str = "auto"
@@ -39,22 +39,20 @@ class MemoryReadConfig:
             raise InputError(f"memory_read.method={self.method!r} is unknown: use {', '.join(METHODS)}")
         if self.top_k is not None and self.top_k < 0:
             raise InputError(
-                f"memory_read.top_k={self.top_k} is not possible: use 1 or more, 0 for all cells, or null as the "
-                f"network "
-                f"was made"
+                f"memory_read.top_k={self.top_k} is not possible: use 1 or more, 0 for all cells, or null for the "
+                "network's convention"
             )
         if self.top_k and self.method == "sdpa":
             raise InputError(
                 f"memory_read.method=sdpa attends to all cells, memory_read.top_k={self.top_k} does not: use "
-                f"method=matmul (or "
-                f"auto), or top_k=0"
+                "method=matmul (or auto), or top_k=0"
             )
 
     def with_default(self, top_k: int | None) -> "MemoryReadConfig":
-        """The same, with the network's own `top_k` where none is chosen.
+        """Return a copy that has the network's own `top_k` if none is set.
 
         Raises:
-            InputError: the network's own `top_k` does not go with the method.
+            InputError: the network's own `top_k` cannot be combined with the method.
         """
         return self if self.top_k is not None else replace(self, top_k=top_k)
 
@@ -71,29 +69,27 @@ def read_memory(
     """Read the memory by non-local matching: `y_i = sum_j softmax_j(s(k_j, q_i) / sqrt(Ck)) v_j`.
 
     Args:
-        memory_key: keys of all N cells of the memory. Rows that are one tensor, expanded, are matched once.
-        memory_value: their values. Fastest where cells are contiguous (strides as of a transposed (O, N, C) tensor),
-            for keys as well.
-        query_key: keys of the current frame, one row an object (the rows of one frame may be an expanded view).
+        memory_key: keys of all N memory cells. Rows that are one expanded tensor are matched once.
+        memory_value: values of the memory cells. Keys and values are fastest if cells are contiguous (a transposed
+            (O, N, C) tensor).
+        query_key: keys of the current frame, one row for each object (may be an expanded view).
         similarity: `dot` for `s = <k, q>`, `l2` for `s = -|k - q|^2`.
         memory_read: how the memory is read.
-        penalty: where given, the memory's keys have one channel more than the query's, a mark; what stands before the
-            softmax is lowered by `mark_j penalty_i`.
-        log_weights: added for each memory cell before the softmax: 0 leaves a cell as it is, -inf takes it away.
+        penalty: subtracted before the softmax as `mark_j penalty_i`; memory keys then have a further channel, the mark.
+        log_weights: added for each memory cell before the softmax: 0 changes nothing, -inf excludes the cell.
 
     Returns:
         for each query cell the mean of the memory's values, weighted over the memory axis.
 
     Source:
-        STM section 3.3, equations 1 and 2; the division by sqrt(Ck) stands in the published code, not in the paper. The
-        distance is STCN's, section 3.3, and so is reading the most alike cells alone. Penalty and weights are this
-        project's.
+        STM section 3.3, equations 1 and 2; the division by sqrt(Ck) is the published code's, not the paper's. The
+        distance is STCN's, section 3.3, and so is `top_k`. Penalty and weights are this project's.
     """
-    if memory_key.dtype != query_key.dtype:  # a memory kept at lower precision
+    if memory_key.dtype != query_key.dtype:  # a memory stored in lower precision
         memory_key, memory_value = memory_key.to(query_key.dtype), memory_value.to(query_key.dtype)
     keys, values, queries = memory_key.transpose(1, 2), memory_value.transpose(1, 2), query_key.transpose(1, 2)
     by_row = [part for part in (keys, queries, penalty, log_weights) if part is not None]
-    if keys.shape[0] > 1 and all(part.stride(0) == 0 for part in by_row):  # all objects match alike
+    if keys.shape[0] > 1 and all(part.stride(0) == 0 for part in by_row):  # all objects have one affinity
         keys, queries, *_ = (part[:1] for part in by_row)
         penalty = None if penalty is None else penalty[:1]
         log_weights = None if log_weights is None else log_weights[:1]
@@ -104,9 +100,9 @@ def read_memory(
         added = _at_least_float32(log_weights)[:, None]
         offset = added if offset is None else offset + added
     scale = (2 if similarity == "l2" else 1) / math.sqrt(queries.shape[-1])
-    if penalty is not None:  # a product with the mark, like those of the other channels
+    if penalty is not None:  # its product with the mark is one more channel of the keys' product
         queries = torch.cat([queries, (-penalty / scale)[..., None].to(queries.dtype)], dim=-1)
-    # Weights may carry gradients, of which PyTorch's kernels do not promise to take care.
+    # Weights may need gradients, which PyTorch's kernels do not promise.
     by_kernel = keys.is_cuda and not memory_read.top_k and log_weights is None
     if memory_read.method == "sdpa" or (memory_read.method == "auto" and by_kernel):
         return _by_sdpa(keys, values, queries, scale, offset).transpose(1, 2)
@@ -121,19 +117,15 @@ def _by_matmul(
     offset: Float[Tensor, "P 1 N"] | None,
     top_k: int | None,
 ) -> Float[Tensor, "O hw Cv"]:
-    """Whole with gradients, else so many query cells at a time that the affinity stays small."""
+    """Read in chunks of query cells, so that the affinity stays small; with gradients in one piece."""
     if torch.is_grad_enabled():
         return _read_chunk(keys, values, queries, scale, offset, top_k)
     if len(keys) > 1:  # one object at a time: threads share a product more evenly than three products
         offsets = [None] * len(keys) if offset is None else offset.split(1)
         rows = zip(keys.split(1), values.split(1), queries.split(1), offsets, strict=True)
         return torch.cat([_by_matmul(*row[:3], scale, row[3], top_k) for row in rows])
-    num_queries = queries.shape[1]
-    chunk = min(num_queries, max(1, CHUNK_ENTRIES // keys.shape[1]))
-    parts = [
-        _read_chunk(keys, values, queries[:, start : start + chunk], scale, offset, top_k)
-        for start in range(0, num_queries, chunk)
-    ]
+    chunks = queries.split(max(1, CHUNK_ENTRIES // keys.shape[1]), dim=1)
+    parts = [_read_chunk(keys, values, chunk, scale, offset, top_k) for chunk in chunks]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
@@ -148,33 +140,33 @@ def _read_chunk(
     if offset is None:
         affinity = torch.matmul(queries * scale, keys.transpose(1, 2))
     else:
-        # Differences of squares lose their last digits first: at least float32, whatever precision is around.
+        # Differences of squares lose their last digits first: at least float32, also within autocast.
         with torch.autocast(keys.device.type, enabled=False):
             queries = _at_least_float32(queries) * scale
             affinity = torch.baddbmm(offset, queries, _at_least_float32(keys).transpose(1, 2))
     if top_k is None:
         return torch.matmul(affinity.softmax(dim=-1).to(values.dtype), values)
-    # A graph of free size cannot compare it: with gradients there are enough cells, since those added weigh nothing.
+    # An exported graph of free size cannot compare top_k with the number of cells: it pads, by cells of weight 0.
     num_cells = affinity.shape[-1]
     gathers = not torch.is_grad_enabled() and affinity.device.type in ("cpu", "cuda")
     if not gathers:
         affinity = F.pad(affinity, (0, top_k), value=-torch.inf)
     found, cells = affinity.topk(min(top_k, num_cells) if gathers else top_k, dim=-1)
     weights = found.softmax(dim=-1).to(values.dtype)
-    if not gathers:
-        sparse = torch.zeros_like(affinity, dtype=values.dtype).scatter(-1, cells, weights)
-        return torch.matmul(sparse[..., :num_cells], values)
-    return _gathered(cells, weights, values)
+    if gathers:
+        return _weighted_sums(cells, weights, values)
+    sparse = torch.zeros_like(affinity, dtype=values.dtype).scatter(-1, cells, weights)
+    return torch.matmul(sparse[..., :num_cells], values)
 
 
-def _gathered(
+def _weighted_sums(
     cells: Int64[Tensor, "P n k"], weights: Float[Tensor, "P n k"], values: Float[Tensor, "O N Cv"]
 ) -> Float[Tensor, "O n Cv"]:
-    """Weighted sums of a few cells' values: a small share of the products with all cells."""
+    """Sum the weighted values of a few cells: a small share of the products with all cells."""
     rows = (len(values), -1, -1)
     sums = [
-        F.embedding_bag(of, own, per_sample_weights=shares, mode="sum")
-        for of, shares, own in zip(cells.expand(rows), weights.expand(rows), values, strict=True)
+        F.embedding_bag(index, own, per_sample_weights=shares, mode="sum")
+        for index, shares, own in zip(cells.expand(rows), weights.expand(rows), values, strict=True)
     ]
     return torch.stack(sums)
 
@@ -192,17 +184,17 @@ def _by_sdpa(
     with torch.autocast(keys.device.type, enabled=False):  # as in `_read_chunk`
         queries, keys, wide = (_at_least_float32(part) for part in (queries, keys, values))
         bias = offset.to(wide.dtype).expand(rows)
-        found = F.scaled_dot_product_attention(queries.expand(rows), keys.expand(rows), wide, bias, scale=scale)
-    return found.to(values.dtype)
+        readout = F.scaled_dot_product_attention(queries.expand(rows), keys.expand(rows), wide, bias, scale=scale)
+    return readout.to(values.dtype)
 
 
 def _centred(
     keys: Float[Tensor, "P N Cm"], queries: Float[Tensor, "P hw Cq"]
 ) -> tuple[Float[Tensor, "P N Cm"], Float[Tensor, "P hw Cq"]]:
-    """Keys and queries about the memory's mean key, at least float32; a mark stays as it is.
+    """Subtract the memory's mean key from keys and queries, in float32 or more; a mark stays as it is.
 
-    Distances stay the same, and their squares lose fewer digits: rounding then rarely decides which cell is the last of
-    the most similar ones.
+    Distances stay the same, and their squares lose fewer digits, so that rounding rarely decides which cell is the last
+    of the most similar ones.
     """
     width = queries.shape[-1]
     keys, queries = _at_least_float32(keys), _at_least_float32(queries)
@@ -211,7 +203,7 @@ def _centred(
 
 
 def _offset(keys: Float[Tensor, "P N Ck"]) -> Float[Tensor, "P 1 N"]:
-    """What a memory cell's own square adds to its affinity; the query's is the same for all cells, and cancels."""
+    """Return the square of each memory key in the affinity; the query's is the same for all cells, and cancels."""
     return -_at_least_float32(keys).pow(2).sum(dim=-1)[:, None] / math.sqrt(keys.shape[-1])
 
 

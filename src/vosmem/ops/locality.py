@@ -1,4 +1,4 @@
-"""Where objects may be, by where they were: soft neighbourhoods on the grid of memory cells."""
+"""Soft neighbourhoods of the previous masks, on the grid of memory cells."""
 
 import math
 
@@ -11,19 +11,19 @@ from vosmem.ops.padding import STRIDE
 from vosmem.shapes import Prior
 
 BLUR = (0.05449, 0.24420, 0.40262, 0.24420, 0.05449)  # a Gaussian of one cell, cut at two
-SEEN = 0.1  # an object whose fullest cell holds less is on its way out of sight; without any it is lost
-ROUNDING = 1e-3  # cells: objects that moved by a whole cell have that, and not one more in another arithmetic
-LEAST_MASS = 0.5  # cells that an object must fill for its centre to mean something
+SEEN = 0.1  # probability in its fullest cell below which an object counts as leaving the frame; at 0 it is lost
+ROUNDING = 1e-3  # cells: a displacement of one cell stays one cell in any arithmetic
+LEAST_MASS = 0.5  # cells that an object must fill for its centre to be meaningful
 
 
 def cells(masks: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K h w"]:
-    """Masks averaged over memory cells."""
+    """Average masks over memory cells."""
     # One channel a row, since pooling refuses a batch without channels and not an empty batch.
     return F.avg_pool2d(masks.flatten(0, 1)[:, None], STRIDE)[:, 0].unflatten(0, masks.shape[:2])
 
 
 def union(masks: Float[Tensor, "B K h w"]) -> Float[Tensor, "B h w"]:
-    """Probability that any of the objects is there.
+    """Return the probability that a cell holds any object.
 
     Example:
         >>> union(torch.tensor([[[[0.5]], [[0.5]]]])).item()
@@ -33,7 +33,7 @@ def union(masks: Float[Tensor, "B K h w"]) -> Float[Tensor, "B h w"]:
 
 
 def presence(prior: Prior) -> Float[Tensor, "B"]:
-    """1 where all objects were seen, falling to 0 with the one that was seen least; 0 where there is none."""
+    """Return 1 if all objects are visible, falling to 0 with the least visible one; 0 if there are no objects."""
     fullest = prior.masks.flatten(2).amax(dim=2)
     if prior.valid is not None:
         fullest = fullest.masked_fill(~prior.valid, torch.inf)
@@ -44,34 +44,29 @@ def presence(prior: Prior) -> Float[Tensor, "B"]:
 
 
 def centres(masks: Float[Tensor, "B K h w"]) -> tuple[Float[Tensor, "B K 2"], Float[Tensor, "B K"]]:
-    """Mean place of each object, row and column in cells, and how many cells it fills."""
+    """Return the centre of mass of each object (row, column; in cells), and the number of cells that it fills."""
     mass = masks.sum(dim=(2, 3))
     rows, columns = (torch.arange(length, device=masks.device, dtype=masks.dtype) for length in masks.shape[2:])
-    places = torch.stack([(masks.sum(dim=3) * rows).sum(dim=2), (masks.sum(dim=2) * columns).sum(dim=2)], dim=2)
-    return places / mass.clamp(min=math.ulp(1.0))[..., None], mass
+    sums = torch.stack([(masks.sum(dim=3) * rows).sum(dim=2), (masks.sum(dim=2) * columns).sum(dim=2)], dim=2)
+    return sums / mass.clamp(min=math.ulp(1.0))[..., None], mass
 
 
 def displacement(prior: Prior) -> Float[Tensor, "B"]:
-    """Cells that the fastest object moved between the two frames; 0 where that is not known."""
+    """Return the displacement of the fastest object between the two previous frames, in cells; 0 if unknown."""
     if prior.earlier is None:
         return prior.masks.new_zeros(len(prior.masks))
-    (now, then), masses = zip(*(centres(masks) for masks in (prior.masks, prior.earlier)), strict=True)
-    moved = (now - then).norm(dim=2)
+    (last, earlier), masses = zip(*(centres(masks) for masks in (prior.masks, prior.earlier)), strict=True)
     known = (masses[0] >= LEAST_MASS) & (masses[1] >= LEAST_MASS)
-    return torch.where(known, moved, 0.0).amax(dim=1)
+    return torch.where(known, (last - earlier).norm(dim=2), 0.0).amax(dim=1)
 
 
 def nearness(prior: Prior, radius: int, max_radius: int) -> Float[Tensor, "B h w"]:
-    """A soft neighbourhood of where the objects were: 1 there, 0 beyond the radius.
+    """Return a soft neighbourhood of the previous masks: 1 on the masks, 0 beyond the radius.
 
-    Args:
-        prior: where they were.
-        radius: of the neighbourhood in cells, for objects that stand still; those that move have more by their way.
-        max_radius: greatest radius.
+    The displacement of the fastest object is added to the radius (in cells), up to `max_radius`.
     """
     reach = (radius + (displacement(prior) - ROUNDING).ceil()).clamp(max=max_radius)
-    grown = union(prior.masks)[:, None]
-    chosen = grown
+    grown = chosen = union(prior.masks)[:, None]
     for step in range(1, max_radius + 1):
         grown = F.max_pool2d(grown, kernel_size=3, stride=1, padding=1)
         chosen = torch.where((reach >= step)[:, None, None, None], grown, chosen)
@@ -79,9 +74,8 @@ def nearness(prior: Prior, radius: int, max_radius: int) -> Float[Tensor, "B h w
 
 
 def _blur(x: Float[Tensor, "B 1 h w"]) -> Float[Tensor, "B 1 h w"]:
-    """The border repeats, so that it is as near as what lies beside it."""
     height, width = x.shape[2:]
-    x = F.pad(x, (2, 2, 2, 2), mode="replicate")
+    x = F.pad(x, (2, 2, 2, 2), mode="replicate")  # cells at the border are as near as their neighbours
     # Sums rather than convolutions, which autocast would lower.
     x = torch.stack([weight * x[..., shift : shift + height, :] for shift, weight in enumerate(BLUR)]).sum(dim=0)
     return torch.stack([weight * x[..., shift : shift + width] for shift, weight in enumerate(BLUR)]).sum(dim=0)

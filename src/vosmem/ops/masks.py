@@ -1,4 +1,4 @@
-"""Labels, one-hot masks and the packing of objects."""
+"""Label maps, one-hot masks, and rows of objects."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from torch import Tensor
 from vosmem.errors import InputError
 
 VOID = 255  # in masks of one byte, unless it is the only id
-MOST_OBJECTS = 254  # slots are bytes, 0 is background, and 255 is left for void
+MOST_OBJECTS = 254  # slots are bytes, 0 is background, and 255 is void
 
 
 def one_hot(labels: Integer[Tensor, "B H W"], num_slots: int) -> Float[Tensor, "B K H W"]:
-    """Labels 1..K as K float masks of 0 and 1; background and labels above K belong to none.
+    """Convert labels 1..K to K float masks of 0 and 1; background and labels above K are in none.
 
     Example:
         >>> one_hot(torch.tensor([[[0, 1, 2]]]), 2)[0, :, 0].tolist()
@@ -26,12 +26,12 @@ def one_hot(labels: Integer[Tensor, "B H W"], num_slots: int) -> Float[Tensor, "
 
 
 def slots_in_use(num_objects: Int[Tensor, "B"], num_slots: int) -> Bool[Tensor, "B K"]:
-    """True for the first `num_objects` slots of each clip."""
+    """Return true for the first `num_objects` slots of each clip."""
     return torch.arange(num_slots, device=num_objects.device) < num_objects[:, None]
 
 
-def others(masks: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K H W"]:
-    """For each object the clamped sum of all other objects' masks.
+def other_masks(masks: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K H W"]:
+    """Return for each object the clamped sum of all other objects' masks.
 
     Source:
         the published STM code; the paper does not mention this input.
@@ -40,13 +40,7 @@ def others(masks: Float[Tensor, "B K H W"]) -> Float[Tensor, "B K H W"]:
 
 
 class PackedMasks(NamedTuple):
-    """Masks of all objects of a batch, one row each.
-
-    Attributes:
-        own: the object's mask.
-        rest: that of all other objects of its frame, as `others` says.
-        owners: the frame of the batch that each row belongs to.
-    """
+    """Masks of all objects of a batch, one row each: the object's, the other objects', and the index of its frame."""
 
     own: Float[Tensor, "O 1 H W"]
     rest: Float[Tensor, "O 1 H W"]
@@ -54,13 +48,11 @@ class PackedMasks(NamedTuple):
 
 
 def pack(masks: Float[Tensor, "B K H W"], valid: Bool[Tensor, "B K"] | None = None) -> PackedMasks:
-    """The masks of the slots in use, in row-major order.
+    """Pack the masks of the valid slots into rows, in row-major order.
 
-    Args:
-        masks: soft masks in [0, 1], padded slots zero.
-        valid: which slots hold an object; all by default, and then no value decides a shape (no device waits for it).
+    By default all slots are valid: no shape then depends on a value, which a GPU would wait for.
     """
-    rest = others(masks)
+    rest = other_masks(masks)
     if valid is None:
         owners = torch.arange(masks.shape[0], device=masks.device).repeat_interleave(masks.shape[1])
         return PackedMasks(masks.flatten(0, 1)[:, None], rest.flatten(0, 1)[:, None], owners)
@@ -68,7 +60,7 @@ def pack(masks: Float[Tensor, "B K H W"], valid: Bool[Tensor, "B K"] | None = No
 
 
 def unpack(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"]) -> Float[Tensor, "B K *S"]:
-    """Put packed objects back into their slots; padded slots are zero. The inverse of `masks[valid]`."""
+    """Put rows of objects back into their slots, the inverse of `masks[valid]`; padded slots are zero."""
     out = rows.new_zeros(*valid.shape, *rows.shape[1:])
     out[valid] = rows
     return out
@@ -81,15 +73,14 @@ def overwrite(
     whole: bool = False,
     absent: Sequence[int] = (),
 ) -> Float[Tensor, "K1new H W"]:
-    """Given labels where they name an object, the estimate elsewhere; labels above K add objects.
+    """Overwrite an estimate by given labels, except where they are 0; labels above K add objects.
 
     Args:
         probs: the estimate.
-        labels: slots that the user gave; 0 where nothing is said.
-        num_objects: objects afterwards, where `labels` may lack the last of them.
-        whole: whether an object that `labels` name is nowhere else; what the estimate says of it there becomes
-            background.
-        absent: slots that are said to be nowhere; what the estimate says of them becomes background.
+        labels: given slots.
+        num_objects: number of objects in the result, if `labels` may lack the last ones.
+        whole: whether objects in `labels` are set to background outside their labels.
+        absent: slots that are set to background everywhere.
 
     Example:
         >>> overwrite(torch.tensor([[[0.75, 0.75]], [[0.25, 0.25]]]), torch.tensor([[0, 2]])).tolist()
@@ -100,17 +91,17 @@ def overwrite(
     given = one_hot(labels[None], num_objects)[0].to(probs.dtype)
     probs = torch.cat([probs, probs.new_zeros(num_objects - known, *probs.shape[1:])])
     if whole or absent:
-        told = given.amax(dim=(1, 2)) if whole else given.new_zeros(num_objects)
-        told[[slot - 1 for slot in absent]] = 1
-        gone = probs[1:] * told[:, None, None]
-        probs = torch.cat([probs[:1] + gone.sum(dim=0, keepdim=True), probs[1:] - gone])
+        cleared = given.amax(dim=(1, 2)) if whole else given.new_zeros(num_objects)
+        cleared[[slot - 1 for slot in absent]] = 1
+        moved = probs[1:] * cleared[:, None, None]
+        probs = torch.cat([probs[:1] + moved.sum(dim=0, keepdim=True), probs[1:] - moved])
     return torch.where(labels > 0, torch.cat([probs.new_zeros(1, *labels.shape), given]), probs)
 
 
 def ids_to_slots(
     ids: UInt8[np.ndarray, "H W"] | UInt16[np.ndarray, "H W"], object_ids: Sequence[int]
 ) -> UInt8[np.ndarray, "H W"]:
-    """Ids as they stand on disk to slots 1..K in the order of `object_ids`; other ids become background.
+    """Convert the ids of a mask file to slots 1..K in the order of `object_ids`; other ids become background.
 
     Raises:
         InputError: there are more than 254 objects.
@@ -122,27 +113,27 @@ def ids_to_slots(
     if len(object_ids) > MOST_OBJECTS:
         raise InputError(f"{len(object_ids)} objects are too many: a video can have {MOST_OBJECTS}")
     table = np.zeros(np.iinfo(ids.dtype).max + 1, np.uint8)
-    for slot, number in enumerate(object_ids, start=1):
-        if number < len(table):
-            table[number] = slot
+    for slot, object_id in enumerate(object_ids, start=1):
+        if object_id < len(table):
+            table[object_id] = slot
     return table[ids]
 
 
 def slots_to_ids(
     slots: UInt8[np.ndarray, "H W"], object_ids: Sequence[int]
 ) -> UInt8[np.ndarray, "H W"] | UInt16[np.ndarray, "H W"]:
-    """Slots back to the ids of the disk; the inverse of `ids_to_slots` on the ids listed."""
+    """Convert slots to the ids of a mask file, the inverse of `ids_to_slots` on the listed ids."""
     return np.array([0, *object_ids], id_type(object_ids))[slots]
 
 
 def id_type(object_ids: Sequence[int]) -> type[np.uint8] | type[np.uint16]:
-    """The type of the masks that are written for a video: bytes, or 16 bits if the ids do not fit.
+    """Return the type of a video's mask files: bytes, or 16 bits if the ids do not fit.
 
-    255 beside other ids does not fit: a byte of 255 would be read as void.
+    Id 255 among other ids does not fit: readers take a byte of 255 for void.
 
     Example:
         >>> [id_type(ids).__name__ for ids in ((1, 254), (255,), (1, 255), (1, 300))]
         ['uint8', 'uint8', 'uint16', 'uint16']
     """
-    most = max(object_ids, default=0)
-    return np.uint16 if most > VOID or (most == VOID and len(object_ids) > 1) else np.uint8
+    largest = max(object_ids, default=0)
+    return np.uint16 if largest > VOID or (largest == VOID and len(object_ids) > 1) else np.uint8

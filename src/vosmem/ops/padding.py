@@ -1,4 +1,4 @@
-"""Padding to the stride of the networks and back."""
+"""Padding to the stride of the networks, and its inverse."""
 
 import torch
 import torch.nn.functional as F
@@ -7,11 +7,11 @@ from torch import Tensor
 
 STRIDE = 16
 
-Padding = tuple[int, int, int, int]
+Padding = tuple[int, int, int, int]  # left, right, top, bottom
 
 
 def padding_to_stride(height: int, width: int, stride: int = STRIDE) -> Padding:
-    """Left, right, top, bottom pixels that centre a frame in a multiple of `stride`; the low side gets floor(d/2).
+    """Return the padding that centres a frame in a multiple of `stride`; an odd pixel goes right and below.
 
     Example:
         >>> padding_to_stride(480, 854)
@@ -22,14 +22,14 @@ def padding_to_stride(height: int, width: int, stride: int = STRIDE) -> Padding:
 
 
 def pad(x: Shaped[Tensor, "... H W"], padding: Padding) -> Shaped[Tensor, "... H2 W2"]:
-    """Pad with zeros; frames before they are normalised, so that the border is black, as in the published STM code."""
+    """Pad with zeros; frames before normalisation, so that the border is black, as in the published STM code."""
     return F.pad(x, padding)
 
 
 def pad_with_colour(
     frame: Float[Tensor, "... 3 H W"], padding: Padding, colour: Float[Tensor, "3"] | None
 ) -> Float[Tensor, "... 3 H2 W2"]:
-    """Pad a frame with a colour; None is black. The mean that the networks subtract becomes a border of zeros."""
+    """Pad a frame with a colour, None for black; the mean that networks subtract becomes a border of zeros."""
     padded = pad(frame, padding)
     if colour is None or not any(padding):
         return padded
@@ -38,6 +38,6 @@ def pad_with_colour(
 
 
 def unpad(x: Shaped[Tensor, "... H2 W2"], padding: Padding) -> Shaped[Tensor, "... H W"]:
-    """Cut the padding off again; `unpad(pad(x, p), p)` is `x`."""
+    """Remove the padding; `unpad(pad(x, p), p)` is `x`."""
     left, right, top, bottom = padding
     return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]

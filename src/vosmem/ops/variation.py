@@ -1,4 +1,4 @@
-"""How much objects change from one frame to another."""
+"""Variation: how much objects change from one frame to another."""
 
 import torch
 import torch.nn.functional as F
@@ -8,56 +8,55 @@ from torch import Tensor
 from vosmem.ops.locality import SEEN, centres
 
 EPSILON = 1e-6  # cells
-AttentionMaps = tuple[Float[Tensor, "K h w"], Float[Tensor, "Ck h w"]]
+MasksAndKey = tuple[Float[Tensor, "K h w"], Float[Tensor, "Ck h w"]]
 
 
 def variations(
-    now: AttentionMaps, then: AttentionMaps, feature_weight: float, aligned: bool = False
+    frame: MasksAndKey, last: MasksAndKey, feature_weight: float, aligned: bool = False
 ) -> Float[Tensor, "K"]:
-    """Change of each object in mask and features; 0 for the same, 1 for nothing in common.
+    """Return the variation of each object in mask and features, in [0, 1]; 0 for no change.
 
     Args:
-        now: soft masks of the objects, averaged over cells, and the frame's keys.
-        then: those of the other frame, in the same order.
-        feature_weight: how much features count beside masks, in [0, 1].
-        aligned: whether the other masks are shifted so that their centres lie on these.
+        frame: soft masks of the objects, averaged over cells, and the key of the frame.
+        last: masks and key of the other frame, with the objects in the same order.
+        feature_weight: weight of features against masks, in [0, 1].
+        aligned: whether the other masks are shifted so that their centres coincide with these.
 
     Returns:
         `(1 - w) (1 - sum min(m, m') / sum max(m, m')) + w (1 - cos(k, k'))`, w the weight, k the mean key in the mask,
-        clamped to [0, 1]. 0 for objects that are not seen now.
+        clamped to [0, 1]; 0 for objects that are not visible in `frame`.
     """
-    (masks, keys), (before, keys_before) = now, then
-    moved = _shifted(before, masks) if aligned else before
-    both, any_ = torch.minimum(masks, moved).sum(dim=(1, 2)), torch.maximum(masks, moved).sum(dim=(1, 2))
-    shape = 1 - both / any_.clamp(min=EPSILON)
-    looks = F.cosine_similarity(_inside(masks, keys), _inside(before, keys_before), dim=1)
-    change = (1 - feature_weight) * shape + feature_weight * (1 - looks)
+    (masks, key), (last_masks, last_key) = frame, last
+    moved = _shifted(last_masks, masks) if aligned else last_masks
+    intersection, total = torch.minimum(masks, moved).sum(dim=(1, 2)), torch.maximum(masks, moved).sum(dim=(1, 2))
+    in_mask = 1 - intersection / total.clamp(min=EPSILON)
+    in_features = 1 - F.cosine_similarity(_mean_key(masks, key), _mean_key(last_masks, last_key), dim=1)
+    change = (1 - feature_weight) * in_mask + feature_weight * in_features
     return torch.where(masks.flatten(1).amax(dim=1) >= SEEN, change.clamp(0, 1), 0.0)
 
 
 def certainty(probs: Float[Tensor, "K1 H W"]) -> Float[Tensor, ""]:
-    """Mean probability of the likeliest object where objects are likelier than background; 0 where none is.
+    """Return the mean probability of the most likely object where objects exceed background; 0 if they never do.
 
     Example:
         >>> certainty(torch.tensor([[[0.25, 0.75]], [[0.75, 0.25]]])).item()
         0.75
     """
     inside = probs[0] < 0.5
-    likeliest = (1 - probs[0] if len(probs) == 1 else probs[1:].amax(dim=0)) * inside
-    return likeliest.sum() / inside.sum().clamp(min=1)
+    most_likely = (1 - probs[0] if len(probs) == 1 else probs[1:].amax(dim=0)) * inside
+    return most_likely.sum() / inside.sum().clamp(min=1)
 
 
-def _inside(masks: Float[Tensor, "K h w"], keys: Float[Tensor, "Ck h w"]) -> Float[Tensor, "K Ck"]:
-    """Mean key of each object."""
-    sums = torch.einsum("khw,chw->kc", masks, keys.to(masks.dtype))
+def _mean_key(masks: Float[Tensor, "K h w"], key: Float[Tensor, "Ck h w"]) -> Float[Tensor, "K Ck"]:
+    sums = torch.einsum("khw,chw->kc", masks, key.to(masks.dtype))
     return sums / (masks.sum(dim=(1, 2))[:, None] + EPSILON)
 
 
 def _shifted(masks: Float[Tensor, "K h w"], onto: Float[Tensor, "K h w"]) -> Float[Tensor, "K h w"]:
-    """Masks moved so that their centres lie on those of the others; cells outside are empty."""
-    ways = centres(onto[None])[0][0] - centres(masks[None])[0][0]  # rows, columns
+    """Shift masks so that their centres coincide with those of the others; cells from outside are empty."""
+    shifts = centres(onto[None])[0][0] - centres(masks[None])[0][0]  # rows, columns
     height, width = masks.shape[1:]
     back = torch.eye(2, 3, dtype=masks.dtype, device=masks.device).repeat(len(masks), 1, 1)
-    back[:, 0, 2], back[:, 1, 2] = -2 * ways[:, 1] / width, -2 * ways[:, 0] / height
+    back[:, 0, 2], back[:, 1, 2] = -2 * shifts[:, 1] / width, -2 * shifts[:, 0] / height
     grid = F.affine_grid(back, [len(masks), 1, height, width], align_corners=False)
     return F.grid_sample(masks[:, None], grid, align_corners=False)[:, 0]

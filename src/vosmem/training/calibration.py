@@ -11,7 +11,7 @@ from torch import Tensor
 from vosmem.errors import InputError
 from vosmem.networks.network import MemoryNetwork
 from vosmem.networks.stm import STM
-from vosmem.ops.masks import one_hot, others, slots_in_use
+from vosmem.ops.masks import one_hot, pack, slots_in_use
 from vosmem.shapes import Clip
 
 RIDGE = 0.1  # of the fit, as a share of the features' mean power
@@ -114,7 +114,7 @@ def fit_memory_head(network: MemoryNetwork, teacher: MemoryNetwork, clips: Seque
     for clip in clips:
         for t in range(clip.frames.shape[1]):
             frames, (valid, masks) = clip.frames[:, t].float() / 255, _masks(clip, t)
-            own, rest, owners = masks[valid][:, None], others(masks)[valid][:, None], valid.nonzero()[:, 0]
+            own, rest, owners = pack(masks, valid)
             features = network.memory_encoder.of_objects(frames, own, rest, owners=owners)
             value = teacher.encode_memory(frames, masks, valid).value.squeeze(2)
             if value.shape[1] != head.value.out_channels:

@@ -48,7 +48,8 @@ class _Remembered(NamedTuple):
 def unroll_gated(network: MemoryNetwork, clip: Clip, temperature: float, num_queries: int) -> Gated:
     """Memorise a clip with its true masks, all but its last frames; segment those through the gate's soft mask.
 
-    Gradients reach the gate alone, by how many frames it keeps.
+    Gradients reach the gate alone, by how many frames it keeps. It does not use `unroll`: true masks are memorised, and
+    no frame is segmented before the last ones.
 
     Args:
         network: the network, with a gate.

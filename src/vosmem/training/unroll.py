@@ -42,6 +42,8 @@ def unroll(
 ) -> Unrolled:
     """Memorise frame 0 with its true masks, segment frame 1, memorise it with its soft estimate, segment frame 2, ...
 
+    It does not use `Propagator`, which has no batches, no gradients and a bank that evicts.
+
     Args:
         network: the network.
         clip: frames whose sides are multiples of 16.

@@ -1,4 +1,4 @@
-"""Laws of the threads around the network: same items, same order, no error lost, nothing without bound."""
+"""Threads around the network: items keep their order, errors are raised, queues are bounded."""
 
 import threading
 
@@ -16,11 +16,11 @@ def numbers(made, stop, fail_at=None):
 
 
 @pytest.mark.parametrize("depth", [1, 3, 50])
-def test_items_come_in_order_and_all_of_them(depth):
+def test_prefetch_yields_all_items_in_order(depth):
     assert list(prefetch(numbers([], 20), depth)) == list(range(20))
 
 
-def test_no_more_than_depth_items_are_made_ahead():
+def test_prefetch_makes_at_most_depth_items_ahead():
     made = []
     items = prefetch(numbers(made, 20), depth=3)
     assert next(items) == 0
@@ -28,7 +28,7 @@ def test_no_more_than_depth_items_are_made_ahead():
     assert len(made) <= 1 + 3
 
 
-def test_items_are_made_while_the_consumer_is_busy():
+def test_prefetch_works_while_the_consumer_is_busy():
     second_made = threading.Event()
 
     def items():
@@ -41,21 +41,21 @@ def test_items_are_made_while_the_consumer_is_busy():
     assert second_made.wait(timeout=10)
 
 
-def test_an_error_comes_out_where_its_item_would():
+def test_an_error_is_raised_in_place_of_its_item():
     items = prefetch(numbers([], 20, fail_at=3))
     assert [next(items) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="at 3"):
         next(items)
 
 
-def test_a_consumer_that_stops_leaves_no_thread():
+def test_a_consumer_that_stops_early_leaves_no_thread():
     items = prefetch(numbers([], 1000))
     next(items)
     items.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
-def test_tasks_are_done_in_order_before_the_end():
+def test_tasks_run_in_order_and_finish_before_exit():
     done = []
     with BackgroundWriter(depth=2) as behind:
         for number in range(20):
@@ -63,7 +63,7 @@ def test_tasks_are_done_in_order_before_the_end():
     assert done == list(range(20))
 
 
-def test_handing_over_waits_when_too_much_waits():
+def test_submit_waits_when_the_queue_is_full():
     go, done = threading.Event(), []
 
     def task():
@@ -82,24 +82,24 @@ def failing():
     raise OSError("disk full")
 
 
-def hand_over(*tasks, depth=4):
+def submit_all(*tasks, depth=4):
     with BackgroundWriter(depth) as behind:
         for task in tasks:
             behind.submit(task)
 
 
-def test_a_failed_task_is_told_of_at_the_next_one_or_at_the_end():
+def test_a_failed_task_raises_at_the_next_submit_or_at_exit():
     with pytest.raises(OSError, match="disk full"):
-        hand_over(failing, print, depth=1)
+        submit_all(failing, print, depth=1)
     with pytest.raises(OSError, match="disk full"):
-        hand_over(failing)
+        submit_all(failing)
 
 
 def wrong():
     raise KeyError
 
 
-def test_an_error_of_the_consumer_is_not_hidden_by_one_of_a_task():
+def test_an_error_in_the_block_takes_precedence_over_one_of_a_task():
     def consume():
         with BackgroundWriter() as behind:
             behind.submit(failing)

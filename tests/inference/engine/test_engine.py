@@ -1,4 +1,4 @@
-"""A network made ready is the same function: exactly, to rounding, or as far as its precision goes."""
+"""A network prepared for inference is the same function: exactly, to rounding, or to its precision."""
 
 import pytest
 import torch
@@ -30,12 +30,12 @@ def answer(network, size=(32, 48)):
     masks = (torch.rand(1, 2, *size, generator=rng) > 0.5).float()
     query = network.encode_query(frames[0])
     memory = network.encode_memory(frames[0], masks, query=query)
-    asked = network.encode_query(frames[1], Prior(cells(masks)))
-    return network.segment(asked, memory).softmax(dim=1)
+    query = network.encode_query(frames[1], Prior(cells(masks)))
+    return network.segment(query, memory).softmax(dim=1)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_weights_kept_in_bfloat16_are_what_autocast_makes_of_them(name):
+def test_bfloat16_weights_equal_those_of_autocast(name):
     network = fold_batch_norms(NETWORKS[name]())
     with in_precision(torch.bfloat16, CPU):
         expected = answer(network)
@@ -45,7 +45,7 @@ def test_weights_kept_in_bfloat16_are_what_autocast_makes_of_them(name):
     assert network.trunks()[0].mean.dtype == torch.float32
 
 
-def test_the_network_given_stays_as_it_is(monkeypatch):
+def test_ready_does_not_change_its_argument(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     network = NETWORKS["stm"]().train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
@@ -58,7 +58,7 @@ def test_the_network_given_stays_as_it_is(monkeypatch):
         torch.testing.assert_close(answer(ready), answer(network.eval()), atol=0.05, rtol=0)
 
 
-def test_without_a_compiler_the_network_runs_as_it_is(monkeypatch, caplog):
+def test_without_a_compiler_the_network_runs_uncompiled(monkeypatch, caplog):
     def no_compiler(*arguments, **options):
         raise RuntimeError("no C++ compiler\nwas found")
 

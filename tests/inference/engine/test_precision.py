@@ -1,4 +1,4 @@
-"""Which devices compute in bfloat16."""
+"""Precisions, and the devices that compute in them at full speed."""
 
 import pytest
 import torch
@@ -9,13 +9,13 @@ from vosmem.inference.engine.precision import has_fast_bfloat16, in_precision, p
 
 
 @pytest.mark.parametrize(("able", "expected"), [({"avx512_bf16": True}, "bf16-mixed"), ({"avx2": True}, "32-true")])
-def test_auto_takes_bfloat16_only_where_it_is_native(monkeypatch, able, expected):
+def test_bfloat16_is_fast_only_if_native(monkeypatch, able, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
     assert has_fast_bfloat16(torch.device("cpu")) == (expected == "bf16-mixed")
     assert trainer_precision("auto", "cpu") == expected
 
 
-def test_a_named_precision_stays():
+def test_a_named_trainer_precision_is_kept():
     assert trainer_precision("64-true", "cpu") == "64-true"
 
 
@@ -27,12 +27,12 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("precision", "message"), [("fp16", "slower than float32 on a CPU"), ("int3", "is unknown")])
-def test_a_precision_that_does_not_pay_is_refused(precision, message):
+def test_an_unknown_or_slow_precision_is_refused(precision, message):
     with pytest.raises(InputError, match=message):
         precision_dtype(precision, CPU)
 
 
-def test_bfloat16_is_refused_where_it_is_emulated(monkeypatch):
+def test_emulated_bfloat16_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     assert precision_dtype("bf16", CPU) == torch.bfloat16
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)

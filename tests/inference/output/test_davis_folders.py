@@ -1,4 +1,4 @@
-"""A data set that was written reads back as what it was made of."""
+"""A data set reads back as it was written."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_nothing_is_overwritten(tmp_path, sequences):
         list(write_davis(sequences, tmp_path, "val"))
 
 
-def test_a_list_is_not_there_before_its_videos(tmp_path, sequences):
+def test_the_list_is_written_after_its_videos(tmp_path, sequences):
     writing = write_davis(sequences, tmp_path, "train")
     next(writing)
     assert (tmp_path / "JPEGImages" / "480p" / "b" / "00002.jpg").is_file()

@@ -1,4 +1,4 @@
-"""Masks on disk: what is written is what is read, whole or not at all."""
+"""Mask files: read back as written, whole or not at all."""
 
 import numpy as np
 import pytest
@@ -26,13 +26,13 @@ def drawn(ids, shape, seed):
     shape=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_any_ids_come_back(tmp_path_factory, ids, shape, seed):
+def test_ids_read_back(tmp_path_factory, ids, shape, seed):
     path, labels = tmp_path_factory.getbasetemp() / "any_ids.png", drawn(ids, shape, seed)
     write_labels(path, labels)
     with Image.open(path) as written:
         assert written.mode == "P"
         assert np.array_equal(np.asarray(written), labels)
-    if 255 not in ids:  # which the reader takes for void or for a lone object
+    if 255 not in ids:  # which readers take for void, or for the only object
         assert np.array_equal(read_labels(path), labels)
 
 
@@ -50,7 +50,7 @@ def test_the_palette_is_the_one_of_davis():
     assert len(np.unique(davis_palette(), axis=0)) == 256
 
 
-def test_folders_are_made_and_an_older_mask_is_replaced(tmp_path):
+def test_folders_are_created_and_an_older_mask_is_replaced(tmp_path):
     path = tmp_path / "new" / "sequence" / "00000.png"
     for seed in range(2):
         write_labels(path, drawn([0, 1, 2], (4, 4), seed))
@@ -63,42 +63,42 @@ def disk_is_full(*args, **kwargs):
 
 
 def two_colours():
-    """With these alone the file has one bit a pixel, and every id above 1 is lost."""
+    """A palette of two entries makes a file of one bit a pixel, which loses every id above 1."""
     return davis_palette()[:2]
 
 
 @pytest.fixture(params=[(ImageFile, "_save", disk_is_full), (writer, "davis_palette", two_colours)], ids=lambda p: p[1])
 def breakage(request):
-    """What to put in whose place, so that a mask fails while it is written, or when it is read back."""
+    """A patch that makes a mask fail while it is written, or when it is read back."""
     return request.param
 
 
-def write_in_vain(path):
+def write_and_fail(path):
     with pytest.raises(OSError, match=r"No space left|00000\.png reads back differently"):
         write_labels(path, drawn([0, 1, 2, 3, 4], (8, 8), 1))
 
 
 def test_a_failure_leaves_no_mask(tmp_path, monkeypatch, breakage):
     monkeypatch.setattr(*breakage)
-    write_in_vain(tmp_path / "00000.png")
+    write_and_fail(tmp_path / "00000.png")
     assert not (tmp_path / "00000.png").exists()
 
 
-def test_a_failure_leaves_the_older_mask_alone(tmp_path, monkeypatch, breakage):
+def test_a_failure_leaves_the_older_mask_unchanged(tmp_path, monkeypatch, breakage):
     older = drawn([0, 1, 2], (8, 8), 0)
     write_labels(tmp_path / "00000.png", older)
     monkeypatch.setattr(*breakage)
-    write_in_vain(tmp_path / "00000.png")
+    write_and_fail(tmp_path / "00000.png")
     assert np.array_equal(read_labels(tmp_path / "00000.png"), older)
 
 
-def test_a_failure_leaves_nothing_half_written(tmp_path, monkeypatch, breakage):
+def test_a_failure_leaves_no_partial_file(tmp_path, monkeypatch, breakage):
     monkeypatch.setattr(*breakage)
-    write_in_vain(tmp_path / "00000.png")
+    write_and_fail(tmp_path / "00000.png")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_probabilities_come_back_to_a_255th(tmp_path):
+def test_probabilities_read_back_to_a_255th(tmp_path):
     probs = np.random.default_rng(0).dirichlet(np.ones(3), (4, 6)).transpose(2, 0, 1).astype(np.float32)
     write_probabilities(tmp_path / "cat" / "00000.npz", probs, (7, 200, 9))
     with np.load(tmp_path / "cat" / "00000.npz") as written:

@@ -1,4 +1,4 @@
-"""Inference settings that belong to a network: applied where the user chooses nothing."""
+"""Inference settings of a network apply unless the user sets another value."""
 
 from dataclasses import replace
 
@@ -33,10 +33,10 @@ def run(network, policy, frames, **settings):
     return probs, held
 
 
-def test_the_frame_before_is_read_as_the_network_was_made(small_stm, small_stcn):
+def test_the_previous_frame_is_read_by_convention(small_stm, small_stcn):
     frames = torch.rand(4, 3, 40, 56)
-    for network, alone in ((small_stm, [0, 2]), (small_stcn, [0])):
-        assert run(network, EveryN(interval=5), frames)[1][3] == alone
+    for network, expected in ((small_stm, [0, 2]), (small_stcn, [0])):
+        assert run(network, EveryN(interval=5), frames)[1][3] == expected
         assert run(network, EveryN(interval=5, include_last=True), frames)[1][3] == [0, 2]
         assert run(network, EveryN(interval=5, include_last=False), frames)[1][3] == [0]
     assert not Propagator(small_stm, First()).reads_previous
@@ -44,11 +44,11 @@ def test_the_frame_before_is_read_as_the_network_was_made(small_stm, small_stcn)
 
 
 @pytest.mark.parametrize(("chosen", "read"), [(None, 20), (0, 0), (3, 3)])
-def test_the_most_similar_cells_are_those_of_the_network_unless_chosen(small_stcn, chosen, read):
+def test_top_k_is_the_convention_unless_set(small_stcn, chosen, read):
     assert Engine(CPU, memory_read=MemoryReadConfig(top_k=chosen)).ready(small_stcn).memory_read.top_k == read
 
 
-def test_a_method_that_reads_all_cells_does_not_go_with_the_network(small_stcn):
+def test_sdpa_is_refused_for_a_network_with_top_k(small_stcn):
     with pytest.raises(InputError, match=r"top_k=20 does not: use method=matmul"):
         Engine(CPU, memory_read=MemoryReadConfig(method="sdpa")).ready(small_stcn)
     assert Engine(CPU, memory_read=MemoryReadConfig(method="sdpa", top_k=0)).ready(small_stcn).memory_read.top_k == 0
@@ -76,7 +76,7 @@ def test_a_border_of_the_mean_colour_is_zero_after_normalisation(small_stm, smal
     assert not black[:, :4].any()
 
 
-def test_the_border_keeps_its_estimate_only_where_the_network_says_so(small_stcn):
+def test_the_border_keeps_its_estimate_only_by_convention(small_stcn):
     frames = torch.rand(2, 3, 40, 56)
     for keeps in (True, False):
         small_stcn.conventions = replace(small_stcn.conventions, border_masks=keeps)
@@ -90,7 +90,7 @@ def test_the_border_keeps_its_estimate_only_where_the_network_says_so(small_stcn
 
 
 def test_a_given_mask_passes_soft_aggregation_once(small_stcn):
-    """It sharpens what the network had said of the pixels that the mask leaves open."""
+    """Soft aggregation sharpens the estimate of the pixels outside the mask."""
     frames, none = torch.rand(2, 3, 40, 56), torch.zeros(40, 56, dtype=torch.uint8)
     found = {}
     for aggregates in (True, False):
@@ -103,7 +103,7 @@ def test_a_given_mask_passes_soft_aggregation_once(small_stcn):
     assert not torch.allclose(found[True], found[False])
 
 
-def test_the_size_is_that_of_the_network_unless_chosen(small_stcn):
+def test_short_side_is_the_convention_unless_set(small_stcn):
     small_stcn.conventions = replace(small_stcn.conventions, short_side=32)
     frame = torch.rand(3, 64, 96)
     for chosen, cells in ((None, (2, 3)), (48, (3, 5)), (0, (4, 6))):
@@ -113,10 +113,10 @@ def test_the_size_is_that_of_the_network_unless_chosen(small_stcn):
         assert next(propagator.bank.groups()).key.shape[-2:] == cells
 
 
-def test_a_segmenter_looks_at_whole_frames_where_the_network_does(small_stm, small_stcn):
-    assert Segmenter(small_stcn, Engine(CPU)).propagator().zoom.most == 1
-    assert Segmenter(small_stcn, Engine(CPU)).propagator(zoom=2.0).zoom.most == 2
-    assert Segmenter(small_stm, Engine(CPU)).propagator().zoom.most == 2
+def test_a_segmenter_zooms_by_convention(small_stm, small_stcn):
+    assert Segmenter(small_stcn, Engine(CPU)).propagator().views.zoom.most == 1
+    assert Segmenter(small_stcn, Engine(CPU)).propagator(zoom=2.0).views.zoom.most == 2
+    assert Segmenter(small_stm, Engine(CPU)).propagator().views.zoom.most == 2
 
 
 @pytest.mark.parametrize("wrong", [{"top_k": 0}, {"short_side": 8}, {"zoom": 0.5}, {"border": "white"}])
@@ -137,7 +137,7 @@ def test_a_budget_bounds_the_memory_and_changes_nothing_below_the_bound(small_st
     for t in range(count):
         given = mask if t == 0 else None
         expected = free.step(frames[t % 8], given)
-        if bounded is None:  # room for six frames, by the size of the first
+        if bounded is None:  # a budget for six frames, by the size of the first
             cells = -(-size[0] // 16) * -(-size[1] // 16)
             budget = 6.5 * 4 * cells * (8 + 16) / 2**20
             bounded = Propagator(network, EveryN(interval=2, budget_mb=budget))

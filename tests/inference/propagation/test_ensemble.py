@@ -1,4 +1,4 @@
-"""Test-time augmentation: averages at the frame's size, each view with its own memory."""
+"""Test-time augmentation: averages at the frame's size, each member with its own memory."""
 
 import pytest
 import torch
@@ -28,15 +28,15 @@ def test_one_view_is_a_plain_propagator(small_network):
 
 def test_views_are_averaged(small_network, video):
     frames, mask = video
-    alone = run(Propagator(small_network, EveryN()), frames, mask)
+    plain = run(Propagator(small_network, EveryN()), frames, mask)
     mirrored = run(Propagator(small_network, EveryN()), frames.flip(-1), mask.flip(-1)).flip(-1)
     larger = run(Propagator(small_network, EveryN(), scale=1.5), frames, mask)
     for other in (mirrored, larger):  # else their average would be nothing new
-        assert other.shape == alone.shape and (other - alone).abs()[1:].max() > 1e-4
+        assert other.shape == plain.shape and (other - plain).abs()[1:].max() > 1e-4
     flipped = run(make_propagator(small_network, EveryN(), flip=True), frames, mask)
-    torch.testing.assert_close(flipped, (alone + mirrored) / 2)
+    torch.testing.assert_close(flipped, (plain + mirrored) / 2)
     scaled = run(make_propagator(small_network, EveryN(), scales=[1.0, 1.5]), frames, mask)
-    torch.testing.assert_close(scaled, (alone + larger) / 2)
+    torch.testing.assert_close(scaled, (plain + larger) / 2)
 
 
 def test_flip_makes_it_symmetric(small_network, video):
@@ -54,7 +54,7 @@ def test_memory_is_the_sum(small_network, video):
 
 
 @pytest.mark.parametrize(("resize", "expected"), [("down", (2, 4)), ("always", (4, 8))])
-def test_small_frames_are_enlarged_only_when_asked(small_network, video, resize, expected):
+def test_small_frames_are_enlarged_only_with_resize_always(small_network, video, resize, expected):
     propagator = Propagator(small_network, EveryN(), short_side=64, resize=resize)
     run(propagator, *video)
     assert next(propagator.bank.groups()).key.shape[-2:] == expected

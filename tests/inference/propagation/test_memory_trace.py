@@ -1,4 +1,4 @@
-"""What is noted of a memory is what the memory did."""
+"""The memory trace equals the memory's own behaviour."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 
 class Video(VideoSequence):
-    """Eight frames of one object, whose mask is given with frame `start`."""
+    """Eight frames of one object, with a given mask in frame `start`."""
 
     def __init__(self, start=0):
         frames, labels = video(8, 32, 48, 1, seed=0)
@@ -49,7 +49,7 @@ POLICIES = [
 
 @pytest.mark.parametrize("policy", POLICIES, ids=["first", "every_3", "least_used", "adaptive", "gated"])
 @pytest.mark.parametrize("start", [0, 2])
-def test_watching_changes_nothing(gated, policy, start):
+def test_tracing_changes_nothing(gated, policy, start):
     moments = trace_memory(Video(start), gated, policy, CPU)
     propagator = Propagator(gated, policy)
     seen = [
@@ -62,14 +62,14 @@ def test_watching_changes_nothing(gated, policy, start):
     assert [m.t for m in moments if m.mask_given] == [start]
 
 
-def test_frames_that_were_kept_are_in_memory_from_the_next_on(gated):
+def test_kept_frames_are_in_memory_from_the_next_frame_on(gated):
     moments = trace_memory(Video(), gated, EveryN(interval=3), CPU)
     assert [m.t for m in moments if m.kept] == [0, 3, 6]
     assert all(set(m.held) >= {t for t in (0, 3, 6) if t < m.t} for m in moments)
     assert all(m.variation is None and m.stay is None for m in moments)
 
 
-def test_the_gates_word_and_the_variation_are_noted(gated):
+def test_gate_counts_and_variations_are_recorded(gated):
     gate = EveryN(interval=2, gated=True, eviction="novelty", max_frames=4)
     stay = {m.t: m.stay for m in trace_memory(Video(), gated, gate, CPU) if m.stay is not None}
     assert stay and all(0 < count <= 4 for count in stay.values())

@@ -33,20 +33,20 @@ def test_equals_the_training_unroll(small_network):
 
 
 @pytest.mark.parametrize("size", [(32, 48), (33, 50), (17, 16), (15, 70)])
-def test_any_size_comes_back_as_a_distribution(small_network, size):
+def test_probabilities_have_the_frame_size_and_sum_to_one(small_network, size):
     mask = square(size, at=2, side=8)
     for probs in run(Propagator(small_network, EveryN(interval=5)), torch.rand(3, 3, *size), {0: mask}):
         assert probs.shape == (2, *size)
         torch.testing.assert_close(probs.sum(dim=0), torch.ones(size))
 
 
-def test_the_given_mask_is_returned_as_it_is(small_network):
+def test_the_given_mask_is_returned_unchanged(small_network):
     mask = square()
     probs = Propagator(small_network, EveryN(interval=5), short_side=16).step(torch.rand(3, 32, 48), mask)
     assert torch.equal(probs.argmax(dim=0), mask.long())
 
 
-def test_short_side_shrinks_the_work_and_not_the_result(small_network):
+def test_short_side_shrinks_the_memory_and_not_the_result(small_network):
     propagator = Propagator(small_network, EveryN(interval=5), short_side=16)
     probs = run(propagator, torch.rand(2, 3, 32, 48), {0: square()})[1]
     assert probs.shape == (2, 32, 48)
@@ -77,26 +77,26 @@ def test_a_later_mask_overwrites_its_pixels_and_adds_objects(small_network):
 
 
 @pytest.mark.parametrize("zoom", [None, Zoom()])
-def test_an_absent_object_is_nowhere_in_that_frame_and_looked_for_in_the_next(small_network, zoom):
+def test_an_absent_object_is_background_in_its_frame_and_searched_in_the_next(small_network, zoom):
     frames, masks = torch.rand(4, 3, 32, 48), {0: square() + square(object_id=2, at=20)}
-    usual, told = (Propagator(small_network, EveryN(interval=5), zoom=zoom) for _ in range(2))
-    expected = run(usual, frames, masks)
-    found = [told.step(frame, masks.get(t), absent=(1, 7) if t == 2 else ()) for t, frame in enumerate(frames)]
+    plain, marked = (Propagator(small_network, EveryN(interval=5), zoom=zoom) for _ in range(2))
+    expected = run(plain, frames, masks)
+    found = [marked.step(frame, masks.get(t), absent=(1, 7) if t == 2 else ()) for t, frame in enumerate(frames)]
     assert torch.equal(found[2][2], expected[2][2]) and not found[2][1].any()
     torch.testing.assert_close(found[2][0], expected[2][0] + expected[2][1])
     assert found[3][1].any() and not torch.equal(found[3], expected[3])
-    assert told.memory_frames == [0, 2] and usual.memory_frames == [0, 2]
-    told.step(frames[0])
-    assert told.memory_frames == [0, 2, 3]  # what was said of a frame stays
+    assert marked.memory_frames == [0, 2] and plain.memory_frames == [0, 2]
+    marked.step(frames[0])
+    assert marked.memory_frames == [0, 2, 3]  # a frame with an absent object stays in memory
 
 
-def test_what_is_said_of_objects_that_are_not_followed_is_passed_over(small_network):
+def test_absent_objects_that_are_not_followed_are_ignored(small_network):
     propagator = Propagator(small_network, EveryN(interval=5))
     with pytest.raises(InputError, match="the first frame has no mask"):
         propagator.step(torch.rand(3, 32, 48), absent=(1,))
 
 
-def test_whole_masks_take_away_what_they_leave_out_and_touch_no_other_object(small_network):
+def test_whole_masks_clear_their_objects_outside_and_no_other_object(small_network):
     frames, first = torch.rand(3, 3, 32, 48), square(at=2) + 2 * square(at=18, side=12)
     free, whole = (Propagator(small_network, EveryN(interval=5), whole_masks=flag) for flag in (False, True))
     late = square(at=2, side=4)
@@ -107,7 +107,7 @@ def test_whole_masks_take_away_what_they_leave_out_and_touch_no_other_object(sma
     torch.testing.assert_close(kept.sum(dim=0), torch.ones(32, 48))
 
 
-def test_an_empty_first_mask_is_all_background_until_an_object_comes(small_network):
+def test_an_empty_first_mask_is_background_until_an_object_appears(small_network):
     propagator = Propagator(small_network, EveryN(interval=5))
     empty = torch.zeros(32, 48, dtype=torch.uint8)
     probs = run(propagator, torch.rand(4, 3, 32, 48), {0: empty, 2: square()})
@@ -115,7 +115,7 @@ def test_an_empty_first_mask_is_all_background_until_an_object_comes(small_netwo
     assert (probs[1] == 1).all()
 
 
-def test_ids_are_the_callers_and_permute(small_network):
+def test_object_ids_permute_the_rows(small_network):
     frames = torch.rand(3, 3, 32, 48)
     one, two = square(at=2, side=10), square(at=18, side=12)
     straight, swapped = (Propagator(small_network, EveryN(interval=5)) for _ in range(2))
@@ -135,7 +135,7 @@ def test_a_later_mask_names_known_and_new_objects_in_any_order(small_network):
     assert (probs.argmax(dim=0)[mask == 1] == 2).all() and (probs.argmax(dim=0)[mask == 2] == 1).all()
 
 
-def test_an_object_that_is_removed_frees_its_memory_and_the_others_go_on(small_network):
+def test_removing_an_object_frees_its_memory_and_keeps_the_others(small_network):
     frames = torch.rand(7, 3, 32, 48)
     mask = square(at=2, side=10) + 2 * square(at=18, side=12)
     propagator, whole = (Propagator(small_network, EveryN(interval=2)) for _ in range(2))
@@ -153,7 +153,7 @@ def test_an_object_that_is_removed_frees_its_memory_and_the_others_go_on(small_n
     assert propagator.step(frames[6], square(), (2,)).shape[0] == 2 and propagator.objects == (2,)
 
 
-def test_what_was_never_memorised_leaves_no_trace(small_network):
+def test_an_object_removed_before_it_is_memorised_changes_nothing(small_network):
     frames, propagator, other = torch.rand(3, 3, 32, 48), *(Propagator(small_network, EveryN(interval=5)) for _ in "ab")
     propagator.step(frames[0], square(at=2, side=10) + 2 * square(at=18, side=12))
     propagator.remove(1)
@@ -172,7 +172,7 @@ def test_the_object_of_the_last_frame_can_be_removed_before_it_is_memorised(smal
         propagator.remove(2)
 
 
-def test_what_was_removed_comes_back_by_its_pixels_alone(small_network):
+def test_a_removed_object_reappears_only_with_pixels(small_network):
     frames, propagator = torch.rand(3, 3, 32, 48), Propagator(small_network, EveryN(interval=5))
     propagator.step(frames[0], square(at=2, side=8) + 2 * square(at=18))
     propagator.remove(1)
@@ -182,7 +182,7 @@ def test_what_was_removed_comes_back_by_its_pixels_alone(small_network):
     assert propagator.objects == (2, 3, 1)
 
 
-def test_a_cap_holds_the_memory_constant(small_network):
+def test_max_frames_keeps_the_memory_constant(small_network):
     propagator = Propagator(small_network, EveryN(interval=1, max_frames=3))
     sizes = set()
     for t in range(12):
@@ -236,8 +236,8 @@ def test_more_objects_than_labels_can_hold_are_refused(small_stm):
     assert propagator.objects == ()
 
 
-def test_an_object_may_come_back_while_keys_say_what_is_kept(small_remn):
-    """The frame before the one it comes with knew nothing of it."""
+def test_an_object_may_reappear_under_an_adaptive_policy(small_remn):
+    """The previous frame has no mask of it."""
     propagator = Propagator(small_remn, Adaptive(threshold=1.0, least_certainty=0.0))
     frames, both = torch.rand(8, 3, 32, 48), square() + square(object_id=2, at=20)
     for t, frame in enumerate(frames):
@@ -247,7 +247,7 @@ def test_an_object_may_come_back_while_keys_say_what_is_kept(small_remn):
     assert propagator.objects == (1, 2) and propagator.num_kept == 2
 
 
-def test_a_first_mask_without_objects_is_not_remembered(small_network):
+def test_a_first_mask_without_objects_is_not_memorised(small_network):
     propagator = Propagator(small_network, EveryN(interval=1))
     run(propagator, torch.rand(3, 3, 32, 48), {0: 0 * square(), 1: square()})
     assert propagator.memory_frames == [1] and propagator.num_kept == 1

@@ -1,4 +1,4 @@
-"""How much objects vary is measured as an evaluation with the same windows and sizes would see it."""
+"""Variation is measured with the windows and sizes of an evaluation."""
 
 from functools import partial
 from itertools import pairwise
@@ -23,7 +23,7 @@ POLICY = Adaptive(threshold=0.5)
 
 
 def moving(lefts, kind=ClipSequence):
-    """A square of noise over a plain ground, its left edge as told; nowhere where that is None."""
+    """A square of noise on a plain background; `lefts` are its left edges, None for a frame without it."""
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     frames = np.full((len(lefts), HEIGHT, WIDTH, 3), 90, np.uint8)
     labels = np.zeros((len(lefts), HEIGHT, WIDTH), np.uint8)
@@ -34,14 +34,14 @@ def moving(lefts, kind=ClipSequence):
 
 
 def found(network, sequence, interval=2, **sizes):
-    look = partial(Propagator, network, **sizes, whole_masks=True)
-    return list(variations_apart(look, POLICY, sequence, interval, CPU))
+    make = partial(Propagator, network, **sizes, whole_masks=True)
+    return list(variations_apart(make, POLICY, sequence, interval, CPU))
 
 
-def test_it_is_the_policys_variation_of_true_masks_and_keys(small_network):
+def test_equals_the_policys_variation_of_true_masks_and_keys(small_network):
     sequence = moving([16, 20, 40, 44, 48])
     with torch.inference_mode():
-        looks = [
+        candidates = [
             Candidate(
                 t,
                 True,
@@ -52,12 +52,12 @@ def test_it_is_the_policys_variation_of_true_masks_and_keys(small_network):
             )
             for t in (0, 2, 4)
         ]
-        expected = [POLICY.variation(now, before) for before, now in pairwise(looks)]
+        expected = [POLICY.variation(now, before) for before, now in pairwise(candidates)]
     assert found(small_network, sequence) == pytest.approx(expected, abs=1e-5)
     assert expected[0] > expected[1] > 0  # it moved further
 
 
-def test_a_window_that_follows_sees_less_motion(small_network):
+def test_a_following_window_reduces_motion(small_network):
     sequence = moving(list(range(10, 110, 10)))
     whole, followed = (found(small_network, sequence, zoom=zoom) for zoom in (None, Zoom(margin=1.5, inertia=0.0)))
     assert len(whole) == len(followed) == 4 and sum(followed) < 0.8 * sum(whole)
@@ -68,7 +68,7 @@ def test_pairs_without_an_object_are_left_out(small_network):
     assert found(small_network, moving([10])) == found(small_network, moving([None, None, None])) == []
 
 
-def test_frames_without_a_mask_are_passed_over(small_network):
+def test_frames_without_a_mask_are_left_out(small_network):
     class Sparse(ClipSequence):
         def labels(self, t):
             return None if t in (0, 1, 6) else super().labels(t)

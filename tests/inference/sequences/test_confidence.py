@@ -1,4 +1,4 @@
-"""Confidence: what is measured, and which frames are worth a look."""
+"""Confidence: its measures, and the frames to check."""
 
 import math
 from itertools import pairwise
@@ -45,7 +45,7 @@ def test_a_speck_of_a_large_object_is_lost():
     assert row.lost
 
 
-def test_jumps_are_sudden_and_not_asked_for():
+def test_jumps_are_sudden_and_not_from_a_given_mask():
     tracker = ConfidenceTracker({1: 40})
     steps = [(40, False), (50, False), (100, False), (50, True), (20, False), (1, False), (2, False)]
     jumps = [tracker.update(t, *probs_of(0.9, area), {1: given})[0].jump for t, (area, given) in enumerate(steps)]
@@ -56,7 +56,7 @@ def row(t, entropy=0.1, slot=1, **flags):
     return ObjectConfidence(t, slot, 50, 0.9, entropy, **{"lost": False, "jump": False, **flags})
 
 
-def test_the_frames_where_things_happen_are_listed_once_and_in_order():
+def test_events_are_listed_once_and_in_order():
     rows = [row(t) for t in range(20)]
     rows[5], rows[6], rows[7], rows[12] = (
         row(5, lost=True, jump=True), row(6, lost=True), row(7, lost=True), row(12, jump=True)
@@ -65,14 +65,14 @@ def test_the_frames_where_things_happen_are_listed_once_and_in_order():
     assert [(check.t, check.reason) for check in checks] == [(5, "lost"), (12, "jump")]
 
 
-def test_the_least_sure_frames_are_listed_apart_from_each_other():
+def test_uncertain_frames_are_apart_from_each_other():
     rows = [row(t, entropy=0.9 if t in (30, 31, 70) else 0.1) for t in range(100)]
     checks = frames_to_check(rows)
     assert len(checks) == NUM_UNCERTAIN and {check.t for check in checks} >= {30, 70}
     assert all(later.t - check.t >= 8 for check, later in pairwise(checks))
 
 
-def test_rows_come_back_as_they_were():
+def test_rows_are_stored_exactly():
     given = [row(t, entropy=1 / 3, slot=t % 3 + 1, lost=t == 2, jump=t == 3) for t in range(5)]
     given.append(given[0]._replace(t=2**40, area=5000 * 3000, mean_probability=None))
     kept = ConfidenceRows()
@@ -85,18 +85,18 @@ def test_rows_come_back_as_they_were():
     )
 
 
-def test_a_given_mask_is_not_the_least_sure():
-    """Even where the object is lost in all the other frames."""
+def test_a_frame_with_a_given_mask_is_not_uncertain():
+    """Even if the object is lost in all other frames."""
     rows = [row(0, entropy=0.0), *(row(t, lost=True) for t in range(1, 5))]
     assert [(check.t, check.reason) for check in frames_to_check(rows)] == [(1, "lost")]
 
 
-def test_an_object_that_the_user_says_is_gone_has_not_got_lost():
+def test_an_absent_object_is_not_listed_as_lost():
     rows = [row(0), row(1)._replace(area=0, mean_probability=None, entropy=0.0, lost=True), row(2, lost=True), row(3)]
     assert [check.reason for check in frames_to_check(rows) if check.reason != "uncertain"] == []
 
 
-def test_of_too_many_the_events_stay():
+def test_events_take_precedence_over_uncertain_frames():
     rows = [row(t, slot=slot, jump=t < 60, entropy=t / 100) for t in range(99) for slot in (1, 2)]
     checks = frames_to_check(rows)
     assert len(checks) == NUM_CHECKS and {check.reason for check in checks} == {"jump"} and checks[0].t == 40

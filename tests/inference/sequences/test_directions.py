@@ -1,4 +1,4 @@
-"""Directions: a video backwards is the video that runs backwards, and two estimates meet in the middle."""
+"""Directions: backward is the reversed video forward, and both directions are averaged."""
 
 import random
 
@@ -37,7 +37,7 @@ class Masked(VideoSequence):
 
 
 class Fading:
-    """Finds each object where its mask was, with a probability that falls by a tenth a frame."""
+    """Segments each object at its mask, with a probability that falls by a tenth a frame."""
 
     def __init__(self):
         self.probs = torch.ones(1, *SIZE)
@@ -70,8 +70,8 @@ def run(sequence, direction, tmp_path, make_method=Fading):
     return list(segment_in_direction(sequence, make_method, CPU, direction, given, tmp_path / "spill"))
 
 
-def test_backwards_is_the_reversed_video_forwards(small_network, tmp_path):
-    """Two objects whose order turns round with the video."""
+def test_backward_is_the_reversed_video_forward(small_network, tmp_path):
+    """Two objects whose order is reversed with the video."""
     pictures, early, late = frames(6), square(1, 2), square(2, 18)
     straight = Masked(pictures, {1: early, 4: late})
     turned = Masked(pictures.flip(0), {1: late // 2, 4: 2 * early})
@@ -88,7 +88,7 @@ def test_backwards_is_the_reversed_video_forwards(small_network, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_between_two_masks_the_closer_one_counts_more(tmp_path):
+def test_between_two_masks_the_closer_one_has_more_weight(tmp_path):
     found = run(Masked(frames(8), {1: square(1, 5), 5: square(1, 5)}), "both", tmp_path)
     inside = [float(segmented.probs[1, 8, 8]) for segmented in found]
     # One tenth less a frame; at frame 2 three quarters of 0.9 and one of 0.7.
@@ -99,7 +99,7 @@ def test_between_two_masks_the_closer_one_counts_more(tmp_path):
         torch.testing.assert_close(segmented.probs.sum(dim=0), torch.ones(SIZE))
 
 
-def test_between_a_mask_and_none_at_all_the_closer_one_counts_more(tmp_path):
+def test_between_a_mask_and_an_absence_the_closer_one_has_more_weight(tmp_path):
     sequence = Masked(frames(8), {3: square(1, 5)}, {1: (1,), 6: (1,)})
     inside = [float(segmented.probs[1, 8, 8]) for segmented in run(sequence, "both", tmp_path)]
     expected = [0, 0, 0.5 * 0.9, 1, 2 / 3 * 0.9, 1 / 3 * 0.8, 0, 0]
@@ -110,7 +110,7 @@ def test_between_a_mask_and_none_at_all_the_closer_one_counts_more(tmp_path):
     assert given.followed(2, "both") == given.followed(4, "forward") == {1: False}
 
 
-def test_both_ways_every_object_is_followed_everywhere(tmp_path):
+def test_in_both_directions_every_object_is_followed_everywhere(tmp_path):
     found = run(Masked(frames(5), {0: square(1, 2), 4: square(2, 18)}), "both", tmp_path)
     for t, segmented in enumerate(found):
         assert float(segmented.probs[1, 5, 5]) == pytest.approx(1 - 0.1 * t, abs=1 / 255)
@@ -118,14 +118,14 @@ def test_both_ways_every_object_is_followed_everywhere(tmp_path):
         assert torch.equal(segmented.labels, square(1, 2) + square(2, 18))
 
 
-def test_with_the_first_mask_alone_both_ways_is_forwards(tmp_path):
+def test_with_only_the_first_mask_both_directions_equal_forward(tmp_path):
     sequence = Masked(frames(4), {0: square(1, 2)})
     for one, other in zip(run(sequence, "forward", tmp_path), run(sequence, "both", tmp_path), strict=True):
         torch.testing.assert_close(one.probs, other.probs)
 
 
 @pytest.mark.parametrize("direction", ["backward", "both"])
-def test_what_was_spilled_is_gone_when_the_video_is_left(direction, tmp_path):
+def test_spilled_files_are_deleted_when_the_iterator_is_closed(direction, tmp_path):
     sequence, seen = Masked(frames(5), {4: square(1, 2)}), []
     given, spill = given_masks(sequence), tmp_path / "spill"
     run = segment_in_direction(sequence, Fading, CPU, direction, given, spill, seen.append)
@@ -148,12 +148,16 @@ def test_distances_to_the_masks_of_an_object():
 
 
 def scanned(given, t, slot):
-    """`Given.before` and `Given.after` of a slot, by a look at all masks."""
-    told = [at for of_frames in (given.areas, given.absent) for at, slots in of_frames.items() if slot in slots]
-    return min((t - at for at in told if at <= t), default=None), min((at - t for at in told if at >= t), default=None)
+    """`Given.before` and `Given.after` of a slot by a search of all masks."""
+    frames_of_slot = [
+        at for of_frames in (given.areas, given.absent) for at, slots in of_frames.items() if slot in slots
+    ]
+    return min((t - at for at in frames_of_slot if at <= t), default=None), min(
+        (at - t for at in frames_of_slot if at >= t), default=None
+    )
 
 
-def test_given_masks_are_found_as_by_a_look_at_all_of_them():
+def test_given_masks_equal_a_search_of_all_masks():
     draw = random.Random(0)
     for _ in range(40):
         areas = {t: dict.fromkeys(draw.sample(range(1, 6), draw.randint(1, 3)), 1 + t) for t in range(1, 20, 3)}
@@ -175,21 +179,21 @@ def test_given_masks_are_found_as_by_a_look_at_all_of_them():
 
 
 class Counted(dict):
-    """A dictionary that counts how often it is looked into."""
+    """A dictionary that counts its look-ups."""
 
-    looks = 0
+    look_ups = 0
 
     def __getitem__(self, key):
-        Counted.looks += 1
+        Counted.look_ups += 1
         return super().__getitem__(key)
 
     def get(self, key, default=None):
-        Counted.looks += 1
+        Counted.look_ups += 1
         return super().get(key, default)
 
     def __iter__(self):
         for key in super().__iter__():
-            Counted.looks += 1
+            Counted.look_ups += 1
             yield key
 
     def items(self):
@@ -197,18 +201,18 @@ class Counted(dict):
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward", "both"])
-def test_looks_at_given_masks_grow_with_their_number_and_not_with_its_square(direction):
-    looks = []
+def test_look_ups_grow_linearly_with_the_number_of_given_masks(direction):
+    look_ups = []
     for count in (100, 400):
-        Counted.looks = 0
+        Counted.look_ups = 0
         given = Given(Counted({t: Counted({1: 5, 2: 5}) for t in range(count)}))
         given.first_areas()
         for t in range(count):
             given.followed(t, direction)
             given.before(t, 1)
             given.after(t, 2)
-        looks.append(Counted.looks)
-    assert looks[0] >= 100 and looks[1] <= 5 * looks[0]
+        look_ups.append(Counted.look_ups)
+    assert look_ups[0] >= 100 and look_ups[1] <= 5 * look_ups[0]
 
 
 def test_an_average_with_equal_shares_is_the_weighted_mean():

@@ -1,4 +1,4 @@
-"""The API for one's own frames: every usual kind of picture and mask, ids in and out, memory that does not grow."""
+"""The API for a user's frames: types of frames and masks, object ids, and memory of constant size."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def square(number, dtype=np.uint8):
         Image.fromarray,
     ],
 )
-def test_every_kind_of_frame_is_the_same_frame(turned):
+def test_every_type_of_frame_is_converted_alike(turned):
     torch.testing.assert_close(as_frame(turned(PICTURE)), torch.from_numpy(PICTURE).permute(2, 0, 1) / 255)
 
 
@@ -62,7 +62,7 @@ def test_bad_frames(frame, match):
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.int64])
-def test_masks_of_any_whole_numbers(dtype):
+def test_masks_of_any_integer_type(dtype):
     labels, ids = as_labels(square(1, dtype))
     assert ids == (1,) and np.array_equal(labels.numpy(), square(1))
 
@@ -79,7 +79,7 @@ def test_bad_masks(mask):
         as_labels(mask)
 
 
-def test_a_stream_is_the_propagator(segmenter, small_network):
+def test_a_stream_equals_the_propagator(segmenter, small_network):
     frames = torch.rand(4, 3, 32, 48)
     late = np.where(square(1, bool), 0, 0).astype(np.uint16)
     late[24:30, 30:40] = 300
@@ -94,14 +94,14 @@ def test_a_stream_is_the_propagator(segmenter, small_network):
         assert np.array_equal(found.ids.numpy(), expected)
 
 
-def test_a_stream_is_told_by_its_own_ids_what_is_absent(segmenter):
+def test_a_stream_takes_absent_objects_by_id(segmenter):
     stream, frames = segmenter.stream(EveryN()), torch.rand(3, 3, 32, 48)
     stream.step(frames[0], square(70))
     assert not stream.step(frames[1], absent=[70]).probs[1].any() and stream.objects == (70,)
     assert stream.step(frames[2]).probs[1].any()
 
 
-def test_a_stream_of_any_length_holds_its_memory(segmenter):
+def test_the_memory_of_a_long_stream_is_constant(segmenter):
     stream = segmenter.stream(EveryN(interval=1, max_frames=2))
     sizes = set()
     for t in range(8):
@@ -112,10 +112,10 @@ def test_a_stream_of_any_length_holds_its_memory(segmenter):
     assert stream.objects == () and stream.memory_bytes == 0
 
 
-def test_importing_vosmem_is_light_and_a_network_is_loaded_when_asked():
+def test_importing_vosmem_is_light_and_load_imports_the_network():
     code = (
         "import sys, vosmem; assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
-        "try:\n    vosmem.load(model='nowhere')\nexcept ValueError as error:\n    print(error)"
+        "try:\n    vosmem.load(model='no_such_model')\nexcept ValueError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "'nowhere'" in done.stdout
+    assert "'no_such_model'" in done.stdout

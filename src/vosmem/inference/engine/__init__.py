@@ -1,1 +1,1 @@
-"""How a network is prepared to run: folded, in a precision, beside reading and writing threads."""
+"""How a network is prepared to run: folded, in a precision, with threads that read and write."""

@@ -1,4 +1,4 @@
-"""Decoding, network and writing at the same time: threads with short queues between them."""
+"""Threads that decode frames and write results while the network runs."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,22 +11,15 @@ _END = object()
 
 
 def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
-    """The same items, made in a thread of their own while the consumer works on those before.
-
-    Args:
-        items: what to iterate; no more than `depth` of its items wait at a time.
-        depth: items made ahead, 1 or more.
-
-    Raises:
-        Exception: whatever making an item raises, when its turn comes.
+    """Iterate in a thread ahead of the consumer, by at most `depth` items; an error is raised in place of its item.
 
     Example:
-        >>> list(ahead(range(3)))
+        >>> list(prefetch(range(3)))
         [0, 1, 2]
     """
     source = iter(items)
-    # Each task asks for one item, so nothing is left hanging when the consumer stops early.
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+    # Each task asks for one item, so nothing hangs if the consumer stops early.
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
         waiting = deque(pool.submit(next, source, _END) for _ in range(depth))
         try:
             while (item := waiting.popleft().result()) is not _END:
@@ -38,31 +31,26 @@ def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
 
 
 class BackgroundWriter:
-    """Does work in the order in which it is handed over, in a thread of its own; a context manager.
+    """Runs tasks in a thread, in order; a context manager that waits for all of them.
 
-    Args:
-        depth: tasks that may wait; handing over more waits for the first of them.
+    Once `depth` tasks wait, a further `submit` waits for the first of them.
 
     Example:
         >>> done = []
-        >>> with BackgroundWriter() as behind:
+        >>> with BackgroundWriter() as writer:
         ...     for number in range(3):
-        ...         behind.submit(done.append, number)
+        ...         writer.submit(done.append, number)
         >>> done
         [0, 1, 2]
     """
 
     def __init__(self, depth: int = 4):
         self.depth = depth
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="behind")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._waiting: deque[Future[Any]] = deque()
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> None:
-        """Hand over a task.
-
-        Raises:
-            Exception: whatever one of the tasks before it raised.
-        """
+        """Add a task, and raise what an earlier task raised."""
         while self._waiting and (len(self._waiting) >= self.depth or self._waiting[0].done()):
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(task, *arguments))
@@ -73,7 +61,7 @@ class BackgroundWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for all tasks; an error of theirs comes out unless one is under way already."""
+        """Wait for all tasks, and raise the first task's error unless the block raised one."""
         failed = next((task for task in self._waiting if task.done() and task.exception() is not None), None)
         self._pool.shutdown(wait=True, cancel_futures=failed is not None)
         if error is None:

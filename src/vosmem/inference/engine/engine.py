@@ -1,4 +1,4 @@
-"""A trained network made ready to run."""
+"""The engine: how a trained network is prepared for inference."""
 
 from dataclasses import dataclass, field
 
@@ -17,11 +17,11 @@ class Engine:
     """How a network runs at inference.
 
     Args:
-        device: where.
+        device: device of the network.
         precision: `fp32`, `bf16` or `fp16`.
-        compile: whether trunks, heads and decoder are compiled.
+        compile: whether backbones, heads and decoder are compiled.
         memory_read: how the memory is read.
-        local_attention: how much it matters where objects were; None as the network was made.
+        local_attention: strength of local attention; None for the network's own.
 
     Raises:
         InputError: the precision is unknown, or slower than float32 on the device.
@@ -38,15 +38,15 @@ class Engine:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of convolutions and products."""
+        """Type of convolutions and products."""
         return precision_dtype(self.precision, self.device)
 
     def ready(self, network: MemoryNetwork) -> MemoryNetwork:
-        """A copy on the device that can be run and no longer trained; the network given stays as it is.
+        """Return a copy of the network for inference on the device; the copy cannot be trained.
 
         Raises:
-            InputError: the network was not trained for the local attention, or its `top_k` does not go with
-                how the memory is to be read.
+            InputError: the network was not trained for the local attention, or its `top_k` cannot be combined with the
+                method of the memory read.
         """
         copy = fold_batch_norms(network).to(self.device)
         copy.memory_read = self.memory_read.with_default(copy.conventions.top_k)
@@ -59,5 +59,5 @@ class Engine:
         return copy
 
     def context(self) -> torch.autocast:
-        """Where the copy has to be run: `with engine.context(): ...`."""
+        """Return the context in which the copy has to run: `with engine.context(): ...`."""
         return in_precision(self.dtype, self.device)

@@ -1,4 +1,4 @@
-"""Number formats of inference, and which of them a device computes in at full speed."""
+"""Number formats of inference, and the devices that compute in them at full speed."""
 
 import torch
 
@@ -8,25 +8,21 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is native on a device. Elsewhere it is emulated and several times slower than float32."""
+    """Return whether bfloat16 is native on a device. Emulated bfloat16 is several times slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
-        # Processors without these names (other than x86) have their own; they stay at float32 until one was measured.
+        able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older torch
+        # Processors other than x86 have other names; they stay at float32 until one was measured.
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     return False
 
 
 def precision_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The dtype of a precision's name, where the device gains by it.
-
-    Args:
-        precision: `fp32`, `bf16` or `fp16`.
-        device: where the network is to run.
+    """Return the dtype of `fp32`, `bf16` or `fp16`.
 
     Raises:
-        InputError: the name is unknown, or the device would be slower for it than in float32.
+        InputError: the name is unknown, or the device is slower in it than in float32.
     """
     if precision not in DTYPES:
         raise InputError(f"precision={precision!r} is unknown: use {', '.join(DTYPES)}")
@@ -38,5 +34,5 @@ def precision_dtype(precision: str, device: torch.device) -> torch.dtype:
 
 
 def in_precision(dtype: torch.dtype, device: torch.device) -> torch.autocast:
-    """The context in which a network computes in a dtype; probabilities are still merged in float32."""
+    """Return the context in which a network computes in a dtype; probabilities are merged in float32."""
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)

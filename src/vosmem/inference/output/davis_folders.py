@@ -1,4 +1,4 @@
-"""Videos with ground truth, written as a data set that other tools read."""
+"""Writing of videos with ground truth as a data set in DAVIS layout."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,23 +17,17 @@ from vosmem.ops.masks import slots_to_ids
 def write_davis(
     sequences: Iterable[VideoSequence], root: Path, image_set: str, quality: int = 95
 ) -> Iterator[VideoSequence]:
-    """Write sequences in DAVIS layout, each when it is asked for; the list of names comes last.
+    """Write sequences in DAVIS layout, and yield each after it is written; the list of names is written last.
 
-    Args:
-        sequences: what to write.
-        root: folder that gets `JPEGImages/480p`, `Annotations/480p` and `ImageSets`; it must not hold a data set yet.
-        image_set: name of the list, in `ImageSets/2016` and `ImageSets/2017`.
-        quality: of the JPEG frames, 1 to 95.
-
-    Yields:
-        each sequence once it is written.
+    `root` gets `JPEGImages/480p`, `Annotations/480p`, and the list in `ImageSets/2016` and `ImageSets/2017`. `quality`
+    is that of the JPEG frames, 1 to 95.
 
     Raises:
-        InputError: the folder holds frames or masks already.
+        InputError: the folder holds frames or masks.
     """
     frames, masks = root / "JPEGImages" / "480p", root / "Annotations" / "480p"
     if any(folder.is_dir() and any(folder.iterdir()) for folder in (frames, masks)):
-        raise InputError(f"{str(root)!r} holds a data set already: name another folder, or move that one away")
+        raise InputError(f"{str(root)!r} holds a data set already: name another folder, or move the data set away")
     names = []
     for sequence in sequences:
         (frames / sequence.name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Writing masks that every tool of the field reads."""
+"""Writing of masks and probabilities, each file whole or not at all."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,15 +17,10 @@ def write_labels(
     ids: UInt8[np.ndarray, "H W"] | UInt16[np.ndarray, "H W"],
     palette: UInt8[np.ndarray, "N 3"] | None = None,
 ) -> None:
-    """Write ids as a PNG, whole or not at all: bytes with a palette, 16-bit numbers as grey.
-
-    Args:
-        path: the file; its folder is made.
-        ids: ids as they are to stand on disk.
-        palette: colours of the ids, as many as there are; those of DAVIS by default. Grey pictures have none.
+    """Write object ids as a PNG: bytes with a palette (DAVIS's by default), 16-bit numbers in grey.
 
     Raises:
-        OSError: the file could not be written, or reads back as something else.
+        OSError: the file could not be written, or reads back differently.
     """
     image = Image.fromarray(ids)
     if ids.dtype == np.uint8:
@@ -35,28 +30,22 @@ def write_labels(
 
 
 def write_silhouette(path: Path, inside: Bool[np.ndarray, "H W"]) -> None:
-    """Write one object as a grey PNG, 255 inside and 0 outside, whole or not at all.
-
-    Args:
-        path: the file; its folder is made.
-        inside: where the object is.
+    """Write one object as a grey PNG, 255 inside and 0 outside.
 
     Raises:
-        OSError: the file could not be written, or reads back as something else.
+        OSError: the file could not be written, or reads back differently.
     """
     grey = np.where(inside, np.uint8(255), np.uint8(0))
     _write_png(path, Image.fromarray(grey), grey)
 
 
 def write_probabilities(path: Path, probs: Float32[np.ndarray, "K1 H W"], object_ids: Sequence[int]) -> None:
-    """Write probabilities as a compressed .npz, whole or not at all.
+    """Write probabilities as a compressed .npz.
 
-    It holds `probs`, bytes (K1, H, W) that are 255 times the probabilities, background first, and `ids`, one for each.
+    It holds `probs`, bytes (K1, H, W) of 255 times the probabilities, background first, and `ids`, one for each row.
+    Objects that have not appeared may be missing at the end of `probs`.
 
-    Args:
-        path: the file; its folder is made.
-        probs: in [0, 1]. Objects that are yet to come may be missing at the end.
-        object_ids: the ids as they stand on disk, in the order of `probs`.
+    It holds `probs`, bytes (K1, H, W) of 255 times the probabilities, background first, and `ids`, one for each row.
     """
     ids = np.array([0, *object_ids][: len(probs)], id_type(object_ids))
     with replacing(path) as partial, partial.open("wb") as file:

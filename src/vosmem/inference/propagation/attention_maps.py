@@ -1,96 +1,86 @@
-"""Where in its memory the network looks for a pixel of the current frame."""
+"""Attention maps: which memory cells the network attends to for a pixel of the current frame."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from vosmem.errors import InputError
+from vosmem.inference.propagation.propagator import Propagator
+from vosmem.inference.propagation.tracing import Tracer
 from vosmem.inference.propagation.view import View
 from vosmem.networks.network import cell_shares
 from vosmem.ops.padding import STRIDE, unpad
 from vosmem.shapes import Query
 
-if TYPE_CHECKING:
-    from vosmem.inference.propagation.propagator import Propagator
-
-
-class AttentionQuery(NamedTuple):
-    """How a frame asked the memory.
-
-    Attributes:
-        query: its key, and what else the read looks at; nothing that is for the decoder.
-        view: what the network saw of it.
-    """
-
-    query: Query
-    view: View
-
-    @classmethod
-    def of(cls, query: Query, view: View) -> "AttentionQuery":
-        """Keep the key alone: the features would take more than the memory."""
-        nothing = query.key.new_empty(0, 0, 0, 0)
-        alone = query._replace(value=nothing, f16=nothing, f8=nothing, f4=nothing)
-        return cls(alone, view)
-
 
 class AttentionMaps(NamedTuple):
-    """Where some pixels of a frame looked.
+    """Attention of some pixels of a frame."""
 
-    Attributes:
-        frames: places in the video of the frames in memory, ascending.
-        shares: of each of them, summing to 1; in [0, 1].
-        maps: the share of the cell at each pixel of a frame, at the network's size.
-    """
-
-    frames: list[int]
-    shares: Float[Tensor, "T"]
-    maps: Float[Tensor, "T H W"]
+    frames: list[int]  # indices of the frames in memory, ascending
+    shares: Float[Tensor, "T"]  # attention of each frame in memory; in [0, 1], summing to 1
+    maps: Float[Tensor, "T H W"]  # attention of the cell at each pixel, at the network's size
 
 
-@torch.inference_mode()
-def attention_maps(
-    propagator: "Propagator", pixels: Sequence[tuple[int, int]], object_id: int, size: tuple[int, int]
-) -> AttentionMaps:
-    """Where in the memory of an object pixels of the frame of the last step looked, by the network's own read.
+class AttentionTracer(Tracer):
+    """Keeps the key of the current frame, so that its read can be repeated for single pixels.
 
     Args:
-        propagator: after that step.
-        pixels: row and column; of several the mean is taken.
-        object_id: whose memory; networks whose objects share their keys look alike for all.
-        size: height and width of the frames, which the pixels are counted in.
+        propagator: a propagator of whole frames; its `tracer` is set.
 
     Raises:
-        InputError: the propagator zooms, so that memory frames lie in windows, the frame asked nothing, the object
-            remembers nothing, there is no pixel, or one lies outside.
-
-    Source:
-        STM, Figure 5.
+        InputError: the propagator zooms, so that the frames in memory are windows.
     """
-    if propagator.zoom is not None and propagator.zoom.most > 1:
-        raise InputError("frames are seen through windows: propagate without a zoom to see where the network looks")
-    asked = propagator.asked
-    known = propagator.objects.index(object_id) if object_id in propagator.objects else propagator.bank.num_objects
-    if asked is None or known >= propagator.bank.num_objects:
-        raise InputError(f"object {object_id} was not looked for in this frame: step on to one after its mask")
-    outside = [pixel for pixel in pixels if not (0 <= pixel[0] < size[0] and 0 <= pixel[1] < size[1])]
-    if outside or not pixels:
-        raise InputError(f"pixels {list(outside)} are not in a frame of {size[1]}x{size[0]}: give (row, column)")
-    cells = torch.tensor([_cell(pixel, asked, size) for pixel in pixels], device=asked.query.key.device)
-    frames, memory = propagator.bank.of_object(known)
-    shares = cell_shares(propagator.network, asked.query, memory, cells)[0].mean(dim=0)
-    order = sorted(range(len(frames)), key=frames.__getitem__)
-    shares = shares[order].float().cpu()
-    maps = unpad(shares.repeat_interleave(STRIDE, dim=1).repeat_interleave(STRIDE, dim=2), asked.view.padding)
-    return AttentionMaps([frames[place] for place in order], shares.sum(dim=(1, 2)), maps)
 
+    def __init__(self, propagator: Propagator):
+        zoom = propagator.views.zoom
+        if zoom is not None and zoom.most > 1:
+            raise InputError(f"attention maps need whole frames, and zoom.most is {zoom.most}: propagate without zoom")
+        self.propagator = propagator
+        self._query: Query | None = None
+        self._view: View | None = None
+        propagator.tracer = self
 
-def _cell(pixel: tuple[int, int], asked: AttentionQuery, size: tuple[int, int]) -> tuple[int, int]:
-    """Row and column of the cell that holds a pixel."""
-    left, _, top, _ = asked.view.padding
-    (row, column), (height, width) = pixel, asked.view.size
-    return (int((row + 0.5) * height / size[0]) + top) // STRIDE, (
-        int((column + 0.5) * width / size[1]) + left
-    ) // STRIDE
+    def on_read(self, query: Query | None, view: View) -> None:
+        """Keep the key only: the features would take more memory than the bank."""
+        self._view = view
+        if query is not None:
+            empty = query.key.new_empty(0, 0, 0, 0)
+            query = query._replace(value=empty, f16=empty, f8=empty, f4=empty)
+        self._query = query
+
+    @torch.inference_mode()
+    def maps(self, pixels: Sequence[tuple[int, int]], object_id: int, size: tuple[int, int]) -> AttentionMaps:
+        """Compute the attention of pixels of the last step's frame, by the network's own read.
+
+        Args:
+            pixels: row and column; the mean over several pixels is taken.
+            object_id: the object whose memory is read; objects of networks with shared keys have the same maps.
+            size: height and width of the frames, in which the pixels are counted.
+
+        Raises:
+            InputError: the frame read nothing, the object has no memory, there is no pixel, or one lies outside.
+
+        Source:
+            STM, Figure 5.
+        """
+        bank, objects = self.propagator.bank, self.propagator.objects
+        row = objects.index(object_id) if object_id in objects else bank.num_objects
+        if self._query is None or self._view is None or row >= bank.num_objects:
+            raise InputError(f"object {object_id} has no memory that this frame read: step to a frame after its mask")
+        outside = [pixel for pixel in pixels if not (0 <= pixel[0] < size[0] and 0 <= pixel[1] < size[1])]
+        if outside or not pixels:
+            raise InputError(f"pixels {outside} are not in a frame of {size[1]}x{size[0]}: give (row, column)")
+        left, _, top, _ = self._view.padding
+        height, width = self._view.size
+        scaled = (torch.tensor(pixels, dtype=torch.float64) + 0.5) * torch.tensor([height, width]) / torch.tensor(size)
+        cells = (scaled.long() + torch.tensor([top, left])) // STRIDE
+        frames, memory = bank.of_object(row)
+        query = self._query
+        shares = cell_shares(self.propagator.network, query, memory, cells.to(query.key.device))[0].mean(dim=0)
+        order = sorted(range(len(frames)), key=frames.__getitem__)
+        shares = shares[order].float().cpu()
+        maps = unpad(shares.repeat_interleave(STRIDE, dim=1).repeat_interleave(STRIDE, dim=2), self._view.padding)
+        return AttentionMaps([frames[index] for index in order], shares.sum(dim=(1, 2)), maps)

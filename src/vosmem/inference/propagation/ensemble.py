@@ -13,13 +13,14 @@ from vosmem.networks.network import MemoryNetwork
 
 
 class Ensemble:
-    """Propagators that see the same video at other sizes or mirrored; their probabilities are averaged.
+    """Averages the probabilities of propagators that see one video at several sizes or mirrored.
 
-    Each keeps its own memory of its own estimates.
+    Each member has a memory of its own estimates. An ensemble steps like a `Propagator`, whose properties it has, so
+    that `segment_frames` runs both.
 
     Args:
         members: the propagators.
-        flipped: for each, whether it sees the frames mirrored left to right.
+        flipped: for each member, whether it sees the frames mirrored left to right.
     """
 
     def __init__(self, members: Sequence[Propagator], flipped: Sequence[bool]):
@@ -27,26 +28,26 @@ class Ensemble:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that all of them remember."""
+        """Bytes of all memories."""
         return sum(member.memory_bytes for member in self.members)
 
     @property
     def memory_frames(self) -> list[int]:
-        """As of `Propagator`; all remember the same frames unless a budget makes larger ones forget."""
+        """Frames in the first memory; a budget may evict more frames from the memories of larger members."""
         return self.members[0].memory_frames
 
     @property
     def num_kept(self) -> int:
-        """As of `Propagator`, of the first."""
+        """Number of frames that the first member has kept so far."""
         return self.members[0].num_kept
 
     @property
     def objects(self) -> tuple[int, ...]:
-        """As of `Propagator`."""
+        """Ids of the followed objects."""
         return self.members[0].objects
 
     def remove(self, object_id: int) -> None:
-        """As `Propagator.remove`."""
+        """Remove an object from all members, as in `Propagator.remove`."""
         for member in self.members:
             member.remove(object_id)
 
@@ -58,13 +59,13 @@ class Ensemble:
         *,
         absent: Sequence[int] = (),
     ) -> Float[Tensor, "K1 H W"]:
-        """As `Propagator.step`."""
+        """Segment the next frame, as in `Propagator.step`."""
         total: Tensor | None = None
         for member, flipped in zip(self.members, self.flipped, strict=True):
             seen = None if mask is None else _turned(mask, flipped)
             probs = _turned(member.step(_turned(frame, flipped), seen, objects, absent=absent), flipped)
             total = probs if total is None else total + probs
-        assert total is not None  # there is at least one
+        assert total is not None  # there is at least one member
         return total / len(self.members)
 
 
@@ -79,26 +80,11 @@ def make_propagator(
     whole_masks: bool = False,
     video: str = "",
 ) -> Propagator | Ensemble:
-    """A propagator, or an ensemble where several scales or mirrored frames are asked for.
-
-    Args:
-        network: the network, in eval mode, on its device.
-        policy: which frames stay in memory.
-        short_side: as of `Propagator`.
-        resize: as of `Propagator`.
-        scales: factors of the size that this gives; one propagator each.
-        flip: whether each of them has a mirrored twin.
-        zoom: as of `Propagator`.
-        whole_masks: as of `Propagator`.
-        video: as of `Propagator`.
-
-    Raises:
-        InputError: as of `Propagator`.
-    """
+    """Make a `Propagator`, or an ensemble of one for each scale, and with `flip` one more for mirrored frames."""
     views = [(scale, flipped) for scale in scales for flipped in ((False, True) if flip else (False,))]
     members = [Propagator(network, policy, short_side, resize, scale, zoom, whole_masks, video) for scale, _ in views]
     return members[0] if len(members) == 1 else Ensemble(members, [flipped for _, flipped in views])
 
 
-def _turned(picture: Shaped[Tensor, "*C H W"], flipped: bool) -> Shaped[Tensor, "*C H W"]:
-    return torch.flip(picture, dims=(-1,)) if flipped else picture
+def _turned(image: Shaped[Tensor, "*C H W"], flipped: bool) -> Shaped[Tensor, "*C H W"]:
+    return torch.flip(image, dims=(-1,)) if flipped else image

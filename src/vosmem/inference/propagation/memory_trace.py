@@ -1,13 +1,28 @@
-"""What the memory holds while a video is segmented."""
+"""The contents of the memory at each frame of a video, and the policy's decisions."""
 
 import torch
 
 from vosmem.data.videos import VideoSequence
 from vosmem.inference.propagation.propagator import Propagator
+from vosmem.inference.propagation.tracing import Tracer
 from vosmem.inference.sequences.methods import segment_sequence
-from vosmem.memory.policy import MemoryPolicy
-from vosmem.memory.trace import Decision, Moment, WatchedPolicy
+from vosmem.memory.policy import Adaptive, Candidate, MemoryPolicy
+from vosmem.memory.trace import Moment
 from vosmem.networks.network import MemoryNetwork
+
+
+class _MemoryTracer(Tracer):
+    def __init__(self, policy: MemoryPolicy) -> None:
+        self.policy = policy
+        self.decisions: dict[int, tuple[bool, bool, float | None, float | None]] = {}  # last fields of `Moment`
+
+    def on_memorise(
+        self, candidate: Candidate, last_kept: Candidate | None, kept: bool, gate_count: float | None
+    ) -> None:
+        variation = None
+        if isinstance(self.policy, Adaptive) and last_kept is not None:
+            variation = self.policy.variation(candidate, last_kept)
+        self.decisions[candidate.t] = candidate.mask_given, kept, variation, gate_count
 
 
 def trace_memory(
@@ -17,42 +32,20 @@ def trace_memory(
     device: torch.device,
     short_side: int | None = None,
 ) -> list[Moment]:
-    """Segment a video, and note for each frame what was in memory and what was decided.
+    """Segment a video, and record what is in memory and what the policy decides, from the first frame with a mask on.
 
-    Args:
-        sequence: the video.
-        network: in eval mode, on the device.
-        policy: which frames stay.
-        device: where the network is.
-        short_side: as of `Propagator`.
-
-    Returns:
-        a moment for each frame from the first with a mask on.
-
-    Raises:
-        InputError: as of `Propagator`.
+    The network is in eval mode and on the device; `short_side` is that of `Propagator`.
     """
-    watched = WatchedPolicy(policy=policy, gated=policy.gated)
-    propagator = Propagator(network, watched, short_side, video=sequence.name)
-    held: dict[int, tuple[list[int], int]] = {}
-    stay: dict[int, float] = {}
-
-    def note(_gate: object, _seen: object, count: torch.Tensor) -> None:
-        stay[max(watched.decisions)] = float(count)  # it is asked after a frame was kept
-
-    hook = None if network.gate is None else network.gate.register_forward_hook(note)
-    try:
-        for found in segment_sequence(sequence, propagator, device):
-            if found.seconds is not None:
-                held[found.t] = propagator.memory_frames, propagator.memory_bytes
-    finally:
-        if hook is not None:
-            hook.remove()
-    start = min(held, default=0)
-    undecided = Decision(mask_given=False, kept=False, variation=None)
-    # The policy counts from the first frame that it was shown.
-    decided = {start + t: decision for t, decision in watched.decisions.items()}
+    propagator = Propagator(network, policy, short_side, video=sequence.name)
+    propagator.tracer = tracer = _MemoryTracer(policy)
+    held = {
+        segmented.t: (propagator.memory_frames, propagator.memory_bytes)
+        for segmented in segment_sequence(sequence, propagator, device)
+        if segmented.seconds is not None
+    }
+    start = min(held, default=0)  # the propagator counts frames from the first one with a mask
+    undecided = (False, False, None, None)  # the last frame
     return [
-        Moment(t, [start + place for place in frames], nbytes, *decided.get(t, undecided), stay.get(t - start))
+        Moment(t, [start + index for index in frames], nbytes, *tracer.decisions.get(t - start, undecided))
         for t, (frames, nbytes) in held.items()
     ]

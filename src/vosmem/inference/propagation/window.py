@@ -1,4 +1,4 @@
-"""A window that moves along with the objects, so that small ones fill more of what the network sees."""
+"""A window that follows the objects, so that small objects are larger for the network."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,9 +9,9 @@ from torch import Tensor
 
 from vosmem.errors import InputError
 
-TAIL = 0.01  # share of an object's pixels that may lie beyond each side of its box: specks do not stretch it
-WIDENING = 1.3  # a frame, while an object is out of sight
-LEAST_PIXELS = 16  # that an object must show to be in sight
+TAIL = 0.01  # share of an object's pixels that may lie beyond each side of its box, so that specks do not stretch it
+WIDENING = 1.3  # per frame, while an object is not visible
+LEAST_PIXELS = 16  # of a visible object
 
 
 class Window(NamedTuple):
@@ -24,18 +24,13 @@ class Window(NamedTuple):
 
 
 class ObjectBoxes(NamedTuple):
-    """Where objects were seen in a frame.
+    """Bounding boxes of the objects in a frame, joined to one."""
 
-    Attributes:
-        box: first and last edge of the rows, then of the columns, in pixels; None where none was seen.
-        all_seen: whether each of them was.
-    """
-
-    box: tuple[float, float, float, float] | None
-    all_seen: bool
+    box: tuple[float, float, float, float] | None  # top, bottom, left, right edge in pixels; None if none is visible
+    all_seen: bool  # whether all objects are visible
 
     def joined(self, other: "ObjectBoxes") -> "ObjectBoxes":
-        """Where either says that objects are."""
+        """Return the union of both boxes."""
         if self.box is None or other.box is None:
             return ObjectBoxes(self.box or other.box, self.all_seen or other.all_seen)
         (top, bottom, left, right), box = self.box, other.box
@@ -45,18 +40,18 @@ class ObjectBoxes(NamedTuple):
 
 @dataclass(frozen=True)
 class Zoom:
-    """Where the network looks: a window of the frame's shape around the objects, enlarged to the network's size.
+    """Chooses a window around the objects, of the frame's shape, that is enlarged to the network's size.
 
-    The window's share of the frame follows the size of the objects, so that they look alike to the network whether they
-    are near or far. While one of them is out of sight the window widens, until it is the whole frame.
+    The window's share of the frame follows the size of the objects, so that near and far objects have a similar size
+    for the network. While an object is not visible the window widens, up to the whole frame.
 
     Args:
-        most: the most that a window is enlarged by; 1 looks at whole frames.
-        margin: the window's sides, in those of the objects' box.
-        inertia: how much of its last size, on a logarithmic scale, a window keeps; in [0, 1).
+        most: largest magnification; 1 for whole frames.
+        margin: ratio of the window's sides to those of the objects' box.
+        inertia: weight of the window's last size on a logarithmic scale, in [0, 1).
 
     Raises:
-        InputError: a number is outside its range.
+        InputError: a number is out of its range.
     """
 
     most: float = 2.0
@@ -71,13 +66,7 @@ class Zoom:
             )
 
     def window(self, object_boxes: ObjectBoxes, last: Window | None, frame: tuple[int, int]) -> Window:
-        """The window for the next frame.
-
-        Args:
-            sight: of the objects in the last frame.
-            last: the last frame's window; None for the first frame of a video.
-            frame: height and width in pixels.
-        """
+        """Choose the window of the next frame (height and width), from the boxes and the window of the last one."""
         centre, share = (frame[0] / 2, frame[1] / 2), 1.0
         before = None
         if last is not None:
@@ -97,12 +86,12 @@ class Zoom:
 
 
 def object_boxes(labels: Integer[Tensor, "H W"], num_objects: int, least: int = LEAST_PIXELS) -> ObjectBoxes:
-    """Where the objects 1..K of a label map are: a box around the boxes of all that show so many pixels.
+    """Return the box around the objects 1..K of a label map that have at least `least` pixels.
 
     Example:
         >>> labels = torch.zeros(40, 60, dtype=torch.uint8)
         >>> labels[10:20, 30:50] = 1
-        >>> sight(labels, 2)
+        >>> object_boxes(labels, 2)
         ObjectBoxes(box=(10.0, 20.0, 30.0, 50.0), all_seen=False)
     """
     rows, columns = (_counts_by_line(labels, num_objects, dim) for dim in (0, 1))
@@ -110,13 +99,13 @@ def object_boxes(labels: Integer[Tensor, "H W"], num_objects: int, least: int = 
     num_seen = int(seen.sum())
     if not num_seen:
         return ObjectBoxes(None, num_objects == 0)
-    # Each by itself: beside a large object, a small one is all tail.
+    # Edges of each object by itself: next to a large object, a small one is all tail.
     box = torch.stack([*_edges(rows[seen]), *_edges(columns[seen])]).tolist()
     return ObjectBoxes((box[0], box[1], box[2], box[3]), num_seen == num_objects)
 
 
 def _counts_by_line(labels: Integer[Tensor, "H W"], num_objects: int, dim: int) -> Float[Tensor, "K L"]:
-    """Pixels of each object in each row (`dim` 0) or column (1); memory does not grow by a map for each object."""
+    """Count each object's pixels in each row (`dim` 0) or column (1), without a map for each object."""
     length = labels.shape[dim]
     lines = torch.arange(length, dtype=torch.int32, device=labels.device)
     index = labels.to(torch.int32).mul(length).add_(lines[:, None] if dim == 0 else lines)
@@ -129,7 +118,7 @@ def _start(centre: float, length: int, whole: int) -> int:
 
 
 def _edges(counts: Float[Tensor, "K L"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """First and last edge of all objects, from the pixels of each by row (or column), a tail at either end left out."""
+    """Return the first and last edge of all objects from their pixels by line, without a tail at either end."""
     share = counts.cumsum(dim=1) / counts.sum(dim=1, keepdim=True)
     first, last = (share <= TAIL).sum(dim=1), (share < 1 - TAIL).sum(dim=1) + 1
     return first.amin().float(), last.amax().float()

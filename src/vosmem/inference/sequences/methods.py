@@ -1,4 +1,4 @@
-"""One way to run a method over a sequence: validation, evaluation and `vosmem segment` share it."""
+"""The loop that runs a method over a sequence: validation, evaluation, `vosmem segment` and the traces share it."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,24 +13,17 @@ from vosmem.data.videos import VideoSequence
 
 @runtime_checkable
 class Method(Protocol):
-    """Whatever segments a video frame by frame; a fresh one is made for each sequence."""
+    """A method that segments one video frame by frame."""
 
     def step(
         self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None, *, absent: Sequence[int] = ()
     ) -> Float[Tensor, "K1 H W"]:
-        """Probabilities of the next frame; `absent` are slots that are said to be nowhere in it."""
+        """Return probabilities of the next frame; `absent` are slots that are marked as not visible in it."""
         ...
 
 
 class ReadFrame(NamedTuple):
-    """What a sequence hands over of one frame.
-
-    Attributes:
-        t: its place in the sequence.
-        frame: RGB bytes.
-        mask: slots, where a mask is given.
-        absent: slots that are said to be nowhere in it.
-    """
+    """A decoded frame of a sequence, with given slots, and slots that are marked as not visible."""
 
     t: int
     frame: UInt8[Tensor, "3 H W"]
@@ -39,38 +32,29 @@ class ReadFrame(NamedTuple):
 
 
 class SegmentedFrame(NamedTuple):
-    """What a method said of one frame.
+    """The result of a method for one frame."""
 
-    Attributes:
-        t: its place in the sequence.
-        frame: RGB bytes, as they were read.
-        probs: of background and objects, on the method's device.
-        labels: slots 0..K.
-        seconds: time inside the method, reading and writing left out; None where nothing was asked of it yet.
-        memory_frames: how many frames it was read from; 0 of a method without a memory.
-    """
-
-    t: int
-    frame: UInt8[Tensor, "3 H W"]
-    probs: Float[Tensor, "K1 H W"]
-    labels: UInt8[Tensor, "H W"]
-    seconds: float | None
-    memory_frames: int = 0
+    t: int  # frame index
+    frame: UInt8[Tensor, "3 H W"]  # RGB bytes, as decoded
+    probs: Float[Tensor, "K1 H W"]  # probabilities of background and objects, on the method's device
+    labels: UInt8[Tensor, "H W"]  # slots 0..K
+    seconds: float | None  # time inside the method, without reading and writing; None before the first mask
+    memory_frames: int = 0  # number of frames in memory that it read; 0 for a method without a memory
 
 
 def read_frames(sequence: VideoSequence) -> Iterator[ReadFrame]:
-    """Decode the frames of a sequence in order, with the masks that the protocol allows and no other."""
-    places = range(len(sequence))
-    return (ReadFrame(t, sequence.frame(t), sequence.given_mask(t), sequence.absent(t)) for t in places)
+    """Decode the frames of a sequence in order, with the masks that its protocol gives."""
+    indices = range(len(sequence))
+    return (ReadFrame(t, sequence.frame(t), sequence.given_mask(t), sequence.absent(t)) for t in indices)
 
 
 def segment_sequence(sequence: VideoSequence, method: Method, device: torch.device) -> Iterator[SegmentedFrame]:
-    """Run a method over a sequence, as `segment_frames` does."""
+    """Run a method over a sequence; see `segment_frames`."""
     return segment_frames(read_frames(sequence), method, device)
 
 
 def segment_frames(frames: Iterable[ReadFrame], method: Method, device: torch.device) -> Iterator[SegmentedFrame]:
-    """Run a method over frames. Before the first mask everything is background, and the method is not asked."""
+    """Run a method over frames. Frames before the first mask are background, and do not reach the method."""
     started = False
     for t, bytes_, mask, absent in frames:
         if mask is None and not started:
@@ -87,7 +71,7 @@ def segment_frames(frames: Iterable[ReadFrame], method: Method, device: torch.de
 
 
 def most_probable(probs: Float[Tensor, "K1 H W"]) -> UInt8[Tensor, "H W"]:
-    """The slot of highest probability, the lowest of equals.
+    """Return the slot of the highest probability, the lowest slot for equal ones.
 
     Example:
         >>> most_probable(torch.tensor([[[0.2, 0.5]], [[0.8, 0.5]]])).tolist()

@@ -1,4 +1,4 @@
-"""Segmenting frames as they come: pictures and masks of the usual kinds in, ids out."""
+"""Segmentation of frames as they arrive: arrays or tensors of frames and masks in, object ids out."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,13 +20,13 @@ from vosmem.networks.network import MemoryNetwork
 
 
 class Segmented(NamedTuple):
-    """What was found in a frame.
+    """The result for one frame.
 
     Attributes:
-        t: its place in the stream.
-        ids: the object of every pixel, 0 for background; on the CPU.
-        objects: the ids that are followed, in the order of the rows of `probs` after background.
-        probs: of background and objects, on the network's device.
+        t: frame index in the stream.
+        ids: object id of every pixel, 0 for background; on the CPU.
+        objects: ids of the followed objects, in the order of the rows of `probs` after background.
+        probs: probabilities of background and objects, on the network's device.
     """
 
     t: int
@@ -36,11 +36,11 @@ class Segmented(NamedTuple):
 
 
 class Stream:
-    """Segments the frames of one video as they come; holds the memory and the last frame, and no other.
+    """Segments the frames of one video as they arrive; holds the memory and the last frame only.
 
-    Args:
-        propagator: fresh, its network on the engine's device.
-        engine: how it runs.
+    The caller steps, so it does not use the loop of `segment_frames`.
+
+    The propagator is a new one, with its network on the engine's device.
     """
 
     def __init__(self, propagator: Propagator | Ensemble, engine: Engine):
@@ -49,12 +49,12 @@ class Stream:
 
     @property
     def objects(self) -> tuple[int, ...]:
-        """Ids of the objects that are followed."""
+        """Ids of the followed objects."""
         return self.propagator.objects
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of all that is remembered."""
+        """Bytes of the memory."""
         return self.propagator.memory_bytes
 
     def step(self, frame: Any, mask: Any = None, *, absent: Sequence[int] = ()) -> Segmented:
@@ -62,32 +62,28 @@ class Stream:
 
         Args:
             frame: RGB as an array or a tensor, (H, W, 3) or (3, H, W): bytes, or numbers in [0, 1].
-            mask: where the user gives one (always for the first frame): whole numbers (H, W), 0 for background; every
-                other number is the id of an object. Ids that are not followed yet are new objects.
-            absent: as of `Propagator.step`.
+            mask: integers (H, W), if the user gives a mask (required for the first frame): 0 for background, otherwise
+                object ids. Unknown ids are new objects.
+            absent: ids of objects that are not visible in this frame, as in `Propagator.step`.
 
         Raises:
-            InputError: frame or mask is of another kind, shape or range, or the first frame has no mask.
+            InputError: frame or mask has another type, shape or range, or the first frame has no mask.
         """
-        picture = as_frame(frame).to(self.engine.device)
+        image = as_frame(frame).to(self.engine.device)
         labels, objects = (None, None) if mask is None else as_labels(mask)
         with self.engine.context():
-            probs = self.propagator.step(picture, labels, objects, absent=absent)
+            probs = self.propagator.step(image, labels, objects, absent=absent)
         self._t += 1
         table = torch.tensor([0, *self.objects], dtype=torch.int32)
         return Segmented(self._t, table[most_probable(probs).cpu().long()], self.objects, probs)
 
     def remove(self, object_id: int) -> None:
-        """As `Propagator.remove`."""
+        """Stop following an object and free its memory, as in `Propagator.remove`."""
         self.propagator.remove(object_id)
 
 
 class Segmenter:
-    """A network that is ready to run, on any number of videos.
-
-    Args:
-        network: the network; it stays as it is.
-        engine: how it is to run.
+    """A copy of a network, prepared for inference by an engine, for any number of videos.
 
     Example:
         >>> from vosmem.networks import STM
@@ -110,7 +106,7 @@ class Segmenter:
         self.network = engine.ready(network)
 
     def context(self) -> AbstractContextManager[Any]:
-        """Where a propagator has to run; streams see to it themselves."""
+        """Return the context in which a propagator has to run; streams enter it themselves."""
         return self.engine.context()
 
     def propagator(
@@ -121,25 +117,23 @@ class Segmenter:
         zoom: float | None = None,
         whole_masks: bool = False,
     ) -> Propagator | Ensemble:
-        """A fresh propagator for one video, which takes tensors on the engine's device.
+        """Make a propagator for one video, which takes tensors on the engine's device.
 
         Args:
             memory: which frames stay in memory; every fifth by default.
-            short_side: the frames' short side for the network, if theirs is larger; 0 keeps it, None as the network was
-                made.
+            short_side: largest short side of the frames for the network; 0 keeps their size, None takes the network's
+                convention.
             flip: whether results are averaged with those of mirrored frames.
-            zoom: the most that a window around the objects is enlarged by; 1 looks at whole frames, None as the network
-                was made.
-            whole_masks: as of `Propagator`.
+            zoom: largest magnification of a window around the objects; 1 for whole frames, None for the network's
+                convention.
+            whole_masks: if true, a given mask is authoritative: its objects are set to background outside it.
 
         Raises:
-            InputError: as of `Propagator`.
+            InputError: a value is out of its range, or the policy asks for a gate that the network does not have.
         """
         policy = EveryN() if memory is None else memory
-        zoom = self.network.conventions.zoom if zoom is None else float(zoom)
-        return make_propagator(
-            self.network, policy, short_side, flip=flip, zoom=Zoom(most=zoom), whole_masks=whole_masks
-        )
+        window = Zoom(most=self.network.conventions.zoom if zoom is None else float(zoom))
+        return make_propagator(self.network, policy, short_side, flip=flip, zoom=window, whole_masks=whole_masks)
 
     def stream(
         self,
@@ -148,11 +142,7 @@ class Segmenter:
         flip: bool = False,
         zoom: float | None = None,
     ) -> Stream:
-        """For one video, frame by frame; arguments as of `propagator`.
-
-        Raises:
-            InputError: as of `Propagator`.
-        """
+        """Make a stream for one video; the arguments are those of `propagator`."""
         return Stream(self.propagator(memory, short_side, flip, zoom), self.engine)
 
     def propagate(
@@ -164,18 +154,18 @@ class Segmenter:
         flip: bool = False,
         zoom: float | None = None,
     ) -> Iterator[Segmented]:
-        """Segment frames from anywhere (a list, a video, a camera), one as soon as it is there.
+        """Segment frames from any source (a list, a video, a camera), each as soon as it arrives.
 
         Args:
-            frames: as of `Stream.step`.
-            masks: the first frame's mask, or a mapping from places of frames to masks.
-            memory: as of `propagator`.
-            short_side: as of `propagator`.
-            flip: as of `propagator`.
-            zoom: as of `propagator`.
+            frames: frames as in `Stream.step`.
+            masks: mask of the first frame, or a mapping from frame indices to masks.
+            memory: which frames stay in memory, as in `propagator`, like the following arguments.
+            short_side: largest short side of the frames for the network.
+            flip: whether results are averaged with those of mirrored frames.
+            zoom: largest magnification of a window around the objects.
 
         Raises:
-            InputError: as of `Stream.step`.
+            InputError: a frame or a mask has another type, shape or range, or the first frame has no mask.
         """
         given = masks if isinstance(masks, Mapping) else {0: masks}
         stream = self.stream(memory, short_side, flip, zoom)
@@ -184,41 +174,35 @@ class Segmenter:
 
 
 def as_frame(frame: Any) -> Float[Tensor, "3 H W"]:
-    """A picture of any usual kind as RGB in [0, 1].
-
-    Args:
-        frame: (H, W, 3) or (3, H, W); bytes, or numbers in [0, 1].
+    """Convert an image, (H, W, 3) or (3, H, W) of bytes or numbers in [0, 1], to RGB in [0, 1].
 
     Raises:
-        InputError: it is none of these, or it could be both.
+        InputError: the shape, type or range is another, or the shape is ambiguous.
 
     Example:
         >>> as_frame(np.full((4, 6, 3), 51, np.uint8))[:, 0, 0].tolist()
         [0.20000000298023224, 0.20000000298023224, 0.20000000298023224]
     """
-    picture = _tensor(frame, "frame")
-    first, last = picture.ndim == 3 and picture.shape[0] == 3, picture.ndim == 3 and picture.shape[-1] == 3
+    image = _tensor(frame, "frame")
+    first, last = image.ndim == 3 and image.shape[0] == 3, image.ndim == 3 and image.shape[-1] == 3
     if first == last:
         why = "could be height or channels" if first else "is not RGB"
-        raise InputError(f"frame of shape {tuple(picture.shape)} {why}: give (H, W, 3) or (3, H, W)")
-    picture = picture.permute(2, 0, 1) if last else picture
-    if picture.dtype == torch.uint8:
-        return picture.float() / 255
-    if not picture.is_floating_point():
-        raise InputError(f"frame holds {picture.dtype}: give bytes (uint8), or numbers in [0, 1]")
-    if picture.numel() and not (float(picture.min()) >= 0 and float(picture.max()) <= 1):
+        raise InputError(f"frame of shape {tuple(image.shape)} {why}: give (H, W, 3) or (3, H, W)")
+    image = image.permute(2, 0, 1) if last else image
+    if image.dtype == torch.uint8:
+        return image.float() / 255
+    if not image.is_floating_point():
+        raise InputError(f"frame holds {image.dtype}: give bytes (uint8), or numbers in [0, 1]")
+    if image.numel() and not (float(image.min()) >= 0 and float(image.max()) <= 1):
         raise InputError("frame holds numbers outside [0, 1]: divide by 255, or give bytes (uint8)")
-    return picture.float()
+    return image.float()
 
 
 def as_labels(mask: Any) -> tuple[Int64[Tensor, "H W"], tuple[int, ...]]:
-    """A mask of ids as labels 1..K, and the ids in their order.
-
-    Args:
-        mask: whole numbers (H, W); 0 is background.
+    """Convert a mask of object ids (H, W), 0 for background, to labels 1..K and the ids in their order.
 
     Raises:
-        InputError: it has another shape, or holds other numbers.
+        InputError: the shape or type is another, or a number is negative.
 
     Example:
         >>> labels, ids = as_labels(np.array([[0, 9, 4]], np.uint8))
@@ -231,14 +215,14 @@ def as_labels(mask: Any) -> tuple[Int64[Tensor, "H W"], tuple[int, ...]]:
     if ids.is_floating_point() or ids.is_complex() or (ids.numel() and int(ids.long().min()) < 0):
         raise InputError(f"mask holds {ids.dtype} or numbers below 0: give ids as whole numbers, 0 for background")
     present, labels = torch.unique(ids.long(), return_inverse=True)
-    objects = tuple(int(number) for number in present if number)
-    return labels + int(len(objects) == len(present)), objects
+    objects = tuple(int(object_id) for object_id in present if object_id)
+    return labels + int(len(objects) == len(present)), objects  # without background labels start at 0
 
 
 def _tensor(values: Any, what: str) -> Tensor:
     if isinstance(values, Tensor):
         return values
-    array = np.array(values, order="C")  # a copy that torch may own; pictures of Pillow too
+    array = np.array(values, order="C")  # a copy that torch may own; also for images of Pillow
     if array.dtype.kind not in "buif":
         raise InputError(f"{what} is a {type(values).__name__}: give a numpy array or a tensor")
     return torch.from_numpy(array)

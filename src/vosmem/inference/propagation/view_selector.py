@@ -1,0 +1,49 @@
+"""Which part of a frame the network sees, and at which size."""
+
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from vosmem.errors import InputError
+from vosmem.inference.propagation.view import View
+from vosmem.inference.propagation.window import ObjectBoxes, Window, Zoom, object_boxes
+
+
+class ViewSelector:
+    """Selects the view of each frame: the whole frame, or a window that follows the objects.
+
+    Raises:
+        InputError: `short_side` is below 16, `resize` is unknown, or `scale` is not above 0.
+    """
+
+    def __init__(self, short_side: int, resize: str, scale: float, zoom: Zoom | None) -> None:
+        if short_side and short_side < 16:
+            raise InputError(
+                f"short side {short_side} is too small: use 16 pixels or more, or 0 for the frames' own size"
+            )
+        if resize not in ("down", "always"):
+            raise InputError(f"resize={resize!r} is unknown: use down or always")
+        if scale <= 0:
+            raise InputError(f"scale={scale} is not possible: use a factor above 0, such as 1.0")
+        self.short_side, self.resize, self.scale, self.zoom = short_side, resize, scale, zoom
+        self._boxes: ObjectBoxes | None = None  # of the objects in the previous frame
+
+    def select(
+        self, frame: tuple[int, int], mask: Integer[Tensor, "H W"] | None, num_objects: int, last: View | None
+    ) -> View:
+        """Select the view of the next frame (height and width); all objects of a given mask lie in its window."""
+        factor = self.short_side / min(frame) if self.short_side else 1.0
+        factor = self.scale * (min(1.0, factor) if self.resize == "down" else factor)
+        size = (max(1, round(frame[0] * factor)), max(1, round(frame[1] * factor)))
+        if self.zoom is None:
+            return View.of(Window(0, 0, *frame), frame, size)
+        boxes = self._boxes
+        if mask is not None:
+            given = object_boxes(mask, num_objects, least=1)  # a given object is never too small to be seen
+            boxes = given if boxes is None else given.joined(boxes)
+        assert boxes is not None  # the first frame has a mask
+        return View.of(self.zoom.window(boxes, None if last is None else last.window, frame), frame, size)
+
+    def update(self, probs: Float[Tensor, "K1 H W"], num_objects: int) -> None:
+        """Note where the objects are in the frame that was just segmented."""
+        if self.zoom is not None:
+            self._boxes = object_boxes(probs.argmax(dim=0), num_objects)
