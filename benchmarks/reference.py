@@ -1,7 +1,7 @@
-"""The plain STM as an implementation that takes turns with the engine.
+"""Run the plain STM as an implementation that takes turns with the engine.
 
 python -m benchmarks.reference --write FILE      random weights in the published layout
-python -m benchmarks.reference                   a worker of `vosmem benchmark`
+python -m benchmarks.reference                   a worker of `benchmarks.compare_engines`
 """
 
 import argparse
@@ -12,21 +12,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from benchmarks.plain_stm import NUM_SLOTS, PlainSTM
+from benchmarks.turns import serve
 from torch import Tensor
 
 from tests.reference_checkpoint import reference_state_dict
-from vosmem.benchmark.scene import made_frame
-from vosmem.benchmark.turns import Case, serve
+from vosmem.benchmark.cases import Case
+from vosmem.benchmark.frame import synthetic_frame
 
 SEED = 5
 DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
 
 
 class PlainFrame:
-    """The plain network, whose memory is concatenated anew for every frame.
+    """The plain network, whose memory is concatenated again for every frame.
 
     Args:
-        settings: `checkpoint`, `device` (`auto` for CUDA where it is) and `precision`.
+        settings: `checkpoint`, `device` (`auto` for CUDA if present) and `precision`.
     """
 
     def __init__(self, settings: dict[str, Any]):
@@ -37,30 +38,30 @@ class PlainFrame:
         self.network = PlainSTM(state).to(self.device, self.dtype)
 
     def prepare(self, case: Case) -> None:
-        """Keys and values of T - 1 frames."""
+        """Memorise T - 1 frames."""
         self.case = case
-        self._seen = {}  # drawing a frame is no part of its time
+        self._frames = {}  # frames are drawn once, outside of the timing
         entries = [self._entry(t) for t in range(case.num_frames - 1)]
         self.kept = [torch.cat(parts, dim=3) for parts in zip(*entries, strict=True)] if entries else None
 
     def frame(self) -> None:
-        """Memorise one, segment the next."""
+        """Memorise one frame, segment the next one."""
         self._segment(self.case.num_frames - 1)
 
     def parts(self) -> dict[str, float]:
-        """None are told apart."""
+        """Parts are not separated."""
         return {}
 
     def step(self, case: Case) -> np.ndarray:
-        """The second frame by the first."""
+        """Segment the second frame from the first."""
         self.prepare(case._replace(num_frames=1))
         return self._segment(0)[0, : case.num_objects + 1].softmax(dim=0).cpu().numpy()
 
     def rate(self) -> None:
-        """The engine's is the floor."""
+        """No floor: the rate of the engine counts."""
 
     def peak_mb(self) -> float | None:
-        """The process's own on a CPU."""
+        """None on a CPU, for the memory of the process."""
         return torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.type == "cuda" else None
 
     def _entry(self, t: int) -> tuple[Tensor, Tensor]:
@@ -77,14 +78,14 @@ class PlainFrame:
         return logits
 
     def _frame(self, t: int) -> tuple[Tensor, Tensor]:
-        if t not in self._seen:
-            image, labels = made_frame(t, self.case.num_objects, self.case.height, self.case.width)
-            self._seen[t] = image.to(self.device, self.dtype), labels.to(self.device)
-        return self._seen[t]
+        if t not in self._frames:
+            image, labels = synthetic_frame(t, self.case.num_objects, self.case.height, self.case.width)
+            self._frames[t] = image.to(self.device, self.dtype), labels.to(self.device)
+        return self._frames[t]
 
 
 def main() -> None:
-    """Write weights, or be a worker."""
+    """Write weights, or run a worker."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()

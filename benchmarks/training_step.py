@@ -13,11 +13,12 @@ import sys
 from typing import Any
 
 import torch
+from benchmarks.turns import Worker, serve
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
+from vosmem.benchmark.cases import Case
 from vosmem.benchmark.machine import synchronize
-from vosmem.benchmark.turns import Case, Worker, serve
 from vosmem.commands.common import pick_device
 from vosmem.inference.engine.precision import in_precision
 from vosmem.shapes import Clip

@@ -1,44 +1,51 @@
-"""Slopes, floors and files of a benchmark."""
+"""Figures and files of `vosmem benchmark`."""
 
 import json
+import sys
 
 import pytest
+import torch
 
-from vosmem.benchmark.compare import Row
-from vosmem.benchmark.growth import growth
-from vosmem.benchmark.report import figures, write_report
-from vosmem.benchmark.turns import Case
-
-ABOUT = {"model": "STM on resnet10", "device": "cpu"}
-
-
-def row(num_objects, num_frames, seconds, rate=100.0):
-    gflop = {"encode": 1.0, "read": 0.5 * num_frames, "decode": 2.0 * num_objects, "memorize": 1.0}
-    return Row("fp32", Case(num_objects, num_frames, 48, 64), [seconds] * 3, gflop=gflop, rate=rate, parts=gflop)
+from vosmem.benchmark.cases import Case, cases
+from vosmem.benchmark.machine import peak_mb, reset_peak, seconds_of
+from vosmem.benchmark.report import time_engine, write_report
+from vosmem.inference.engine.engine import Engine
+from vosmem.networks import STM
+from vosmem.networks.cost import FrameCost
 
 
-ROWS = [row(1, 5, 0.2), row(1, 1, 0.16), row(1, 9, 0.24), row(3, 5, 0.6, rate=200.0)]
+def test_each_list_is_varied_with_the_others_at_their_first_entry():
+    found = cases([2, 4], [5, 1, 9], [(10, 20), (30, 40)])
+    assert found == [(2, 5, 10, 20), (2, 1, 10, 20), (2, 9, 10, 20), (4, 5, 10, 20), (2, 5, 30, 40)]
 
 
-def test_slopes_are_those_of_the_lines():
-    by_axis = {line.axis: line for line in growth([*ROWS[:3], row(3, 5, 0.6)])}
-    assert by_axis["T"].slope_ms == pytest.approx(10) and by_axis["T"].work_ms == pytest.approx(5)
-    assert by_axis["K"].slope_ms == pytest.approx(200) and by_axis["K"].work_ms == pytest.approx(20)
-    assert "pixels" not in by_axis
-
-
-def test_the_files_say_the_same(tmp_path):
-    files = write_report(ABOUT, ROWS, tmp_path / "new")
-    content = json.loads(files["json"].read_text())
-    assert [entry["median_ms"] for entry in content["rows"]] == pytest.approx([200, 160, 240, 600])
-    # The floor is by the best rate that was measured, whichever case it was measured in.
-    assert content["rows"][0]["floor_ms"] == pytest.approx(1000 * 6.5 / 200)
+def test_figures_of_an_engine_and_its_files(tmp_path):
+    network = STM(backbone="resnet10", key_channels=8, value_channels=8, decoder_channels=8, weights="none").eval()
+    todo, cost = [Case(1, 1, 32, 48), Case(2, 1, 32, 48)], FrameCost(1.0, 2.0, 3.0, 4.0)
+    rows = list(time_engine("fp32", network, Engine(torch.device("cpu")), todo, lambda case: cost, min_seconds=0))
+    for row, case in zip(rows, todo, strict=True):
+        assert (row["K"], row["T"], row["height"], row["width"]) == case
+        assert 0 < row["median ms"] <= row["slowest ms"] and row["measurements"] >= 1
+        assert row["times the floor"] == pytest.approx(row["median ms"] / row["floor ms"])
+        assert all(row[f"{part} ms"] > 0 for part in ("encode", "read", "decode", "memorize"))
+    files = write_report({"model": "STM on resnet10", "device": "cpu"}, rows, tmp_path / "new")
+    assert json.loads(files["json"].read_text())["rows"] == rows
     text = files["md"].read_text()
-    assert "| fp32 | 3 | 5 |" in text and "* device: cpu" in text
+    assert "| fp32 | 2 | 1 |" in text and "* device: cpu" in text
     assert files["png"].read_bytes().startswith(b"\x89PNG")
 
 
-def test_parts_of_an_implementation_that_tells_none_stay_empty():
-    plain = Row("plain", Case(1, 1, 48, 64), [1.0])
-    table = figures([plain])
-    assert table["read ms"].isna().all() and table["floor ms"].isna().all()
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets the largest resident size")
+def test_peak_memory_is_that_of_the_last_call():
+    peaks = []
+    for megabytes in (300, 60):
+        before = reset_peak(torch.device("cpu"))
+        tensor = torch.ones(megabytes * 2**18)
+        peaks.append(peak_mb(torch.device("cpu")) - before)
+        del tensor
+    assert peaks[0] == pytest.approx(300, abs=30) and peaks[1] == pytest.approx(60, abs=30)
+
+
+def test_a_call_is_timed_at_least_once():
+    calls = []
+    assert len(seconds_of(lambda: calls.append(1), 0)) >= 1 and calls

@@ -1,4 +1,4 @@
-"""The opponent of the STCN benchmark is the published network: it repeats a golden run."""
+"""The plain STCN of the benchmarks repeats a golden run of the published network and agrees with the engine."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from benchmarks.stcn_speed import PlainFrame, largest_difference, pairs
 
 from tests.golden_video import video
 from tests.reference_stcn import stcn_state_dict
-from vosmem.benchmark.engine import EngineFrame
-from vosmem.benchmark.turns import Case
+from vosmem.benchmark.cases import Case
+from vosmem.benchmark.frame import EngineFrame
 from vosmem.checkpoints import load_reference_stcn
 from vosmem.inference.engine.engine import Engine
 
@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 SEED, ARGUMENTS, INTERVAL = 90, (6, 140, 200, 3), 2
 
 
-def test_a_golden_run():
+def test_plain_network_repeats_a_golden_run():
     frames, labels = video(*ARGUMENTS, SEED)
     network, sides = PlainSTCN(stcn_state_dict(SEED)), border(*ARGUMENTS[1:3])
     given = F.one_hot(torch.from_numpy(labels[0]).long(), ARGUMENTS[3] + 1).permute(2, 0, 1)[1:, None].float()
@@ -37,9 +37,11 @@ def test_a_golden_run():
     np.testing.assert_allclose(np.stack(probs)[:, :, ::16, ::16], golden["probs"], atol=2e-4)
 
 
-def test_it_takes_turns_with_the_engine_on_the_same_frames():
-    state, case = stcn_state_dict(SEED), Case(num_objects=2, num_frames=2, height=72, width=100)
-    plain = PlainFrame(PlainSTCN(state))
-    own = EngineFrame(load_reference_stcn(state), Engine(torch.device("cpu")))
-    assert all(one > 0 and other > 0 for one, other in pairs(plain, own, case, 1))
-    assert largest_difference(plain, own, case) < 2e-4
+def test_plain_network_and_engine_agree_on_the_same_frames():
+    state, engine = stcn_state_dict(SEED), Engine(torch.device("cpu"))
+    plain, network = PlainSTCN(state), engine.ready(load_reference_stcn(state))
+    case = Case(num_objects=2, num_frames=2, height=72, width=100)
+    found = pairs(PlainFrame(plain, case), EngineFrame(network, engine, case), 1)
+    assert all(first > 0 and second > 0 for first, second in found)
+    step = case._replace(num_frames=1)
+    assert largest_difference(PlainFrame(plain, step), EngineFrame(network, engine, step)) < 2e-4

@@ -1,4 +1,4 @@
-"""The opponent of the benchmarks is the published network: it repeats the golden runs."""
+"""The plain STM of the benchmarks repeats the golden runs of the published network and agrees with the engine."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from benchmarks.comparison import difference
 from benchmarks.plain_stm import NUM_SLOTS, PlainSTM
 from benchmarks.reference import PlainFrame
 
 from tests.golden_video import video
 from tests.reference_checkpoint import reference_state_dict
-from vosmem.benchmark.compare import difference
-from vosmem.benchmark.engine import EngineFrame
-from vosmem.benchmark.turns import Case
+from vosmem.benchmark.cases import Case
+from vosmem.benchmark.frame import EngineFrame
 from vosmem.checkpoints.published import load_reference_stm
 from vosmem.inference.engine.engine import Engine
 
@@ -27,7 +27,7 @@ GOLDEN = Path(__file__).parent.parent / "golden"
         ("stm_two_objects", 14, (6, 203, 310, 2, 14), 5),
     ],
 )
-def test_golden_runs(name, seed, arguments, interval):
+def test_plain_network_repeats_golden_runs(name, seed, arguments, interval):
     frames, labels = video(*arguments)
     num_objects, network = arguments[3], PlainSTM(reference_state_dict(seed))
     images = [torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255 for frame in frames]
@@ -44,14 +44,15 @@ def test_golden_runs(name, seed, arguments, interval):
     np.testing.assert_allclose(np.stack(probs)[:, :, ::16, ::16], golden["probs"], atol=1e-4)
 
 
-def test_it_takes_turns_with_the_engine_on_the_same_frames(tmp_path):
-    """Another object or another picture, and the two would have nothing in common."""
+def test_plain_network_and_engine_agree_on_the_same_frames(tmp_path):
     state, case = reference_state_dict(5), Case(num_objects=2, num_frames=3, height=72, width=100)
     torch.save(state, tmp_path / "weights.pth")
     settings = {"checkpoint": str(tmp_path / "weights.pth"), "device": "cpu"}
     plain = PlainFrame({**settings, "precision": "fp32"})
     exact = PlainFrame({**settings, "precision": "fp64"}).step(case)
-    own = EngineFrame(load_reference_stm(state), Engine(torch.device("cpu"))).step(case)
+    engine = Engine(torch.device("cpu"))
+    step = case._replace(num_frames=1)
+    own = EngineFrame(engine.ready(load_reference_stm(state)), engine, step).frame().numpy()
     errors = [difference(probs, exact)[0] for probs in (plain.step(case), own)]
     assert errors[1] < 3 * errors[0] and errors[1] > 0
     plain.prepare(case)

@@ -1,4 +1,4 @@
-"""Settings of a benchmark that are of no use, and whether the reference takes part."""
+"""Settings of `vosmem benchmark` that cannot be used."""
 
 import pytest
 
@@ -12,12 +12,12 @@ SMALL = ["model=stm_tiny", "num_objects=[1]", "num_frames=[1]", "sizes=[[32,48]]
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("repeats=0", "repeats=0 is below 1"),
+        ("min_seconds=-1", "min_seconds=-1 is below 0"),
         ("num_objects=[]", "num_objects is empty"),
         ("engines=[fp32,fp8]", "'fp8' is unknown"),
         ("checkpoint=none.ckpt", "'none.ckpt' not found"),
     ],
 )
-def test_a_setting_of_no_use_is_named(override, message):
+def test_unusable_setting_is_named(override, message):
     with pytest.raises(InputError, match=message):
         benchmark(compose("benchmark", *SMALL, override), on_row=print)

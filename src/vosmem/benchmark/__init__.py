@@ -1,1 +1,1 @@
-"""What a frame costs: implementations in their own processes, in turn, and the least that this machine could need."""
+"""`vosmem benchmark`: the time and memory of a frame, timed in this process by `torch.utils.benchmark`."""

@@ -1,52 +1,80 @@
-"""What a process takes, what a device is and how fast it convolves."""
+"""The device that a benchmark runs on: its name, its speed and the memory in use."""
 
+import contextlib
+import ctypes
 import platform
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils.benchmark import Timer
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-REPEATS = 9
-# The layer that a frame spends most of its time in: a 3x3 convolution of 256 channels at stride 4 of 480 x 854.
+# The layer that takes most of a frame's time: a 3x3 convolution of 256 channels at stride 4 of 480 x 854.
 CHANNELS, HEIGHT, WIDTH = 256, 120, 216
+RATE_SECONDS = 1.0
+CLEAR_PEAK = "5"  # written to /proc/self/clear_refs, resets the kernel's record of the largest resident size
 
 
-def resident_mb(peak: bool = False) -> float:
-    """Resident size of this process in MB of 2^20 bytes, now or at its largest; nan where the system does not tell."""
-    if resource is None:
-        return float("nan")
-    statm = Path("/proc/self/statm")
-    if peak or not statm.is_file():
-        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-    return int(statm.read_text(encoding="utf-8").split()[1]) * resource.getpagesize() / 2**20
+def seconds_of(run: Callable[[], object], min_seconds: float) -> list[float]:
+    """Seconds of each repetition of a call; the device is synchronised before and after each.
+
+    Args:
+        run: the call.
+        min_seconds: the call is repeated for at least this long, and at least once.
+    """
+    timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads())
+    return list(timer.blocked_autorange(min_run_time=min_seconds).times)
 
 
 @torch.inference_mode()
 def convolution_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """The best rate of several runs of a large 3x3 convolution, in GFLOP/s."""
+    """Measure the best of several runs of a large 3x3 convolution, in GFLOP/s."""
     layer = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1).to(device, dtype).to(memory_format=torch.channels_last)
     x = torch.rand(1, CHANNELS, HEIGHT, WIDTH, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-    work = 2 * 9 * CHANNELS**2 * HEIGHT * WIDTH / 1e9
-    seconds = []
-    for _ in range(REPEATS):
-        synchronize(device)
-        start = time.perf_counter()
-        layer(x)
-        synchronize(device)
-        seconds.append(time.perf_counter() - start)
-    return work / min(seconds)
+    best = min(seconds_of(lambda: layer(x), RATE_SECONDS))
+    return 2 * 9 * CHANNELS**2 * HEIGHT * WIDTH / 1e9 / best
+
+
+def resident_mb(peak: bool = False) -> float:
+    """Resident size of this process in units of 2^20 bytes, now or at its largest; nan on Windows."""
+    if resource is None:
+        return float("nan")
+    statm = Path("/proc/self/statm")
+    if peak or not statm.is_file():
+        unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, kilobytes elsewhere
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    return int(statm.read_text(encoding="utf-8").split()[1]) * resource.getpagesize() / 2**20
+
+
+def reset_peak(device: torch.device) -> float:
+    """Forget the largest memory use so far; return the current use in units of 2^20 bytes.
+
+    On a CPU, memory that was freed but not returned to the system is returned first (Linux only).
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device) / 2**20
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # not glibc, or no permission
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+            Path("/proc/self/clear_refs").write_text(CLEAR_PEAK, encoding="utf-8")
+    return resident_mb()
+
+
+def peak_mb(device: torch.device) -> float:
+    """The largest memory use since `reset_peak`, in units of 2^20 bytes: of the GPU, otherwise of the process."""
+    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else resident_mb(peak=True)
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for what a device was asked to do."""
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -54,7 +82,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def describe(device: torch.device) -> dict[str, str | int]:
-    """The device and the versions that figures depend on."""
+    """The device and the versions that the figures depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "device": f"{device.type} ({name})",

@@ -1,82 +1,90 @@
-"""What a benchmark found, as JSON, Markdown and a plot."""
+"""Time the engine in one case after the other; write the figures as JSON, Markdown and a plot."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from vosmem.benchmark.compare import Row
-from vosmem.benchmark.growth import Growth, growth
+from vosmem.benchmark.cases import Case
+from vosmem.benchmark.frame import EngineFrame
+from vosmem.benchmark.machine import convolution_rate, peak_mb, reset_peak, seconds_of
 from vosmem.evaluation.tables import as_markdown
+from vosmem.inference.engine.engine import Engine
+from vosmem.networks.cost import FrameCost
+from vosmem.networks.network import MemoryNetwork
 from vosmem.visualization.benchmark import plot_benchmark
 
-PARTS = ("encode", "read", "decode", "memorize")
+PART_SHARE = 0.25  # of the seconds of a case, for each part
 
 
-def write_report(about: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> dict[str, Path]:
+def time_engine(
+    name: str,
+    network: MemoryNetwork,
+    engine: Engine,
+    cases: Sequence[Case],
+    cost: Callable[[Case], FrameCost],
+    min_seconds: float,
+) -> Iterator[dict[str, Any]]:
+    """Time the frames of one engine in this process.
+
+    Args:
+        name: of the engine, for the figures.
+        network: the network, not yet prepared for the engine.
+        engine: how the network runs.
+        cases: the sizes of the work.
+        cost: work of a frame in GFLOP.
+        min_seconds: each case is measured for at least this long.
+
+    Yields:
+        the figures of each case by column; milliseconds, and units of 2^20 bytes for the peak, which counts beyond what
+        was in use before the case. The floor is the work at the rate of a large convolution.
+    """
+    rate = convolution_rate(engine.device, engine.dtype)
+    network = engine.ready(network)
+    for case in cases:
+        before = reset_peak(engine.device)
+        frame = EngineFrame(network, engine, case)
+        frame.frame()  # warms up, and brings the state that each part needs
+        peak = peak_mb(engine.device) - before
+        seconds = seconds_of(frame.frame, min_seconds)
+        median, floor = 1000 * statistics.median(seconds), 1000 * cost(case).total / rate
+        times = {part: seconds_of(run, PART_SHARE * min_seconds) for part, run in frame.parts.items()}
+        yield {
+            "implementation": name,
+            "K": case.num_objects,
+            "T": case.num_frames,
+            "width": case.width,
+            "height": case.height,
+            "measurements": len(seconds),
+            "median ms": median,
+            "slowest ms": 1000 * max(seconds),
+            "frames/s": 1000 / median,
+            "floor ms": floor,
+            "times the floor": median / floor,
+            **{f"{part} ms": 1000 * statistics.median(own) for part, own in times.items()},
+            "peak MB": peak,
+        }
+
+
+def write_report(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Path]:
     """Write `benchmark.json`, `benchmark.md` and `benchmark.png`.
 
     Args:
-        about: what the figures depend on.
-        rows: the figures.
-        folder: where the files go; made if it is not there.
+        about: what the figures depend on; has the key `model`.
+        rows: the figures, as of `time_engine`.
+        folder: created if missing.
 
     Returns:
-        what lies where.
+        the files by kind.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows = _at_best_rate(rows)
-    slopes = growth(rows)
     files = {kind: folder / f"benchmark.{kind}" for kind in ("json", "md", "png")}
-    content = {"about": about, "rows": [row.as_dict() for row in rows], "growth": [g._asdict() for g in slopes]}
-    files["json"].write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    files["md"].write_text(_markdown(about, rows, slopes), encoding="utf-8")
-    plot_benchmark(figures(rows), files["png"])
-    return files
-
-
-def figures(rows: Sequence[Row]) -> pd.DataFrame:
-    """One line for each implementation and case; milliseconds and megabytes of 2^20 bytes."""
-    return pd.DataFrame([_figures(row) for row in rows])
-
-
-def _at_best_rate(rows: Sequence[Row]) -> list[Row]:
-    """The floor is what the machine can do: of the rates that an implementation had in its cases, the best."""
-    rates: dict[str, float] = {}
-    for row in rows:
-        if row.rate is not None:
-            rates[row.implementation] = max(row.rate, rates.get(row.implementation, 0.0))
-    return [replace(row, rate=rates.get(row.implementation)) for row in rows]
-
-
-def _figures(row: Row) -> dict[str, Any]:
-    floor = row.floor_ms
-    return {
-        "implementation": row.implementation,
-        "K": row.case.num_objects,
-        "T": row.case.num_frames,
-        "width": row.case.width,
-        "height": row.case.height,
-        "median ms": row.median_ms,
-        "p95 ms": row.p95_ms,
-        "frames/s": 1000 / row.median_ms,
-        "times as fast": row.ratio,
-        "floor ms": floor,
-        "times the floor": None if floor is None else row.median_ms / floor,
-        **{f"{part} ms": 1000 * row.parts[part] if part in row.parts else None for part in PARTS},
-        "peak MB": row.peak_mb,
-        "error": row.error,
-        "flips": row.flips,
-    }
-
-
-def _markdown(about: Mapping[str, Any], rows: Sequence[Row], slopes: Sequence[Growth]) -> str:
+    table = pd.DataFrame(rows)
+    files["json"].write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n", encoding="utf-8")
     lines = "".join(f"* {name.replace('_', ' ')}: {value}\n" for name, value in about.items())
-    text = f"# Benchmark of {about['model']}\n\n{lines}\n{as_markdown(figures(rows).dropna(axis=1, how='all'))}"
-    if slopes:
-        names = {"slope_ms": "ms for each", "work_ms": "of them work at the rate of a convolution"}
-        text += f"\n## Growth\n\n{as_markdown(pd.DataFrame(slopes).rename(columns=names))}"
-    return text
+    files["md"].write_text(f"# Benchmark of {about['model']}\n\n{lines}\n{as_markdown(table)}", encoding="utf-8")
+    plot_benchmark(table, files["png"])
+    return files

@@ -1,19 +1,20 @@
-"""Implementations take turns in processes of their own; one that dies is told of in a line."""
+"""Implementations take turns in processes of their own; a process that dies is reported in one line."""
 
 import sys
 
 import numpy as np
 import pytest
+from benchmarks.comparison import compare, difference
+from benchmarks.turns import Worker
 
-from vosmem.benchmark.compare import cases, compare, difference
-from vosmem.benchmark.turns import Case, Worker
+from vosmem.benchmark.cases import Case
 from vosmem.errors import InputError
 from vosmem.networks.cost import FrameCost
 
 WORKER = """
 import time
 import numpy as np
-from vosmem.benchmark.turns import serve
+from benchmarks.turns import serve
 
 class Sleeper:
     def __init__(self, settings):
@@ -42,7 +43,7 @@ def sleeper(seconds):
     return lambda: Worker("sleeper", [sys.executable, "-c", WORKER], {"seconds": seconds})
 
 
-def test_a_comparison_gathers_what_each_says():
+def test_comparison_collects_the_figures_of_each_implementation():
     exact = np.array([[[0.5, 0.25]], [[0.5, 0.75]]])
     starts = {"slow": sleeper(0.2), "fast": sleeper(0.02)}
     slow, fast = compare(starts, CASE, FrameCost(1.0, 2.0, 3.0, 4.0), repeats=2, exact=exact)
@@ -54,7 +55,7 @@ def test_a_comparison_gathers_what_each_says():
     assert (fast.error, fast.flips) == (0.25, 0.5)
 
 
-def test_a_process_that_ends_is_named(capfd):
+def test_process_that_ends_is_named_in_the_error(capfd):
     with sleeper(0)() as worker, pytest.raises(InputError, match="sleeper ended with status 9"):
         worker.prepare(Case(13, 1, 32, 48))
     with pytest.raises(InputError, match="broken ended with status 1"):
@@ -62,11 +63,6 @@ def test_a_process_that_ends_is_named(capfd):
     assert "ValueError: no" in capfd.readouterr().err
 
 
-def test_the_difference_is_the_largest():
+def test_equal_probabilities_have_no_difference():
     exact = np.array([[[0.9, 0.1]], [[0.1, 0.9]]])
     assert difference(exact, exact) == (0, 0)
-
-
-def test_each_list_is_varied_alone():
-    found = cases([2, 4], [5, 1, 9], [(10, 20), (30, 40)])
-    assert found == [(2, 5, 10, 20), (2, 1, 10, 20), (2, 9, 10, 20), (4, 5, 10, 20), (2, 5, 30, 40)]

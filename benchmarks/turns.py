@@ -1,4 +1,4 @@
-"""Implementations as processes that take turns, so that a busy neighbour slows all of them alike."""
+"""Implementations in processes of their own that take turns, so that a busy machine slows all of them alike."""
 
 import json
 import os
@@ -7,68 +7,52 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
+from vosmem.benchmark.cases import Case
 from vosmem.benchmark.machine import resident_mb
 from vosmem.errors import InputError
 
 
-class Case(NamedTuple):
-    """What is run.
-
-    Attributes:
-        num_objects: K.
-        num_frames: frames in memory (T).
-        height: of the frames, in pixels.
-        width: of the frames.
-    """
-
-    num_objects: int
-    num_frames: int
-    height: int
-    width: int
-
-
 class Implementation(Protocol):
-    """A network and its memory, as a benchmark runs it."""
+    """A network and its memory, as a comparison runs it."""
 
     def prepare(self, case: Case) -> None:
         """Fill the memory with T - 1 frames."""
         ...
 
     def frame(self) -> None:
-        """Memorise one frame and segment the next one, which reads T; the memory is then as before."""
+        """Memorise frame T and segment frame T + 1; the memory then is as before."""
         ...
 
     def parts(self) -> dict[str, float]:
-        """The same, with the seconds of each part; empty where there are none to tell apart."""
+        """Seconds of each part of a frame; empty where parts cannot be separated."""
         ...
 
     def step(self, case: Case) -> Float[np.ndarray, "K1 H W"]:
-        """Probabilities of the second frame, read from the first with its given masks alone."""
+        """Probabilities of the second frame, read from the first frame and its given masks."""
         ...
 
     def rate(self) -> float | None:
-        """Best rate of a convolution in GFLOP/s, as this implementation would run it; None if it is of no interest."""
+        """Best rate of a large convolution in GFLOP/s; None where no floor is wanted."""
         ...
 
     def peak_mb(self) -> float | None:
-        """Most memory that the device has held since loading; None where that is the process's own."""
+        """Largest memory use of the GPU since loading, in units of 2^20 bytes; None for the memory of the process."""
         ...
 
 
 def serve(make: Callable[[dict[str, Any]], Implementation]) -> None:
-    """Be a worker: make an implementation from the settings of the first line, then answer each line with one.
+    """Run a worker: read the settings from the first line of stdin, then answer each line with one line of JSON.
 
     Args:
-        make: from the settings that `Worker` was given.
+        make: builds the implementation from the settings that `Worker` was given.
     """
-    answers, sys.stdout = sys.stdout, sys.stderr  # whatever libraries print is no answer
-    settings = json.loads(sys.stdin.readline())
-    implementation = make(settings)
+    answers, sys.stdout = sys.stdout, sys.stderr  # keep what libraries print out of the answers
+    implementation = make(json.loads(sys.stdin.readline()))
     loaded = resident_mb()
     print("{}", file=answers, flush=True)
     for line in sys.stdin:
@@ -79,34 +63,29 @@ def _answer(implementation: Implementation, loaded: float, do: str, case: Sequen
     if do == "prepare":
         implementation.prepare(Case(*case))
         implementation.frame()
-        return None
-    if do == "peak_mb":
-        own = implementation.peak_mb()
-        return resident_mb(peak=True) - loaded if own is None else own
+        peak = implementation.peak_mb()
+        return resident_mb(peak=True) - loaded if peak is None else peak
     if do == "frame":
         start = time.perf_counter()
         implementation.frame()
         return time.perf_counter() - start
-    if do == "parts":
-        return implementation.parts()
     if do == "step":
         np.save(path, implementation.step(Case(*case)))
         return None
-    assert do == "rate"
-    return implementation.rate()
+    return {"parts": implementation.parts, "rate": implementation.rate}[do]()
 
 
 class Worker:
     """An implementation in a process of its own; a context manager.
 
     Args:
-        name: what messages call it.
-        command: what starts it; its main function calls `serve`.
-        settings: what `serve` hands to it.
-        environment: of the process; by default this process's own.
+        name: of the implementation, for error messages.
+        command: starts the process, whose main function calls `serve`.
+        settings: what `serve` hands to the implementation.
+        environment: of the process; by default that of this process.
 
     Raises:
-        InputError: it ended before it was ready; its own words stand above.
+        InputError: the process ended before it was ready.
     """
 
     def __init__(
@@ -137,9 +116,8 @@ class Worker:
         self._process.wait()
 
     def prepare(self, case: Case) -> float:
-        """Ready for frames, after one that warms it up; returns the megabytes that this took beyond loading."""
-        self._do("prepare", case)
-        return float(self._do("peak_mb", case))
+        """Prepare a case and warm up; return the peak memory beyond that after loading, in units of 2^20 bytes."""
+        return float(self._do("prepare", case))
 
     def frame(self, case: Case) -> float:
         """Seconds of a frame."""
@@ -150,7 +128,7 @@ class Worker:
         return dict(self._do("parts", case))
 
     def step(self, case: Case, folder: Path) -> Float[np.ndarray, "K1 H W"]:
-        """Probabilities of one step with given masks."""
+        """Probabilities of one step with given masks; passed through a file in `folder`."""
         path = folder / "step.npy"
         self._do("step", case, path=str(path))
         return np.asarray(np.load(path))
@@ -169,12 +147,12 @@ class Worker:
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            pass  # it has ended: nothing more comes from it
+            pass  # the process has ended; the empty answer below reports it
         answer = self._process.stdout.readline()
         if not answer:
             status = self._process.wait()
             raise InputError(
-                f"the process of {self.name} ended with status {status} (its words are above): where it was killed, "
-                f"memory is short; take fewer objects or frames"
+                f"the process of {self.name} ended with status {status} (its output is above): if it was killed, "
+                f"memory is short: use fewer objects or frames"
             )
         return json.loads(answer)
