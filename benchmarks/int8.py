@@ -88,8 +88,8 @@ def main() -> None:
     for sequence in make(compose("evaluate", "checkpoint=none", *overrides).eval_set):
         for name, folder in (("fp32", plain), ("int8", small)):
             run = evaluate_sequence(sequence, OnnxMethod(Segmenter(folder)), torch.device("cpu"))
-            j = 100 * np.mean([np.mean(score.j) for score in run.scores])
-            f = 100 * np.mean([np.mean(score.f) for score in run.scores])
+            j = 100 * np.mean([np.mean(score.values["J"]) for score in run.scores])
+            f = 100 * np.mean([np.mean(score.values["F"]) for score in run.scores])
             rows.append((sequence.name, name, (j + f) / 2, j, f, 1000 * float(np.median(run.seconds))))
             print(*rows[-1][:2], *(f"{value:.1f}" for value in rows[-1][2:]), flush=True)
     table = pd.DataFrame(rows, columns=["sequence", "graphs", "J&F", "J", "F", "median ms a frame"])

@@ -26,7 +26,7 @@ Scores = dict[tuple[str, int], tuple[float, float]]  # percent J and F by sequen
 def ours(truth: Path, predictions: Path, num_workers: int) -> Scores:
     """By this package; one process is this one."""
     scores = score_folders(truth, predictions, num_workers=0 if num_workers == 1 else num_workers)
-    return {(s.sequence, s.object_id): (100 * s.j.mean(), 100 * s.f.mean()) for s in scores}
+    return {(s.sequence, s.object_id): tuple(100 * s.values[name].mean() for name in ("J", "F")) for s in scores}
 
 
 def theirs(truth: Path, predictions: Path, num_workers: int) -> Scores:

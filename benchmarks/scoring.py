@@ -26,7 +26,7 @@ def fast_scores(true_labels: np.ndarray, pred_labels: np.ndarray) -> np.ndarray:
     scorer = SequenceScorer("benchmark", range(1, NUM_OBJECTS + 1))
     for true, pred in zip(true_labels, pred_labels, strict=True):
         scorer.update(true, pred)
-    return np.array([[score.j, score.f] for score in scorer.result()]).transpose(2, 1, 0)
+    return np.array([list(score.values.values()) for score in scorer.result()]).transpose(2, 1, 0)
 
 
 def whole_frame_scores(true_labels: np.ndarray, pred_labels: np.ndarray) -> np.ndarray:

@@ -71,5 +71,5 @@ Image(str(plot_sweep(table, varied, Path("plot.png"))), width=900)
 
 # %%
 runs = sorted(path.parent for path in Path(SWEEP).glob("*/sequences"))
-spread = {run.name: np.concatenate([score.j for score in finished_scores(run)]) for run in runs}
+spread = {run.name: np.concatenate([score.values["J"] for score in finished_scores(run)]) for run in runs}
 Image(str(plot_percentiles(spread, Path("percentiles.png"))), width=600) if spread else "no run of vosmem evaluate"

@@ -12,8 +12,9 @@ import pytest
 
 from tests.evaluation.official_scores import RECORD, predictions, read_sequence, synthetic_cases
 from vosmem.errors import InputError
-from vosmem.evaluation.official import frame_scorer
-from vosmem.metrics.davis import FrameScorer, SequenceScorer, score_frame, statistics
+from vosmem.evaluation.official import metrics_of
+from vosmem.metrics.davis import SequenceScorer, score_frame, statistics
+from vosmem.metrics.registry import METRICS, FrameMetric
 
 RECORDED = json.loads(RECORD.read_text())
 CASES = [pytest.param(*case, id=f"{case[0]}-{case[1]}") for case in synthetic_cases()]
@@ -24,10 +25,10 @@ def recorded_scores(name: str, kind: str) -> np.ndarray:
     return np.array([RECORDED["synthetic"][name][kind][measure] for measure in "JF"])
 
 
-def scores(score: FrameScorer, true: np.ndarray, predicted: np.ndarray, num_objects: int) -> np.ndarray:
+def scores(metrics: dict[str, FrameMetric], true: np.ndarray, predicted: np.ndarray, num_objects: int) -> np.ndarray:
     """J and F of every object and frame, (2, K, T)."""
-    frames = [score(*pair, range(1, num_objects + 1)) for pair in zip(true, predicted, strict=True)]
-    return np.array(frames).transpose(1, 2, 0)
+    frames = [score_frame(*pair, range(1, num_objects + 1), metrics) for pair in zip(true, predicted, strict=True)]
+    return np.array([[frame[name] for name in "JF"] for frame in frames]).transpose(1, 2, 0)
 
 
 def question(annotation: np.ndarray, segmentation: np.ndarray) -> tuple[tuple[int, ...], bytes, bytes]:
@@ -73,7 +74,7 @@ def davis2017(monkeypatch, answers):
 @pytest.mark.parametrize(("name", "kind", "true", "predicted"), CASES)
 def test_the_builtin_scorer_equals_the_package(name, kind, true, predicted):
     expected = recorded_scores(name, kind)
-    np.testing.assert_allclose(scores(score_frame, true, predicted, len(expected[0])), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(scores(METRICS, true, predicted, len(expected[0])), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("name", "kind", "true", "predicted"), CASES)
@@ -81,7 +82,7 @@ def test_the_adapter_asks_the_package_rightly_and_without_a_warning(davis2017, n
     expected = recorded_scores(name, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.array_equal(scores(frame_scorer("davis2017"), true, predicted, len(expected[0])), expected)
+        assert np.array_equal(scores(metrics_of("davis2017"), true, predicted, len(expected[0])), expected)
 
 
 def test_the_record_holds_what_scorers_may_disagree_on():
@@ -103,7 +104,7 @@ def test_on_davis_the_statistics_of_the_builtin_scorer_equal_the_package(name):
             scorer.update(*pair)
         (score,) = scorer.result()
         expected = RECORDED["davis"][kind][name]
-        for measure, values in (("J", score.j), ("F", score.f)):
+        for measure, values in score.values.items():
             np.testing.assert_allclose(statistics(values), expected[measure], rtol=0, atol=1e-12, err_msg=kind)
 
 
@@ -111,16 +112,16 @@ def test_without_the_package_the_error_names_the_command_that_installs_it(monkey
     monkeypatch.setitem(sys.modules, "davis2017", None)
     # Its dependencies would put opencv-python over the files of opencv-python-headless.
     with pytest.raises(InputError, match=r"pip install --no-deps git\+https://\S+davis2017-evaluation"):
-        frame_scorer("davis2017")
+        metrics_of("davis2017")
 
 
 def test_a_package_that_cannot_be_imported_is_reported_with_its_reason(monkeypatch, davis2017):
     monkeypatch.setitem(sys.modules, "davis2017.metrics", None)
     with pytest.raises(InputError, match=r"'import of davis2017\.metrics halted"):
-        frame_scorer("davis2017")
+        metrics_of("davis2017")
 
 
 def test_an_unknown_scorer_is_refused():
-    assert frame_scorer("builtin") is score_frame
+    assert metrics_of("builtin") is METRICS
     with pytest.raises(InputError, match="builtin or davis2017"):
-        frame_scorer("x")
+        metrics_of("x")

@@ -27,9 +27,9 @@ def sequences(tmp_path):
 def test_an_object_counts_from_the_frame_after_its_mask(sequences):
     run = evaluate_sequence(sequences[0], CopyFirstMask(), CPU)
     assert run.masks_used == ["00000", "00010"]
-    assert {score.object_id: len(score.j) for score in run.scores} == {7: 4, 3: 2}
+    assert {score.object_id: len(score.values["J"]) for score in run.scores} == {7: 4, 3: 2}
     expected = [float(region.jaccard_by_object(labels_at("0a", t), labels_at("0a", 10), [3])[0]) for t in (15, 20)]
-    assert next(score for score in run.scores if score.object_id == 3).j.tolist() == expected
+    assert next(score for score in run.scores if score.object_id == 3).values["J"].tolist() == expected
 
 
 def test_before_the_first_mask_all_is_background_and_the_method_is_not_asked(sequences):

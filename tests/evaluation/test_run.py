@@ -42,15 +42,15 @@ def test_only_the_first_mask_is_given_and_the_truth_scores_one(davis):
         assert oracle.given == [0] and run.masks_used == ["00000"]
         assert [score.object_id for score in run.scores] == list(sequence.object_ids)
         for score in run.scores:
-            assert len(score.j) == len(sequence) - 2  # first and last are left out
-            assert (score.j == 1).all() and (score.f == 1).all()
+            assert len(score.values["J"]) == len(sequence) - 2  # first and last are left out
+            assert (score.values["J"] == 1).all() and (score.values["F"] == 1).all()
 
 
 def test_clips_count_their_last_frame():
     labels = np.zeros((3, 16, 16), np.uint8)
     labels[:, 4:12, 4:12] = 1
     clip = ClipSequence("clip", np.zeros((3, 16, 16, 3), np.uint8), labels, 1)
-    assert len(evaluate_sequence(clip, CopyFirstMask(), CPU).scores[0].j) == 2
+    assert len(evaluate_sequence(clip, CopyFirstMask(), CPU).scores[0].values["J"]) == 2
 
 
 def test_written_masks_carry_the_ids_and_score_the_same(davis, tmp_path):
@@ -79,7 +79,9 @@ def test_flow_follows_a_moving_texture_and_the_copy_does_not():
         [np.roll(np.pad(np.ones((40, 30), np.uint8), ((28, 28), (10, 56))), 3 * t, axis=1) for t in range(6)]
     )
     clip = ClipSequence("moving", frames, labels, 1)
-    flow, copied = (evaluate_sequence(clip, method(), CPU).scores[0].j.mean() for method in (WarpByFlow, CopyFirstMask))
+    flow, copied = (
+        evaluate_sequence(clip, method(), CPU).scores[0].values["J"].mean() for method in (WarpByFlow, CopyFirstMask)
+    )
     assert flow > 0.9 > copied + 0.1
 
 

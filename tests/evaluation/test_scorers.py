@@ -46,7 +46,9 @@ def test_masks_are_found_where_every_command_writes_them(truth, tmp_path, layout
         write_masks(out / layout.format(name))
         (out / name / "objects" / "1").mkdir(parents=True)
     write_labels(out / "a" / "mask_from_box.png", np.zeros((12, 24), np.uint8))  # is no frame's
-    assert [(own.sequence, own.j.tolist()) for own in score_folders(truth, out)] == [(name, [1.0] * 3) for name in "ab"]
+    assert [(own.sequence, own.values["J"].tolist()) for own in score_folders(truth, out)] == [
+        (name, [1.0] * 3) for name in "ab"
+    ]
 
 
 @pytest.mark.parametrize("layout", ["", "masks", *(layout.format("a") for layout in LAYOUTS.values())])
@@ -54,7 +56,7 @@ def test_masks_of_one_video_need_no_folder_of_its_name(truth, tmp_path, layout):
     write_masks(tmp_path / "out" / layout)
     write_labels(tmp_path / "out" / "mask_from_box.png", np.zeros((12, 24), np.uint8))
     (own,) = score_folders(truth / "a", tmp_path / "out")
-    assert own.sequence == "a" and own.j.tolist() == [1.0] * 3
+    assert own.sequence == "a" and own.values["J"].tolist() == [1.0] * 3
     with pytest.raises(InputError, match=r"sequence 'b'|masks of one video: give the folder of its ground truth"):
         score_folders(truth, tmp_path / "out")
 
@@ -77,7 +79,8 @@ def test_late_objects_are_named_or_scored_from_the_frame_after_their_first_mask(
     score.run([*folders, "--late-objects", "--output", str(tmp_path / "all.json")])
     assert capsys.readouterr().err == ""
     scored = {
-        own.object_id: len(own.j) for own in score_folders(*(tmp_path / n for n in ("truth", "out")), False, 0, True)
+        own.object_id: len(own.values["J"])
+        for own in score_folders(*(tmp_path / n for n in ("truth", "out")), False, 0, True)
     }
     assert scored == {1: 3, 9: 2, 7: 1}
     assert [(tmp_path / f"{name}.csv").read_text().count("\n") for name in ("first", "all")] == [2, 4]

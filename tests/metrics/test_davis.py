@@ -29,7 +29,7 @@ def score_sequence(name: str, true: np.ndarray, pred: np.ndarray, object_ids: li
 
 
 def constant_score(j: float, f: float, num_frames: int = 5) -> ObjectScore:
-    return ObjectScore("s", 1, np.full(num_frames, j), np.full(num_frames, f))
+    return ObjectScore("s", 1, {"J": np.full(num_frames, j), "F": np.full(num_frames, f)})
 
 
 def test_golden_video_is_the_one_that_was_scored():
@@ -45,8 +45,8 @@ def test_scores_are_those_of_the_official_scorer(case):
     scores = score_sequence(case, *golden_labels(case), ids)
     for score in scores:
         of_object = expected["per_object"][str(score.object_id)]
-        assert statistics(score.j) == pytest.approx(of_object["J"], abs=1e-9)
-        assert statistics(score.f) == pytest.approx(of_object["F"], abs=1e-9)
+        assert statistics(score.values["J"]) == pytest.approx(of_object["J"], abs=1e-9)
+        assert statistics(score.values["F"]) == pytest.approx(of_object["F"], abs=1e-9)
     summary = summarize(scores)
     assert summary["J"] == pytest.approx(expected["J"], abs=1e-9)
     assert summary["F"] == pytest.approx(expected["F"], abs=1e-9)
@@ -59,18 +59,18 @@ def test_scores_are_those_of_the_whole_frame_reference():
     true, pred = golden_labels("three_objects")
     scores = score_sequence("s", true, pred, [1, 2, 3])
     expected = np.array(list(reference.score_video(true[1:-1], pred[1:-1], 3)))
-    assert np.array_equal(np.array([[s.j, s.f] for s in scores]), expected.transpose(2, 1, 0))
+    assert np.array_equal(np.array([list(s.values.values()) for s in scores]), expected.transpose(2, 1, 0))
 
 
 def test_permuting_the_objects_permutes_the_scores():
     true, pred = (labels[5] for labels in golden_labels("five_objects"))
     order = [4, 1, 5, 3, 2]
-    j, f = score_frame(true, pred, [1, 2, 3, 4, 5])
-    permuted_j, permuted_f = score_frame(true, pred, order)
-    assert permuted_j.tolist() == [j[i - 1] for i in order]
-    assert permuted_f.tolist() == [f[i - 1] for i in order]
     relabelled = np.array([0, 90, 7, 12, 255, 1])
-    assert np.array_equal(score_frame(relabelled[true], relabelled[pred], [90, 7, 12, 255, 1]), (j, f))
+    scores, permuted = score_frame(true, pred, [1, 2, 3, 4, 5]), score_frame(true, pred, order)
+    renamed = score_frame(relabelled[true], relabelled[pred], [90, 7, 12, 255, 1])
+    for name in ("J", "F"):
+        assert permuted[name].tolist() == [scores[name][i - 1] for i in order]
+        assert np.array_equal(renamed[name], scores[name])
 
 
 def test_predicting_where_void_became_background_costs_j():
@@ -78,8 +78,7 @@ def test_predicting_where_void_became_background_costs_j():
     true[10:30, 10:30] = 1
     pred = true.copy()
     pred[30:32, 10:30] = 1
-    j, _ = score_frame(true, pred, [1])
-    assert j == pytest.approx([10 / 11])
+    assert score_frame(true, pred, [1])["J"] == pytest.approx([10 / 11])
 
 
 def test_result_keeps_name_ids_and_frames_apart():
@@ -90,14 +89,14 @@ def test_result_keeps_name_ids_and_frames_apart():
     scorer.update(seen, blank)
     absent, present = scorer.result()
     assert [(s.sequence, s.object_id) for s in (absent, present)] == [("bear", 3), ("bear", 7)]
-    assert absent.j.tolist() == absent.f.tolist() == [1, 1]
-    assert present.j.tolist() == present.f.tolist() == [1, 0]
+    assert absent.values["J"].tolist() == absent.values["F"].tolist() == [1, 1]
+    assert present.values["J"].tolist() == present.values["F"].tolist() == [1, 0]
 
 
 def test_a_sequence_without_evaluated_frames_has_empty_scores():
     scores = SequenceScorer("short", [1, 2]).result()
     assert [s.object_id for s in scores] == [1, 2]
-    assert all(s.j.shape == s.f.shape == (0,) for s in scores)
+    assert all(s.values["J"].shape == s.values["F"].shape == (0,) and s.num_frames == 0 for s in scores)
     assert SequenceScorer("nothing", []).result() == []
 
 

@@ -75,7 +75,9 @@ def _percentiles(options: argparse.Namespace) -> None:
     from vosmem.evaluation.finished import finished_scores
     from vosmem.visualization.percentiles import plot_percentiles
 
-    values = {name: np.concatenate([score.j for score in finished_scores(path)]) for name, path in options.runs}
+    values = {
+        name: np.concatenate([score.values["J"] for score in finished_scores(path)]) for name, path in options.runs
+    }
     CONSOLE.print(plot_percentiles(values, options.output))
 
 

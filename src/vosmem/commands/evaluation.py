@@ -17,7 +17,7 @@ from vosmem.commands.common import advice_on_memory, check_lists, make, make_eng
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.finished import FinishedSequences
-from vosmem.evaluation.official import frame_scorer
+from vosmem.evaluation.official import metrics_of
 from vosmem.evaluation.report import results, write_results
 from vosmem.evaluation.run import SequenceRun, evaluate_sequence
 from vosmem.evaluation.submission import write_submission
@@ -137,7 +137,7 @@ def _work(place: int) -> SequenceRun:
 def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
     """Segments and scores a sequence with a fresh method; the network is loaded once."""
     engine = make_engine(config)
-    make_method, score = _method(config, engine), frame_scorer(config.scorer)
+    make_method, metrics = _method(config, engine), metrics_of(config.scorer)
     output_dir = Path(config.paths.output_dir)
 
     def write(sequence: VideoSequence, segmented: SegmentedFrame) -> None:
@@ -152,7 +152,7 @@ def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
     def evaluate_one(sequence: VideoSequence) -> SequenceRun:
         with advice_on_memory(MEMORY_ADVICE), engine.context(), BackgroundWriter() as behind:
             return evaluate_sequence(
-                sequence, make_method(sequence.name), engine.device, partial(behind.submit, write), score
+                sequence, make_method(sequence.name), engine.device, partial(behind.submit, write), metrics
             )
 
     return evaluate_one

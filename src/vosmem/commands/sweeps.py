@@ -1,7 +1,8 @@
-"""One table from the folders that a multirun leaves."""
+"""One table from the folders of a multirun."""
 
 import json
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +12,32 @@ from natsort import natsorted
 
 from vosmem.commands.hydra_internals import parse_overrides
 from vosmem.errors import InputError
+from vosmem.metrics.registry import score_names
 
-# Columns of an evaluation, and where they stand in its results.json.
+# Columns of an evaluation other than its scores, and their keys in results.json.
 EVALUATED = {
-    "J&F": ("J&F",),
-    "J": ("J",),
-    "F": ("F",),
     "G": ("G",),
     "ms a frame": ("timing", "median_ms"),
     "memory MB": ("memory", "peak_bank_mb"),
     "frames in memory": ("memory", "mean_frames"),
     "kept of 100": ("memory", "kept_per_100"),
 }
-SEEDS = ("memory.seed", "seed")  # of random eviction, of training: jobs that differ in it only are draws of one row
+SEEDS = ("memory.seed", "seed")  # jobs that differ only in the seed of eviction or training are draws of one row
 RANGED = ("J&F", "G", "after training")
-PERCENT = ("J&F", "J", "F", "G", "before training", "first mask copied", "after training")
+PERCENT = ("G", "before training", "first mask copied", "after training")  # and the scores of an evaluation
 
 
 def collect_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """A line for each job that came to its end: what it changed, and what came out.
+    """One row for each finished job: its overrides and its results.
 
-    Jobs that differ in `memory.seed` or `seed` only share a line: their mean, and the least and the greatest J&F (or
-    G). A sweep over nothing but `seed` has a line for each.
+    Jobs that differ only in `memory.seed` or `seed` share a row, which holds their mean and the lowest and highest J&F
+    (or G). A sweep over `seed` only has one row for each job.
 
     Args:
         folder: of a multirun of `vosmem train` or `vosmem evaluate`, or any folder that holds run folders.
 
     Returns:
-        the table, scores in percent, and the names of its columns that tell the jobs apart.
+        the table, scores in percent, and the names of the columns in which the jobs differ.
 
     Raises:
         InputError: no job below the folder left a result.
@@ -48,12 +47,13 @@ def collect_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     for job in natsorted(jobs):
         outcome = _outcome(job)
         if outcome:
-            changes.append({"job": str(job.relative_to(folder)), **_overrides(jobs[job])})
+            overrides = parse_overrides(yaml.safe_load(jobs[job].read_text(encoding="utf-8")) or [])
+            changes.append({"job": str(job.relative_to(folder)), **overrides})
             outcomes.append(outcome)
     if not outcomes:
         raise InputError(f"{str(folder)!r} holds no finished run: give the folder of a multirun, or one of run folders")
     changed, scores = pd.DataFrame(changes), pd.DataFrame(outcomes)
-    # `sweep` names a file of further overrides, which stand beside it.
+    # `sweep` names a file of further overrides, which have columns of their own.
     varied = [key for key in changed.columns[1:] if key != "sweep" and changed[key].astype(str).nunique() > 1]
     table = pd.concat([changed[varied or ["job"]], scores], axis=1)
     for seed in SEEDS:
@@ -64,43 +64,32 @@ def collect_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
 
 def _over_seeds(table: pd.DataFrame, seed: str, others: list[str], scores: list[str]) -> tuple[pd.DataFrame, list[str]]:
     """Average the rows that differ only in their seed; jobs with and without a seed are not averaged together."""
-    alike = [table[key].astype(str) for key in others] + [table[seed].isna()]
-    lines = []
-    for _, draws in table.groupby(alike, sort=False):
-        line = {key: draws[key].iloc[0] for key in others}
-        line[seed] = None if draws[seed].isna().all() else ", ".join(map(str, sorted(draws[seed].astype(int))))
-        line |= draws[scores].mean().to_dict()
+    groups = [table[key].astype(str) for key in others] + [table[seed].isna()]
+    rows = []
+    for _, draws in table.groupby(groups, sort=False):
+        row = {key: draws[key].iloc[0] for key in others}
+        row[seed] = None if draws[seed].isna().all() else ", ".join(map(str, sorted(draws[seed].astype(int))))
+        row |= draws[scores].mean().to_dict()
         for score in (score for score in RANGED if score in scores and len(draws) > 1):
-            line |= {f"{score} least": draws[score].min(), f"{score} greatest": draws[score].max()}
-        lines.append(line)
-    return pd.DataFrame(lines), others or [seed]
+            row |= {f"{score} least": draws[score].min(), f"{score} greatest": draws[score].max()}
+        rows.append(row)
+    return pd.DataFrame(rows), others or [seed]
 
 
 def _outcome(job: Path) -> dict[str, float]:
-    """What a job left behind: the results of an evaluation or the scores of a training, by column."""
-    found: dict[str, float] = {}
-    for name in ("results.json", "scores.json"):
-        if (job / name).is_file():
-            try:
-                content = json.loads((job / name).read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise InputError(f"{str(job / name)!r} is damaged: delete it or run that job again") from error
-            found = content if name == "scores.json" else _picked(content)
-            break
-    return {key: 100 * value if key in PERCENT else value for key, value in found.items()}
+    """By column, the results of an evaluation or the scores of a training; empty where the job left neither."""
+    path = next((job / name for name in ("results.json", "scores.json") if (job / name).is_file()), None)
+    if path is None:
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} is damaged: delete it or run that job again") from error
+    found = content if path.name == "scores.json" else _evaluated(content)
+    return {key: 100 * value if key in (*PERCENT, *score_names()) else value for key, value in found.items()}
 
 
-def _picked(results: Mapping[str, Any]) -> dict[str, float]:
-    columns = {}
-    for column, keys in EVALUATED.items():
-        value: Any = results
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if value is not None:
-            columns[column] = float(value)
-    return columns
-
-
-def _overrides(path: Path) -> dict[str, Any]:
-    """A job's overrides by key, values as Hydra reads them."""
-    return parse_overrides(yaml.safe_load(path.read_text(encoding="utf-8")) or [])
+def _evaluated(results: Mapping[str, Any]) -> dict[str, float]:
+    keys = {**{name: (name,) for name in score_names()}, **EVALUATED}
+    values = {column: reduce(lambda found, key: found.get(key, {}), path, results) for column, path in keys.items()}
+    return {column: float(value) for column, value in values.items() if isinstance(value, (int, float))}

@@ -13,6 +13,7 @@ from vosmem.errors import InputError
 from vosmem.evaluation.run import SequenceRun
 from vosmem.files import write_text
 from vosmem.metrics.davis import ObjectScore
+from vosmem.metrics.registry import METRICS
 
 
 class FinishedSequences:
@@ -45,7 +46,14 @@ class FinishedSequences:
 
     def save(self, name: str, run: SequenceRun) -> None:
         """Note a sequence as done."""
-        scores = [{**score._asdict(), "j": score.j.tolist(), "f": score.f.tolist()} for score in run.scores]
+        scores = [
+            {
+                "sequence": score.sequence,
+                "object_id": score.object_id,
+                **{name.lower(): values.tolist() for name, values in score.values.items()},
+            }
+            for score in run.scores
+        ]
         write_text(self._path(name), json.dumps({**asdict(run), "scores": scores}) + "\n")
 
     def _path(self, name: str) -> Path:
@@ -61,7 +69,7 @@ def finished_scores(run_dir: Path) -> list[ObjectScore]:
         InputError: no sequence of it is done, or a file is damaged.
     """
     notes = sorted(path for path in (run_dir / "sequences").glob("*.json") if path.name != "about.json")
-    scores = [score for path in notes for score in _read(path).scores if len(score.j)]
+    scores = [score for path in notes for score in _read(path).scores if score.num_frames]
     if not scores:
         raise InputError(f"{str(run_dir)!r} holds no scored sequence: give the folder of a run of vosmem evaluate")
     return scores
@@ -71,7 +79,9 @@ def _read(path: Path) -> SequenceRun:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         scores = [
-            ObjectScore(score["sequence"], score["object_id"], np.array(score["j"]), np.array(score["f"]))
+            ObjectScore(
+                score["sequence"], score["object_id"], {name: np.array(score[name.lower()]) for name in METRICS}
+            )
             for score in content.pop("scores")
         ]
         return SequenceRun(scores, **content)

@@ -1,49 +1,51 @@
-"""The DAVIS benchmark's own J and F in place of this project's.
+"""The J and F of the DAVIS benchmark's own package in place of this project's.
 
-Run with davis2017-evaluation at commit ac7c43f; what that package answered is recorded in the tests.
+Run with davis2017-evaluation at commit ac7c43f, whose answers are recorded in the tests.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
-from jaxtyping import Float64, Integer
+from jaxtyping import Bool, Float64, Integer
 
 from vosmem.errors import InputError
-from vosmem.metrics.davis import FrameScorer, score_frame
+from vosmem.metrics.registry import METRICS, FrameMetric
 
 # Without its dependencies: opencv-python would overwrite the files of opencv-python-headless, which vosmem installs.
 INSTALL = "pip install --no-deps git+https://github.com/davisvideochallenge/davis2017-evaluation.git"
 
 
-def frame_scorer(name: str) -> FrameScorer:
-    """What scores a frame: `builtin`, or `davis2017` where that package is installed.
+def metrics_of(scorer: str) -> Mapping[str, FrameMetric]:
+    """The metrics of a scorer: `builtin`, or `davis2017`, whose J and F are those of the package of that name.
+
+    Means, recall and decay are this project's either way; its decay is right for videos of 256 frames and more.
 
     Raises:
-        InputError: the name is neither, or the package is missing or cannot be imported.
+        InputError: the scorer is unknown, or the package is missing or cannot be imported.
     """
-    if name == "builtin":
-        return score_frame
-    if name != "davis2017":
-        raise InputError(f"scorer={name!r} is unknown: use builtin or davis2017")
+    if scorer == "builtin":
+        return METRICS
+    if scorer != "davis2017":
+        raise InputError(f"scorer={scorer!r} is unknown: use builtin or davis2017")
     try:
-        import davis2017.metrics  # noqa: F401
+        from davis2017.metrics import db_eval_boundary, db_eval_iou
     except ImportError as error:
         raise InputError(
             f"scorer=davis2017 needs the benchmark's own package, but Python reports {str(error)!r}: run {INSTALL}, "
             "or use scorer=builtin"
         ) from error
-    return score_frame_officially
+    return {**METRICS, "J": partial(_by_object, db_eval_iou), "F": partial(_by_object, db_eval_boundary)}
 
 
-def score_frame_officially(
-    true_labels: Integer[np.ndarray, "H W"], pred_labels: Integer[np.ndarray, "H W"], object_ids: Sequence[int]
-) -> tuple[Float64[np.ndarray, "K"], Float64[np.ndarray, "K"]]:
-    """As `score_frame`, by davis2017-evaluation. Means, recall and decay are this project's, whose decay is right for
-    videos of 256 frames and more."""
-    from davis2017.metrics import db_eval_boundary, db_eval_iou
-
-    pairs = [((true_labels == i).astype(np.uint8), (pred_labels == i).astype(np.uint8)) for i in object_ids]
+def _by_object(
+    measure: Callable[[Bool[np.ndarray, "H W"], Bool[np.ndarray, "H W"]], float],
+    true_labels: Integer[np.ndarray, "H W"],
+    pred_labels: Integer[np.ndarray, "H W"],
+    object_ids: Sequence[int],
+) -> Float64[np.ndarray, "K"]:
     with np.errstate(invalid="ignore"):  # the package divides 0 by 0 where both masks are empty, then answers 1
-        j = [float(db_eval_iou(true, predicted)) for true, predicted in pairs]
-    f = [float(db_eval_boundary(true, predicted)) for true, predicted in pairs]
-    return np.array(j, np.float64), np.array(f, np.float64)
+        values = [
+            float(measure((true_labels == i).astype(np.uint8), (pred_labels == i).astype(np.uint8))) for i in object_ids
+        ]
+    return np.array(values, np.float64)

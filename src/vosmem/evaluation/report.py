@@ -1,6 +1,7 @@
 """Results as JSON, CSV and a table for the terminal."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,28 +12,29 @@ from rich.table import Table
 
 from vosmem.evaluation.run import SequenceRun
 from vosmem.metrics.davis import ObjectScore, statistics, summarize
+from vosmem.metrics.registry import score_names, with_averages
 
 WARM_UP_FRAMES = 10
-G_GROUPS = ("seen", "unseen")
+G_GROUPS = {"seen", "unseen"}
 
 
 def results(runs: Mapping[str, SequenceRun], about: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything worth keeping of an evaluation, as plain JSON values.
+    """Collect the results of an evaluation as plain JSON values.
 
     Args:
-        runs: what came out, by sequence.
-        about: how it was made (checkpoint, policy, device, ...); stored as it is.
+        runs: by sequence.
+        about: how they were made (checkpoint, policy, device, ...); stored as given.
 
     Returns:
         means over all objects as fractions (`J&F`, `J`, `F`, recall, decay; none where no frame has ground truth),
-        those by group where the protocol has groups, then per sequence and object, the masks used, and `timing` and
-        `memory` apart.
+        means by group where the protocol has groups, scores by sequence and object, the masks used, `timing`, `memory`.
     """
     scores = [score for run in runs.values() for score in run.scores]
+    scored = any(score.num_frames for score in scores)
     return {
-        **_summary(scores),
+        **(summarize(scores) if scored else {"num_objects": 0}),
         **_grouped(runs.values()),
-        "sequences": {name: {**_means(run.scores), "objects": _by_object(run.scores)} for name, run in runs.items()},
+        "sequences": {name: _sequence(run.scores) for name, run in runs.items()},
         "masks_used": {name: run.masks_used for name, run in runs.items()},
         "about": dict(about),
         "timing": _timing(runs.values()),
@@ -41,19 +43,19 @@ def results(runs: Mapping[str, SequenceRun], about: Mapping[str, Any]) -> dict[s
 
 
 def score_results(scores: Sequence[ObjectScore], about: Mapping[str, Any]) -> dict[str, Any]:
-    """As `results`, for predictions that lie on disk: no timing and no memory."""
-    by_sequence: dict[str, list[ObjectScore]] = {}
+    """Collect the results of predictions on disk: as `results`, without timing and memory."""
+    by_sequence: dict[str, list[ObjectScore]] = defaultdict(list)
     for score in scores:
-        by_sequence.setdefault(score.sequence, []).append(score)
+        by_sequence[score.sequence].append(score)
     return {
         **summarize(scores),
-        "sequences": {name: {**_means(own), "objects": _by_object(own)} for name, own in by_sequence.items()},
+        "sequences": {name: _sequence(own) for name, own in by_sequence.items()},
         "about": dict(about),
     }
 
 
 def write_results(outcome: Mapping[str, Any], json_path: Path) -> Path:
-    """Write the JSON, and beside it a CSV with a line an object; returns the CSV's path."""
+    """Write the JSON, and next to it a CSV with one row for each object; return the path of the CSV."""
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(json.dumps(outcome, indent=2) + "\n", encoding="utf-8")
     rows = [
@@ -67,15 +69,15 @@ def write_results(outcome: Mapping[str, Any], json_path: Path) -> Path:
 
 
 def results_table(outcome: Mapping[str, Any], title: str) -> Table:
-    """Percentages by sequence, the mean over objects last."""
+    """Percentages by sequence; the mean over all objects is the last row."""
     table = Table(title=title, show_footer=True)
     table.add_column("sequence", footer=f"mean of {outcome['num_objects']} objects")
-    for key in ("J&F", "J", "F"):
-        table.add_column(key, footer=_percent(outcome.get(key)), justify="right")
+    for name in score_names():
+        table.add_column(name, footer=_percent(outcome.get(name)), justify="right")
     for name, sequence in outcome["sequences"].items():
-        table.add_row(name, *(_percent(sequence.get(key)) for key in ("J&F", "J", "F")))
+        table.add_row(name, *(_percent(sequence.get(score)) for score in score_names()))
     for name, group in outcome.get("groups", {}).items():
-        table.add_row(f"all {name}", *(_percent(group[key]) for key in ("J&F", "J", "F")), style="bold")
+        table.add_row(f"all {name}", *(_percent(group[score]) for score in score_names()), style="bold")
     if "G" in outcome:
         table.add_row("G", _percent(outcome["G"]), style="bold")
     return table
@@ -85,52 +87,47 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def _summary(scores: Sequence[ObjectScore]) -> dict[str, Any]:
-    """`summarize`, or no more than that nothing was scored."""
-    return summarize(scores) if any(len(score.j) for score in scores) else {"num_objects": 0}
-
-
 def _grouped(runs: Iterable[SequenceRun]) -> dict[str, Any]:
-    """Means by group, and where both of YouTube-VOS's are there G, the mean of their J and F.
+    """Means by group, and G, the mean of J and F of both groups of YouTube-VOS, where both are present.
 
     Source:
         Xu et al., YouTube-VOS (2018), section 5.
     """
-    by_group: dict[str, list[ObjectScore]] = {}
+    by_group: dict[str, list[ObjectScore]] = defaultdict(list)
     for run in runs:
         for score in run.scores:
-            if str(score.object_id) in run.groups and len(score.j):
-                by_group.setdefault(run.groups[str(score.object_id)], []).append(score)
+            if str(score.object_id) in run.groups and score.num_frames:
+                by_group[run.groups[str(score.object_id)]].append(score)
     groups = {name: {**_means(own), "num_objects": len(own)} for name, own in sorted(by_group.items())}
-    if groups.keys() != set(G_GROUPS):
+    if groups.keys() != G_GROUPS:
         return {"groups": groups} if groups else {}
     return {"groups": groups, "G": float(np.mean([[group["J"], group["F"]] for group in groups.values()]))}
 
 
+def _sequence(scores: Sequence[ObjectScore]) -> dict[str, Any]:
+    """Means over a sequence's objects, if a frame of it was evaluated, and the statistics of each object."""
+    scored = [score for score in scores if score.num_frames]
+    objects = {str(score.object_id): _object(score) for score in scored}
+    return {**(_means(scored) if scored else {}), "objects": objects}
+
+
 def _means(scores: Sequence[ObjectScore]) -> dict[str, float]:
-    """Means over a sequence's objects; empty if no frame of it was evaluated."""
-    if not any(len(score.j) for score in scores):
-        return {}
     means = summarize(scores)
-    return {key: means[key] for key in ("J&F", "J", "F")}
-
-
-def _by_object(scores: Sequence[ObjectScore]) -> dict[str, dict[str, float]]:
-    return {str(score.object_id): _object(score) for score in scores if len(score.j)}
+    return {name: means[name] for name in score_names()}
 
 
 def _object(score: ObjectScore) -> dict[str, float]:
-    j, f = statistics(score.j), statistics(score.f)
-    return {
-        "J&F": (j.mean + f.mean) / 2,
-        **{f"J{suffix}": value for suffix, value in zip(("", "_recall", "_decay"), j, strict=True)},
-        **{f"F{suffix}": value for suffix, value in zip(("", "_recall", "_decay"), f, strict=True)},
-        "frames": len(score.j),
-    }
+    own = {name: statistics(values) for name, values in score.values.items()}
+    columns = {}
+    for name, mean in with_averages({name: values.mean for name, values in own.items()}).items():
+        columns[name] = mean
+        if name in own:
+            columns |= {f"{name}_recall": own[name].recall, f"{name}_decay": own[name].decay}
+    return {**columns, "frames": score.num_frames}
 
 
 def _memory(runs: Sequence[SequenceRun]) -> dict[str, float]:
-    """The most that was remembered; of how many frames on average, and how many of a hundred were taken in."""
+    """Peak size of the memory, mean number of frames in it, and frames memorised of a hundred."""
     read = [count for run in runs for count in run.memory_frames]
     return {
         "peak_bank_mb": round(max(run.peak_memory_bytes for run in runs) / 2**20, 4),
@@ -140,7 +137,7 @@ def _memory(runs: Sequence[SequenceRun]) -> dict[str, float]:
 
 
 def _timing(runs: Iterable[SequenceRun]) -> dict[str, float | int]:
-    """Seconds inside the method alone, the first frames of the whole evaluation left out as warm-up."""
+    """Seconds inside the method only; the first frames of the whole evaluation are left out as warm-up."""
     seconds = np.array([value for run in runs for value in run.seconds])
     counted = seconds[WARM_UP_FRAMES:] if len(seconds) > WARM_UP_FRAMES else seconds
     if not len(counted):

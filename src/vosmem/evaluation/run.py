@@ -1,7 +1,7 @@
 """One way to run a method over a sequence, used by validation and by evaluation alike."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor
 from vosmem.data.videos import VideoSequence
 from vosmem.inference.engine.background import prefetch
 from vosmem.inference.sequences.methods import Method, ReadFrame, SegmentedFrame, read_frames, segment_frames
-from vosmem.metrics.davis import FrameScorer, ObjectScore, SequenceScorer, score_frame
+from vosmem.metrics.davis import ObjectScore, SequenceScorer
+from vosmem.metrics.registry import METRICS, FrameMetric
 
 
 @dataclass
@@ -47,7 +48,7 @@ def evaluate_sequence(
     method: Method,
     device: torch.device,
     write: Writer | None = None,
-    score: FrameScorer = score_frame,
+    metrics: Mapping[str, FrameMetric] = METRICS,
 ) -> SequenceRun:
     """Segment and score a sequence in one pass; of the video a few frames are in memory, decoded ahead.
 
@@ -59,10 +60,10 @@ def evaluate_sequence(
         method: what segments it, fresh.
         device: where the method works.
         write: is given every frame that the protocol asks for.
-        score: what scores a frame.
+        metrics: by name.
     """
     given_at = sequence.given_at
-    scorer = SequenceScorer(sequence.name, range(1, len(given_at) + 1), score)
+    scorer = SequenceScorer(sequence.name, range(1, len(given_at) + 1), metrics)
     run = SequenceRun([], len(sequence), [sequence.frame_names[t] for t in sorted(set(given_at))])
     run.groups = {str(object_id): group for object_id, group in sequence.groups.items()}
     last = len(sequence) - 1 if sequence.exclude_last else len(sequence)

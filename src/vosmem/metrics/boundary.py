@@ -1,11 +1,12 @@
 """F, the contour accuracy: how well two boundaries match within a few pixels."""
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float64, Integer, UInt8
 
 
 def tolerance_pixels(height: int, width: int, fraction: float = 0.008) -> int:
@@ -85,9 +86,18 @@ def boundary_f(true: Bool[np.ndarray, "H W"], pred: Bool[np.ndarray, "H W"], tol
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
+def boundary_f_by_object(
+    true_labels: Integer[np.ndarray, "H W"],
+    pred_labels: Integer[np.ndarray, "H W"],
+    object_ids: Sequence[int],
+) -> Float64[np.ndarray, "K"]:
+    """F of each object of one frame; arguments as of `jaccard_by_object`."""
+    return np.array([boundary_f(true_labels == i, pred_labels == i) for i in object_ids], np.float64)
+
+
 def _joint_box(true: Bool[np.ndarray, "H W"], pred: Bool[np.ndarray, "H W"]) -> tuple[slice, slice]:
-    """The rows and columns that hold both masks' boundaries, and the neighbours that make them so."""
-    # No margin for the dilation: what it spreads outside of the box can meet no boundary there.
+    """The rows and columns that hold both boundaries, with the neighbouring pixels that define a boundary."""
+    # No margin for the dilation: no boundary lies outside of the box for it to meet.
     left, top, width, height = cv2.boundingRect((true | pred).view(np.uint8))
     return slice(max(top - 1, 0), top + height + 1), slice(max(left - 1, 0), left + width + 1)
 

@@ -1,37 +1,39 @@
-"""The DAVIS protocol's numbers: J and F per object and frame, their statistics, and the mean over objects.
+"""The DAVIS protocol: metrics per object and frame, their statistics, and the mean over objects.
 
-Annotations reach these functions with void (255) already turned into background: the reader did it.
+Annotations reach these functions with void (255) already turned into background by their reader.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Integer
 
 from vosmem.errors import InputError
-from vosmem.metrics.boundary import boundary_f
-from vosmem.metrics.region import jaccard_by_object
+from vosmem.metrics.registry import METRICS, FrameMetric, with_averages
 
 
 class ObjectScore(NamedTuple):
-    """J and F of one object of one sequence.
+    """The metrics of one object of one sequence.
 
     Attributes:
         sequence: Name of the sequence.
         object_id: Id of the object in the sequence's labels.
-        j: J in [0, 1] of each evaluated frame; there may be none.
-        f: F in [0, 1] of each evaluated frame.
+        values: By metric, the value in [0, 1] of each evaluated frame, of which there may be none.
     """
 
     sequence: str
     object_id: int
-    j: Float64[np.ndarray, "T"]
-    f: Float64[np.ndarray, "T"]
+    values: dict[str, Float64[np.ndarray, "T"]]
+
+    @property
+    def num_frames(self) -> int:
+        """Number of evaluated frames."""
+        return len(next(iter(self.values.values())))
 
 
 class Statistics(NamedTuple):
-    """What DAVIS reports of one object's J or F.
+    """Statistics that DAVIS reports of one object's J or F.
 
     Attributes:
         mean: Mean over the frames, in [0, 1].
@@ -44,58 +46,52 @@ class Statistics(NamedTuple):
     decay: float
 
 
-Labels = Integer[np.ndarray, "H W"]
-FrameScores = tuple[Float64[np.ndarray, "K"], Float64[np.ndarray, "K"]]
-FrameScorer = Callable[[Labels, Labels, Sequence[int]], FrameScores]  # as `score_frame`
-
-
 def score_frame(
     true_labels: Integer[np.ndarray, "H W"],
     pred_labels: Integer[np.ndarray, "H W"],
     object_ids: Sequence[int],
-) -> tuple[Float64[np.ndarray, "K"], Float64[np.ndarray, "K"]]:
-    """J and F of each object of one frame.
+    metrics: Mapping[str, FrameMetric] = METRICS,
+) -> dict[str, Float64[np.ndarray, "K"]]:
+    """Every metric of each object of one frame.
 
     Args:
         true_labels: The annotated id of each pixel, void already background.
         pred_labels: The predicted id of each pixel.
         object_ids: The ids to score: any ints, in any order. Every other label is background.
+        metrics: By name.
 
     Returns:
-        J and F in [0, 1], each in the order of `object_ids`.
+        By metric the values in [0, 1], in the order of `object_ids`.
 
     Example:
         >>> labels = np.array([[3, 3, 0], [3, 3, 0], [0, 0, 0]])
         >>> score_frame(labels, np.zeros_like(labels), [3])
-        (array([0.]), array([0.]))
+        {'J': array([0.]), 'F': array([0.])}
     """
-    j = jaccard_by_object(true_labels, pred_labels, object_ids)
-    f = [boundary_f(true_labels == i, pred_labels == i) for i in object_ids]
-    return j, np.array(f, np.float64)
+    return {name: metric(true_labels, pred_labels, object_ids) for name, metric in metrics.items()}
 
 
 class SequenceScorer:
-    """Scores one sequence frame by frame, so that a long video never sits in memory.
+    """Scores one sequence frame by frame, so that a long video is never in memory as a whole.
 
-    DAVIS leaves the first and the last frame out: feed only the frames that are to be evaluated.
+    DAVIS leaves the first and the last frame out: pass only the frames that are to be evaluated.
 
     Args:
         sequence: Name of the sequence.
         object_ids: The ids to score; DAVIS takes those of the first annotation.
-        score: What scores a frame.
+        metrics: By name.
 
     Example:
         >>> scorer = SequenceScorer("bear", [1])
         >>> scorer.update(np.eye(4, dtype=np.uint8), np.eye(4, dtype=np.uint8))
         >>> scorer.result()
-        [ObjectScore(sequence='bear', object_id=1, j=array([1.]), f=array([1.]))]
+        [ObjectScore(sequence='bear', object_id=1, values={'J': array([1.]), 'F': array([1.])})]
     """
 
-    def __init__(self, sequence: str, object_ids: Sequence[int], score: FrameScorer = score_frame) -> None:
-        self.sequence = sequence
+    def __init__(self, sequence: str, object_ids: Sequence[int], metrics: Mapping[str, FrameMetric] = METRICS) -> None:
+        self.sequence, self.metrics = sequence, metrics
         self.object_ids = tuple(int(i) for i in object_ids)
-        self._score = score
-        self._values: dict[int, list[tuple[float, float]]] = {i: [] for i in self.object_ids}
+        self._values: dict[int, dict[str, list[float]]] = {i: {name: [] for name in metrics} for i in self.object_ids}
 
     def update(
         self,
@@ -120,21 +116,23 @@ class SequenceScorer:
                 f"annotation is {true_size}; save predictions at the annotation's size"
             )
         among = self.object_ids if among is None else among
-        j, f = self._score(true_labels, pred_labels, among)
-        for place, object_id in enumerate(among):
-            self._values[object_id].append((float(j[place]), float(f[place])))
+        for name, values in score_frame(true_labels, pred_labels, among, self.metrics).items():
+            for object_id, value in zip(among, values.tolist(), strict=True):
+                self._values[object_id][name].append(value)
 
     def result(self) -> list[ObjectScore]:
         """The scores of the frames so far, one entry per object in the order of `object_ids`."""
-        by_object = ((i, np.array(values, np.float64).reshape(-1, 2)) for i, values in self._values.items())
-        return [ObjectScore(self.sequence, i, *values.T) for i, values in by_object]
+        return [
+            ObjectScore(self.sequence, i, {name: np.array(own, np.float64) for name, own in values.items()})
+            for i, values in self._values.items()
+        ]
 
 
 def statistics(values: Float64[np.ndarray, "T"]) -> Statistics:
     """Mean, recall and decay of one object's J or F.
 
-    Neighbouring quarters share their end frame, as in the official code; unlike there, this is right for any
-    number of frames. The decay of one frame is 0, of two the first less the second, of three the mean of the
+    Neighbouring quarters share their end frame, as in the official code; unlike the official code, the decay is right
+    for any number of frames. The decay of one frame is 0, of two the first less the second, of three the mean of the
     first two less the third.
 
     Args:
@@ -160,14 +158,14 @@ def statistics(values: Float64[np.ndarray, "T"]) -> Statistics:
 
 
 def summarize(scores: Sequence[ObjectScore]) -> dict[str, float]:
-    """The table's row: means over all objects of all sequences, each object counting once.
+    """Means over all objects of all sequences, each object counting once.
 
     Args:
         scores: The objects of every sequence. Those without an evaluated frame are left out.
 
     Returns:
-        Fractions (not percent) under "J&F", "J", "F", "J_recall", "J_decay", "F_recall", "F_decay", and under
-        "num_objects" the number of objects in the means.
+        Fractions (not percent) under "J&F" and the name of each metric, then "J_recall", "J_decay", "F_recall" and so
+        on, and under "num_objects" the number of objects in the means.
 
     Raises:
         InputError: No object has an evaluated frame.
@@ -177,21 +175,15 @@ def summarize(scores: Sequence[ObjectScore]) -> dict[str, float]:
 
     Example:
         >>> ones, zeros = np.ones(5), np.zeros(5)
-        >>> summarize([ObjectScore("dogs", 1, ones, ones), ObjectScore("dogs", 2, zeros, ones)])["J&F"]
+        >>> summarize([ObjectScore("dogs", k, {"J": j, "F": ones}) for k, j in ((1, ones), (2, zeros))])["J&F"]
         0.75
     """
-    scored = [score for score in scores if len(score.j)]
+    scored = [score for score in scores if score.num_frames]
     if not scored:
         raise InputError("no object has an evaluated frame: give sequences of three or more frames that begin with one")
-    j = Statistics(*np.mean([statistics(score.j) for score in scored], axis=0).tolist())
-    f = Statistics(*np.mean([statistics(score.f) for score in scored], axis=0).tolist())
-    return {
-        "J&F": (j.mean + f.mean) / 2,
-        "J": j.mean,
-        "F": f.mean,
-        "J_recall": j.recall,
-        "J_decay": j.decay,
-        "F_recall": f.recall,
-        "F_decay": f.decay,
-        "num_objects": len(scored),
+    means = {
+        name: Statistics(*np.mean([statistics(score.values[name]) for score in scored], axis=0).tolist())
+        for name in scored[0].values
     }
+    spread = {f"{name}_{field}": getattr(own, field) for name, own in means.items() for field in ("recall", "decay")}
+    return {**with_averages({name: own.mean for name, own in means.items()}), **spread, "num_objects": len(scored)}

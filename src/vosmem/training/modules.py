@@ -14,7 +14,7 @@ from vosmem.evaluation.run import SequenceRun, Writer, evaluate_sequence
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.inference.propagation.window import Zoom
 from vosmem.memory.policy import MemoryPolicy
-from vosmem.metrics.j_and_f import JAndF
+from vosmem.metrics.mean_scores import MeanScores
 from vosmem.networks.network import MemoryNetwork
 from vosmem.shapes import Clip
 from vosmem.training.losses import matching_loss
@@ -79,7 +79,7 @@ class PretrainModule(pl.LightningModule):
         trunk.freeze(3 if not backbone_lr_factor else frozen_stages)
         if network.gate is not None:
             network.gate.requires_grad_(False)  # it learns in a stage of its own; no other asks it anything
-        self.val_scores = JAndF()
+        self.val_scores = MeanScores()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on along the schedule of this configuration, also where the run began with another."""
@@ -122,7 +122,7 @@ class PretrainModule(pl.LightningModule):
         return {"run": run}
 
     def on_validation_epoch_end(self) -> None:
-        """Log J&F, J and F over all objects."""
+        """Log J&F and every metric over all objects."""
         scores = self.val_scores.compute()
         self.log_dict({f"val/{name}": value for name, value in scores.items()}, prog_bar=False)
         self.log("val_j_and_f", scores["J&F"], prog_bar=True, logger=False)  # a name that file names and bars can hold

@@ -13,6 +13,7 @@ from vosmem.data.videos import VideoSequence
 from vosmem.evaluation.run import SequenceRun
 from vosmem.inference.sequences.methods import SegmentedFrame
 from vosmem.metrics.davis import summarize
+from vosmem.metrics.registry import score_names
 from vosmem.training.modules import PretrainModule
 from vosmem.visualization.overlay import overlay
 from vosmem.visualization.video import write_video
@@ -83,11 +84,11 @@ class LogMedia(pl.Callback):
 
     def _send(self, logger: WandbLogger, step: int) -> None:
         rows = [
-            [name, *(100 * summarize(run.scores)[key] for key in ("J&F", "J", "F"))]
+            [name, *(100 * summarize(run.scores)[key] for key in score_names())]
             for name, run in self._runs.items()
-            if any(len(score.j) for score in run.scores)
+            if any(score.num_frames for score in run.scores)
         ]
-        logger.log_table("val/sequences", columns=["sequence", "J&F", "J", "F"], data=rows, step=step)
+        logger.log_table("val/sequences", columns=["sequence", *score_names()], data=rows, step=step)
         for name, frames in self._shown.items():
             picture, predicted, truth = frames[-1]
             masks = {"prediction": predicted, **({} if truth is None else {"truth": truth})}

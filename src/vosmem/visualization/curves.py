@@ -8,6 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from natsort import natsorted
 
+from vosmem.metrics.registry import score_names
+
 matplotlib.use("agg")  # runs have no screen
 
 
@@ -49,7 +51,8 @@ def plot_curves(metrics: pd.DataFrame, path: Path) -> Path:
         )
         left.legend(frameon=False)
     left.set(title="training loss", xlabel="step", ylabel="loss")
-    for name, style in (("J&F", "C3-o"), ("J", "C0--"), ("F", "C2--")):
+    styles = dict.fromkeys(score_names(), "--") | {"J&F": "C3-o", "J": "C0--", "F": "C2--"}
+    for name, style in styles.items():
         column = f"val/{name}"
         if column in metrics:
             scores = metrics[["step", column]].dropna()

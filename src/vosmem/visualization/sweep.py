@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas.api.types import is_numeric_dtype
 
+from vosmem.metrics.registry import score_names
+
 matplotlib.use("agg")  # runs have no screen
 
 SCORES = {"J&F": "C3", "J": "C0", "F": "C2", "G": "C4", "after training": "C3", "first mask copied": "0.7"}
@@ -28,7 +30,7 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
         varied: its columns that tell the jobs apart.
         path: the PNG to write; its folder is made.
     """
-    scores = [column for column in SCORES if column in table]
+    scores = [column for column in dict.fromkeys((*score_names(), *SCORES)) if column in table]
     costs = [column for column in COSTS if column in table]
     figure = Figure(figsize=(5.5 * (1 + len(costs)), 3.8), layout="constrained")
     panels = figure.subplots(1, 1 + len(costs), squeeze=False)[0]
