@@ -1,12 +1,12 @@
 """What came of each of many videos: a table and a log in one place, whoever segmented them."""
 
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pandas as pd
-
 from vosmem.files import write_text
+from vosmem.segmentation.tables import csv_text
 from vosmem.segmentation.worker import Outcome
 
 TABLE, LOG = "segmented.csv", "segmented.log"
@@ -31,7 +31,7 @@ class Journal:
 
     def note(self, text: str) -> None:
         """Add a line to the log, with the time."""
-        time = pd.Timestamp.now().isoformat(sep=" ", timespec="seconds")
+        time = datetime.now().isoformat(sep=" ", timespec="seconds")
         self._log.write(f"{time} {text}\n")
         self._log.flush()
 
@@ -62,5 +62,4 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._log.close()
-        table = pd.DataFrame(self._rows, columns=COLUMNS).astype({"frames": "Int64"})
-        write_text(self.folder / TABLE, table.to_csv(index=False))
+        write_text(self.folder / TABLE, csv_text(COLUMNS, self._rows))

@@ -1,16 +1,16 @@
-"""How sure the network was, as tables."""
+"""Tables of the network's confidence."""
 
-from collections.abc import Collection, Sequence
+import csv
+import io
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from vosmem.files import write_text
 from vosmem.inference.sequences.confidence import Check, ObjectConfidence
 from vosmem.inputs.user_video import UserVideo
 
 OBJECTS_TABLE, CHECKS_TABLE = "objects.csv", "frames_to_check.csv"
-DIGITS = "%.4f"
 
 
 def write_tables(
@@ -20,27 +20,47 @@ def write_tables(
     checks: Sequence[Check],
     memory_frames: Sequence[int],
 ) -> None:
-    """Write a table with a line for each object and frame, and one with the frames to check.
+    """Write a table with a row per object and frame, and one of the frames to check.
 
     Args:
-        folder: where to.
-        video: whose names and ids stand in the tables.
-        rows: of each object and frame.
-        checks: the frames to look at.
-        memory_frames: for each frame, how many frames it was read from.
+        folder: of the results.
+        video: whose frame names and object ids the tables use.
+        rows: confidence per object and frame.
+        checks: frames that a person should check.
+        memory_frames: per frame, the number of memory frames that it was read from.
 
     Raises:
         OSError: a table could not be written.
     """
-    objects = pd.DataFrame([row._asdict() for row in rows], columns=ObjectConfidence._fields)
-    objects["memory_frames"] = [memory_frames[t] for t in objects["t"]]
-    write_text(folder / OBJECTS_TABLE, _named(objects, video).to_csv(index=False, float_format=DIGITS))
-    listed = pd.DataFrame(list(checks), columns=Check._fields)
-    write_text(folder / CHECKS_TABLE, _named(listed, video).to_csv(index=False, float_format=DIGITS))
+    objects = [{**row._asdict(), "memory_frames": memory_frames[row.t]} for row in rows]
+    columns = (*ObjectConfidence._fields, "memory_frames")
+    write_text(folder / OBJECTS_TABLE, _named(columns, objects, video))
+    write_text(folder / CHECKS_TABLE, _named(Check._fields, [check._asdict() for check in checks], video))
 
 
-def _named(table: pd.DataFrame, video: UserVideo) -> pd.DataFrame:
-    """Frames by their names and objects by their ids."""
-    table.insert(1, "frame", [video.frame_names[t] for t in table["t"]])
-    table.insert(2, "object", [video.object_ids[slot - 1] for slot in table["slot"]])
-    return table.drop(columns="slot")
+def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    """A table as CSV; None is an empty cell. Without pandas, which `vosmem segment` does not load.
+
+    Example:
+        >>> csv_text(("t", "score"), [{"t": 1, "score": 0.5}, {"t": 2, "score": None}])
+        't,score\\n1,0.5\\n2,\\n'
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _named(columns: Sequence[str], rows: Iterable[dict[str, Any]], video: UserVideo) -> str:
+    """The table with the names of frames and the ids of objects after the frame index, and without slots."""
+    named = ["t", "frame", "object", *(column for column in columns if column not in ("t", "slot"))]
+    cells = (
+        {
+            **{name: f"{value:.4f}" if isinstance(value, float) else value for name, value in row.items()},
+            "frame": video.frame_names[row["t"]],
+            "object": video.object_ids[slot - 1],
+        }
+        for slot, row in ((row.pop("slot"), row) for row in rows)
+    )
+    return csv_text(named, cells)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vosmem.data.clips.transforms import IMAGENET_MEAN_BYTES
 from vosmem.data.sources.image_sets import LabelledImage
 from vosmem.errors import InputError
 
+IMAGENET_MEAN_BYTES = (124, 116, 104)
 CONTEXT = 1.4  # side of the cut picture in crops: room for the affine maps that follow
 LEAST_SHARE = 0.75  # scale below which averaging areas looks better than interpolating
 

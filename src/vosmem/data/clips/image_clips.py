@@ -3,10 +3,8 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would look for a newer version on the network
-
-import albumentations as A
 import cv2
 import numpy as np
 import torch
@@ -21,6 +19,7 @@ from vosmem.errors import InputError
 from vosmem.shapes import Clip
 
 REDRAWS = 5
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # albumentations would look for a newer version on the network
 
 
 @dataclass
@@ -46,8 +45,8 @@ class ClipAugmentation:
     """
 
     size: int
-    clip_transforms: Sequence[A.BasicTransform]
-    frame_transforms: Sequence[A.BasicTransform]
+    clip_transforms: Sequence[Callable[..., Any]]
+    frame_transforms: Sequence[Callable[..., Any]]
     num_frames: int = 3
     max_objects: int = 3
     min_object_pixels: int = 16
@@ -61,6 +60,8 @@ class ClipAugmentation:
             )
         if self.num_frames < 2 or self.max_objects < 1:
             raise InputError("a clip needs num_frames of 2 or more and max_objects of 1 or more")
+        import albumentations as A  # not above, so that `vosmem segment` does not load it
+
         self._per_clip = A.Compose(list(self.clip_transforms))
         self._per_frame = A.Compose(list(self.frame_transforms))
 

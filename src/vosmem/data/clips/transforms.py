@@ -6,7 +6,7 @@ import albumentations as A
 import cv2
 import numpy as np
 
-IMAGENET_MEAN_BYTES = (124, 116, 104)
+from vosmem.data.clips.framing import IMAGENET_MEAN_BYTES
 
 
 class CropAffine(A.Affine):
