@@ -1,4 +1,4 @@
-"""Files of weights of tiny networks, whole and tampered with."""
+"""Weights files of tiny networks, intact or tampered with."""
 
 import json
 import os
@@ -39,12 +39,12 @@ def made_network(name: str = "stm") -> MemoryNetwork:
 
 
 def write_tiny(path: Path, name: str = "stm", dtype: str = "fp16") -> Path:
-    """Its weights file."""
+    """Write the weights file of a tiny network."""
     return write_weights(path, Weights(MODELS[name], made_network(name).state_dict()), dtype)
 
 
 def write_run(folder: Path, name: str = "stm", with_config: bool = True) -> Path:
-    """The folder of a run with its last checkpoint, whose configuration may stand beside it alone."""
+    """Write the folder of a run with its last checkpoint; its configuration may be only in the folder."""
     content: dict[str, Any] = {
         "state_dict": {f"network.{key}": value for key, value in made_network(name).state_dict().items()},
         "current_model_state": {"network.other": torch.zeros(1)},  # what a run with a running average keeps, too
@@ -61,7 +61,7 @@ def write_run(folder: Path, name: str = "stm", with_config: bool = True) -> Path
 
 
 def tamper(path: Path, *, said: dict[str, Any] | None = None, tensors: dict[str, Any] | None = None) -> Path:
-    """Change what a weights file says, or its tensors (None takes one away), and keep all else."""
+    """Change metadata or tensors of a weights file (None removes a tensor), and keep all else."""
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()[METADATA_KEY])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

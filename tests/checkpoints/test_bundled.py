@@ -1,4 +1,4 @@
-"""What comes with the package: whole, described, and good for something."""
+"""Bundled weights are verified, described, and segment an object."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from vosmem.metrics.region import jaccard
 
 
 @pytest.mark.parametrize("name", bundled_weights())
-def test_each_file_is_small_whole_and_has_its_card(name):
+def test_each_bundled_file_is_small_verified_and_has_a_model_card(name):
     path = bundled_weights()[name]
     assert path.stat().st_size <= 16 * 2**20
     load_network(path)  # verifies hash and shapes
@@ -21,11 +21,11 @@ def test_each_file_is_small_whole_and_has_its_card(name):
         assert part in card
 
 
-def test_the_default_is_there():
+def test_default_weights_exist():
     assert default_weights() is not None and default_weights()[0] == DEFAULT
 
 
-def test_the_default_follows_an_object_that_it_never_saw():
+def test_default_network_segments_an_unseen_object():
     """An embedded photograph is cut out and moves over another; ten frames."""
     scene = ["eval_set.scene.num_objects=[1,1]", "eval_set.scene.num_frames=10", "eval_set.count=1"]
     sequence = make(compose("evaluate", "eval_set=rendered", *scene).eval_set)[0]

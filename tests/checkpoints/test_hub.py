@@ -1,4 +1,4 @@
-"""Weights on the Hub: the real library against a small server of this machine, and torch.hub on this repository."""
+"""Weights on the Hub: huggingface_hub against a local server, and torch.hub on this repository."""
 
 import os
 import subprocess
@@ -30,19 +30,19 @@ FETCH = "import sys; from vosmem.checkpoints.hub import fetch; print(fetch(sys.a
         ("hf://a/b/c.safetensors@refs/pr/1", ("a/b", "c.safetensors", "refs/pr/1")),
     ],
 )
-def test_addresses(address, parts):
+def test_address_is_split_into_its_parts(address, parts):
     assert parse_address(address) == parts
 
 
 @pytest.mark.parametrize(
     "address", ["hf://", "hf://a", "hf://a/", "hf://a/b/", "hf://a/b@", "hf://a b/c", "hf://a/b/c.pth"]
 )
-def test_odd_addresses(address):
+def test_malformed_address_is_refused(address):
     with pytest.raises(InputError, match=r"no address|no weights file"):
         parse_address(address)
 
 
-def test_without_the_library_its_name_is_told(monkeypatch):
+def test_error_names_the_missing_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(InputError, match=r"pip install 'vosmem\[hub\]'"):
         hub.fetch("hf://a/b")
@@ -50,7 +50,7 @@ def test_without_the_library_its_name_is_told(monkeypatch):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """A folder of repositories, how to reach it, and what was asked of it."""
+    """A folder of repositories, the environment to reach it, and the requests so far."""
     pytest.importorskip("huggingface_hub", reason="needs huggingface_hub (the extra `hub`)")
     folder = tmp_path_factory.mktemp("hub")
     write_tiny(folder / "me" / "vos" / COMMIT / FILE)
@@ -74,7 +74,7 @@ def fetch(served, address: str, **more: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
 
 
-def test_a_file_is_fetched_once_and_found_offline(served):
+def test_file_is_downloaded_once_and_found_offline(served):
     folder, _, asked = served
     missing = fetch(served, "hf://me/vos", HF_HUB_OFFLINE="1")
     assert missing.returncode and "not in the local cache" in missing.stderr
@@ -99,7 +99,7 @@ def test_a_file_is_fetched_once_and_found_offline(served):
         ("hf://--/--", "no such names"),
     ],
 )
-def test_what_cannot_be_fetched_is_said(served, address, match):
+def test_failed_download_is_reported(served, address, match):
     done = fetch(served, address)
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode and last.startswith("vosmem.errors.InputError: ") and match in last
@@ -111,13 +111,13 @@ def segment(served, folder: Path, address: str) -> subprocess.CompletedProcess[s
     return vosmem("segment", "frames", "--mask", "mask.png", *options, cwd=folder, check=False, **served[1])
 
 
-def test_what_came_is_verified(served, tmp_path):
+def test_downloaded_file_is_verified(served, tmp_path):
     done = segment(served, tmp_path, "hf://me/vos/changed.safetensors")
     assert done.returncode == 2 and "was changed" in done.stderr and not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
-def test_segment_takes_an_address(served, tmp_path):
+def test_segment_accepts_an_address(served, tmp_path):
     assert segment(served, tmp_path, "hf://me/vos").returncode == 0
     assert len(list((tmp_path / "out" / "masks").iterdir())) == 2
 

@@ -1,4 +1,4 @@
-"""Whatever names weights becomes the same network, by one way."""
+"""Every name of weights loads the same network."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def same(one: torch.nn.Module, other: torch.nn.Module, tolerance: float = 0.0) -
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("with_config", [True, False], ids=["in the checkpoint", "in the run's folder"])
-def test_a_run_converts(tmp_path, name, with_config):
+def test_checkpoint_of_a_run_is_converted(tmp_path, name, with_config):
     source = write_run(tmp_path / "run", name, with_config)
     assert same(load_network(source), made_network(name))
     for dtype, tolerance in (("fp32", 0.0), ("fp16", 1e-3)):
@@ -32,7 +32,7 @@ def test_a_run_converts(tmp_path, name, with_config):
     assert again.read_bytes() == (tmp_path / "fp16.safetensors").read_bytes()
 
 
-def test_a_source_is_never_overwritten(tmp_path):
+def test_source_is_never_overwritten(tmp_path):
     path = write_tiny(tmp_path / "a.safetensors", dtype="fp32")
     content = path.read_bytes()
     (tmp_path / "link.safetensors").symlink_to(path)
@@ -54,13 +54,13 @@ def test_a_source_is_never_overwritten(tmp_path):
         ({1: torch.zeros(1)}, "not a checkpoint"),
     ],
 )
-def test_checkpoints_that_hold_no_network(tmp_path, content, match):
+def test_checkpoint_without_a_network_is_refused(tmp_path, content, match):
     torch.save(content, tmp_path / "odd.ckpt")
     with pytest.raises(InputError, match=match):
         load_network(tmp_path / "odd.ckpt")
 
 
-def test_the_licence_of_the_published_weights_goes_with_them(tmp_path, capsys):
+def test_converted_weights_keep_their_licence(tmp_path, capsys):
     torch.save(reference_state_dict(0), tmp_path / "STM_weights.pth")
     path = convert(tmp_path / "STM_weights.pth", tmp_path / "published.safetensors")
     assert capsys.readouterr().err.count("CC BY-NC-SA") == 1
@@ -76,7 +76,7 @@ def test_the_licence_of_the_published_weights_goes_with_them(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_an_empty_shelf_asks_for_a_file(shelf, capsys):
+def test_version_without_weights_asks_for_a_file(shelf, capsys):
     for arguments, match in [
         ((None, None), "no weights are given and none come with this version"),
         ((None, "remn_small"), "none are called 'remn_small'"),
@@ -89,7 +89,7 @@ def test_an_empty_shelf_asks_for_a_file(shelf, capsys):
     assert capsys.readouterr().out.startswith("no weights come with this version\n")
 
 
-def test_weights_on_the_shelf_are_known_by_name(shelf, tmp_path, monkeypatch):
+def test_bundled_weights_are_found_by_name(shelf, tmp_path, monkeypatch):
     small, other = (write_tiny(shelf / f"{name}.safetensors") for name in ("remn_small", "other"))
     assert find_weights(None) == find_weights("remn_small") == find_weights(None, "remn_small") == small
     assert find_weights(None, "other") == other
@@ -106,7 +106,7 @@ def test_weights_on_the_shelf_are_known_by_name(shelf, tmp_path, monkeypatch):
         find_weights(None)
 
 
-def test_the_shelf_is_listed_and_verified(shelf, capsys):
+def test_bundled_weights_are_listed_and_verified(shelf, capsys):
     write_tiny(shelf / "remn_small.safetensors", "remn")
     write_tiny(shelf / "broken.safetensors")
     tamper(shelf / "broken.safetensors", said={"sha256": "0"})
@@ -114,5 +114,5 @@ def test_the_shelf_is_listed_and_verified(shelf, capsys):
         weights_command.run([])
     out, err = capsys.readouterr()
     assert caught.value.code == 1 and "broken.safetensors" in err and err.count("\n") == 1
-    assert "remn_small  REMN, " in out and "taken where no weights are named" in out
+    assert "remn_small  REMN, " in out and "the default" in out
     assert read_about(shelf / "remn_small.safetensors").sha256 in out

@@ -1,4 +1,4 @@
-"""Checkpoints: the published layout and its numeric parity, and files that must be refused."""
+"""The published STM: its layout, its numeric parity, and files that must be refused."""
 
 import csv
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_golden_run_of_the_authors_code(run, reference_data):
     np.testing.assert_allclose(outcome["key0"][:, ::3, ::3], golden["key0"], atol=1e-5 * scale)
 
 
-def test_names_are_the_published_ones(reference_data):
+def test_entry_names_are_the_published_ones(reference_data):
     with open(reference_data / "spec" / "stm_state_dict.tsv") as file:
         listed = [
             (name, tuple(int(n) for n in shape.strip("()").split(",") if n.strip()))
@@ -86,7 +86,7 @@ def zeros(prefix: str = "module.") -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("prefix", ["module.", ""])
-def test_the_published_layout_loads(tmp_path, prefix):
+def test_published_layout_loads(tmp_path, prefix):
     state = zeros(prefix)
     assert len(state) == 558
     state[f"{prefix}Decoder.pred2.bias"] = torch.tensor([1.0, 2.0])
@@ -96,7 +96,7 @@ def test_the_published_layout_loads(tmp_path, prefix):
     assert not network.training
 
 
-def test_counters_may_be_absent():
+def test_batch_counters_may_be_absent():
     load_reference_stm({name: value for name, value in zeros().items() if not name.endswith("num_batches_tracked")})
 
 
@@ -108,7 +108,7 @@ def test_counters_may_be_absent():
         (lambda state: state.update({"module.Decoder.pred2.bias": torch.zeros(3)}), r"shape \(3,\)"),
     ],
 )
-def test_nothing_missing_and_nothing_left_over(change, match):
+def test_missing_and_left_over_entries_are_refused(change, match):
     state = zeros()
     change(state)
     with pytest.raises(InputError, match=match) as caught:
@@ -124,7 +124,7 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path):
     assert not trap.exists()
 
 
-def test_damaged_and_missing_files(tmp_path):
+def test_damaged_and_missing_files_are_refused(tmp_path):
     torch.save({"state_dict": {"a": torch.zeros(1000)}}, tmp_path / "whole.ckpt")
     (tmp_path / "cut.ckpt").write_bytes((tmp_path / "whole.ckpt").read_bytes()[:2000])
     for name, match in (("cut.ckpt", "damaged"), ("absent.ckpt", "not found")):
@@ -136,7 +136,7 @@ def test_damaged_and_missing_files(tmp_path):
         read_checkpoint(tmp_path / "list.ckpt")
 
 
-def test_what_was_not_trained_yet_may_be_missing_as_a_whole():
+def test_untrained_part_may_be_missing_as_a_whole():
     """Weights of a network without a gate start one that has it; half a gate does not."""
     widths = {"backbone": "resnet10", "key_channels": 4, "value_channels": 4, "decoder_channels": 4, "weights": "none"}
     gated, plain = STM(**widths, gate=True), STM(**widths).state_dict()

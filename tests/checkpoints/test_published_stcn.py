@@ -1,4 +1,4 @@
-"""The published STCN: its layout, what differs in it, its numeric parity, and how it is run by default."""
+"""The published STCN: its layout, converted entries, numeric parity, and default settings."""
 
 import csv
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch import nn
 from tests.golden_video import video
 from tests.reference_stcn import stcn_entries, stcn_state_dict
 from vosmem.checkpoints import load_reference_stcn
-from vosmem.checkpoints.loading import convert, load_network, load_with_about
+from vosmem.checkpoints.loading import convert, load_file, load_network
 from vosmem.checkpoints.published_stcn import own_entries
 from vosmem.checkpoints.weights_file import read_about
 from vosmem.errors import InputError
@@ -69,7 +69,7 @@ def test_golden_run_of_the_authors_code(run, reference_data):
     assert (outcome["labels"] != golden["labels"]).mean() < 1e-4
 
 
-def test_names_are_the_published_ones(reference_data):
+def test_entry_names_are_the_published_ones(reference_data):
     with open(reference_data / "spec" / "stcn_state_dict.tsv") as file:
         listed = [
             (name, tuple(int(n) for n in shape.strip("()").split(",") if n.strip()))
@@ -82,7 +82,7 @@ def zeros(prefix: str = "") -> dict[str, torch.Tensor]:
     return {prefix + name: torch.zeros(shape) for name, shape in stcn_entries()}
 
 
-def test_the_size_of_the_published_file():
+def test_size_of_the_published_file():
     running = ("running_mean", "running_var", "num_batches_tracked")
     published = {name: np.prod(shape) for name, shape in stcn_entries() if not name.endswith(running)}
     network = load_reference_stcn(zeros())
@@ -98,7 +98,7 @@ def is_folded(name: str) -> bool:
 
 
 @pytest.mark.parametrize("prefix", ["module.", ""])
-def test_it_is_known_by_its_layout(tmp_path, capsys, prefix):
+def test_published_file_is_recognised_by_its_layout(tmp_path, capsys, prefix):
     state = zeros(prefix)
     state[f"{prefix}decoder.pred.bias"] = torch.tensor([2.0])
     torch.save(state, tmp_path / "stcn.pth")
@@ -111,7 +111,7 @@ def test_it_is_known_by_its_layout(tmp_path, capsys, prefix):
 def test_converted_weights_carry_the_published_settings_and_the_notice(tmp_path, capsys):
     torch.save(zeros(), tmp_path / "stcn.pth")
     path = convert(tmp_path / "stcn.pth", tmp_path / "stcn.safetensors")
-    network, weights = load_with_about(path)
+    network, weights = load_file(path)
     assert weights.licence is not None and "MIT" in weights.licence and read_about(path).licence == weights.licence
     propagator = Propagator(Engine(torch.device("cpu")).ready(network), EveryN())
     settings = propagator.network.conventions
@@ -120,7 +120,7 @@ def test_converted_weights_carry_the_published_settings_and_the_notice(tmp_path,
     assert Propagator(network, EveryN(include_last=True), short_side=0).reads_previous
 
 
-def test_biases_before_norms_are_part_of_the_running_means():
+def test_biases_before_norms_are_folded_into_the_running_means():
     state = {
         name: value.double() for name, value in stcn_state_dict(3).items() if name.startswith("value_encoder.layer2.0")
     }
@@ -137,7 +137,7 @@ def test_biases_before_norms_are_part_of_the_running_means():
         torch.testing.assert_close(found, published)
 
 
-def test_the_variant_of_a_single_object_looks_at_no_others():
+def test_single_object_variant_ignores_other_objects():
     state = zeros()
     state["value_encoder.conv1.weight"] = torch.rand(64, 4, 7, 7)
     trunk = load_reference_stcn(state).value_encoder
@@ -157,7 +157,7 @@ def test_the_variant_of_a_single_object_looks_at_no_others():
         (lambda state: state.pop("value_encoder.layer1.0.bn1.running_mean"), "running_mean' is missing"),
     ],
 )
-def test_nothing_missing_and_nothing_left_over(change, match):
+def test_missing_and_left_over_entries_are_refused(change, match):
     state = zeros()
     change(state)
     with pytest.raises(InputError, match=match) as caught:

@@ -1,4 +1,4 @@
-"""Weights files: what goes in comes out, and whatever was tampered with is refused in one line."""
+"""Weights files keep their content, and files that were tampered with are refused in one line."""
 
 import json
 import pickle
@@ -17,7 +17,7 @@ from vosmem.errors import InputError
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("fp32", 0.0), ("fp16", 2**-11)])
-def test_what_goes_in_comes_out(tmp_path, name, dtype, tolerance):
+def test_weights_survive_writing_and_reading(tmp_path, name, dtype, tolerance):
     path = write_tiny(tmp_path / "new" / "tiny.safetensors", name, dtype)
     own, found = made_network(name), load_network(path)
     assert type(found) is type(own) and not found.training
@@ -27,7 +27,7 @@ def test_what_goes_in_comes_out(tmp_path, name, dtype, tolerance):
     assert [entry.name for entry in path.parent.iterdir()] == ["tiny.safetensors"]
 
 
-def test_a_file_holds_what_is_needed_and_no_more(tmp_path):
+def test_weights_file_holds_only_weights_and_metadata(tmp_path):
     path = write_tiny(tmp_path / "a.safetensors")
     with safe_open(path, framework="pt") as file:
         names = set(file.keys())
@@ -40,7 +40,7 @@ def test_a_file_holds_what_is_needed_and_no_more(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["name", "dtype", "shape", "bytes"])
-def test_the_hash_sees_every_change(tmp_path, change):
+def test_hash_detects_every_change(tmp_path, change):
     path = write_tiny(tmp_path / "tiny.safetensors")
     with safe_open(path, framework="pt") as file:
         bias = file.get_tensor("decoder.predict.bias")
@@ -96,7 +96,7 @@ def model(**changes):
         (flipped_bit, "was changed"),
         (lambda path: tamper(path, said={"sha256": "0" * 64}), "was changed"),
         (of_another_program, "another program"),
-        (without_model, "does not say what it holds"),
+        (without_model, "has incomplete metadata"),
         (lambda path: tamper(path, said={"format": 2, "vosmem": "9\n"}), "format 2, this version reads 1"),
         (model(decoder_channels=9), "does not fit the network"),
         (model(_target_="vosmem.networks.REMN", backbone="resnet18", value_weights="none"), "does not fit the network"),
@@ -110,7 +110,7 @@ def model(**changes):
         (lambda path: tamper(path, said={"model": [1]}), "asks for None"),
     ],
 )
-def test_harmed_files_are_refused_in_one_line(tmp_path, harm, match):
+def test_damaged_file_is_refused_in_one_line(tmp_path, harm, match):
     path = write_tiny(tmp_path / "tiny.safetensors")
     harm(path)
     with pytest.raises(InputError, match=match) as caught:
@@ -128,7 +128,7 @@ def test_harmed_files_are_refused_in_one_line(tmp_path, harm, match):
         ["vosmem.networks.STM"],
     ],
 )
-def test_nothing_but_a_network_is_made(tmp_path, target):
+def test_only_networks_are_built(tmp_path, target):
     trap = tmp_path / "executed"
     forged = {"_target_": target, "command": f"touch '{trap}'", "_args_": [f"touch '{trap}'"]}
     path = tamper(write_tiny(tmp_path / "tiny.safetensors"), said={"model": forged})
@@ -145,7 +145,7 @@ def test_nothing_but_a_network_is_made(tmp_path, target):
     assert not trap.exists()
 
 
-def test_no_file_is_read_that_the_configuration_names(tmp_path):
+def test_files_named_by_the_configuration_are_not_read(tmp_path):
     secret = tmp_path / "secret.pth"  # missing: reading it would be an error
     path = tamper(write_tiny(tmp_path / "a.safetensors"), said={"model": {**MODELS["stm"], "weights": str(secret)}})
     load_network(path)
@@ -155,7 +155,7 @@ def test_no_file_is_read_that_the_configuration_names(tmp_path):
     "write", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2))]
 )
 @pytest.mark.parametrize("name", ["evil.safetensors", "evil.pth"])  # torch itself reads a file by the end of its name
-def test_a_pickle_is_never_run(tmp_path, write, name):
+def test_pickle_is_never_run(tmp_path, write, name):
     trap = tmp_path / "executed"
     write({"state_dict": Malice(trap)}, tmp_path / name)
     with pytest.raises(InputError, match="evil"):
@@ -163,7 +163,7 @@ def test_a_pickle_is_never_run(tmp_path, write, name):
     assert not trap.exists()
 
 
-def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path):
+def test_failed_write_is_reported_and_leaves_no_file(tmp_path):
     network = made_network()
     whole = Weights(MODELS["stm"], network.state_dict())
     large = {**network.state_dict(), "decoder.predict.bias": torch.tensor([0.0, 1e5])}
@@ -182,15 +182,15 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path):
     write_weights(tmp_path / "large.safetensors", whole._replace(state=large), "fp32")
 
 
-def test_what_a_file_says_cannot_steer_a_terminal(tmp_path, capsys):
+def test_metadata_cannot_control_the_terminal(tmp_path, capsys):
     path = tamper(write_tiny(tmp_path / "tiny.safetensors"), said={"licence": "free\x1b[2J\nreally"})
     load_network(path)
     assert capsys.readouterr().err == "vosmem: free [2J really\n" and read_about(path).licence == "free [2J really"
 
 
 @pytest.mark.parametrize("init", ["mask_lane", "matched"])
-def test_how_a_network_started_is_of_no_matter(tmp_path, init):
-    """Also where this version no longer has that way, as with checkpoints of `make pretrain` of earlier versions."""
+def test_unknown_initialisation_is_ignored(tmp_path, init):
+    """Checkpoints of earlier versions may name an initialisation that this version no longer has."""
     path = write_tiny(tmp_path / "w.safetensors")
     tamper(path, said={"model": {**MODELS["stm"], "init": init}})
     assert type(load_network(path)).__name__ == "STM"

@@ -1,10 +1,16 @@
-"""Weights that come with the package, under a name."""
+"""Weights that come with the package, by name, and published weights that users may fetch themselves."""
 
 from pathlib import Path
 
 from vosmem.checkpoints.weights_file import SUFFIX
 from vosmem.errors import InputError
 from vosmem.networks.bundled import DEFAULT, FOLDER
+
+# Published weights, which users may download. Sizes are computed from names and shapes; the files are a little larger.
+PUBLISHED = (
+    "stcn.pth  STCN, about 208 MB, licence MIT: pretrained model s012 of github.com/hkchengrex/STCN",
+    "STM_weights.pth  STM, about 149 MB, licence CC BY-NC-SA: pre-trained weights of github.com/seoungwugoh/STM",
+)
 
 
 def bundled_weights() -> dict[str, Path]:
@@ -13,7 +19,7 @@ def bundled_weights() -> dict[str, Path]:
 
 
 def default_weights() -> tuple[str, Path] | None:
-    """Name and file of what is taken where no weights are named; None where none come with this version."""
+    """Name and file of the default weights; None if this version comes without them."""
     path = bundled_weights().get(DEFAULT)
     return None if path is None else (DEFAULT, path)
 
@@ -22,11 +28,11 @@ def named_weights(name: str) -> Path:
     """The weights file of a name.
 
     Raises:
-        InputError: no weights of this name come with the package.
+        InputError: this version has no weights of this name.
     """
     bundled = bundled_weights()
     if not bundled:
-        raise InputError(f"no weights come with this version, so none are called {name!r}: give a checkpoint file")
+        raise InputError(f"no weights come with this version, so {name!r} cannot be used: give a checkpoint file")
     if name not in bundled:
         raise InputError(f"no weights called {name!r} come with this version: use {', '.join(bundled)}, or give a file")
     return bundled[name]

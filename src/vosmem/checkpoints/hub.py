@@ -13,7 +13,7 @@ _ADDRESS = re.compile(r"hf://(?P<repo>[^/@\s]+/[^/@\s]+)(?:/(?P<file>[^@\s]*[^/@
 
 
 class Address(NamedTuple):
-    """Where a file lies on the Hub.
+    """The address of a file on the Hub.
 
     Attributes:
         repo: `USER/REPO`.
@@ -27,10 +27,10 @@ class Address(NamedTuple):
 
 
 def parse_address(address: str) -> Address:
-    """The parts of an address.
+    """Split an address into its parts.
 
     Raises:
-        InputError: it has another form, or names a file that is no weights file.
+        InputError: the address has another form, or names a file other than .safetensors.
 
     Example:
         >>> parse_address("hf://someone/vos/remn/small.safetensors@v2")
@@ -41,17 +41,17 @@ def parse_address(address: str) -> Address:
         raise InputError(f"{address!r} is no address on the Hub: write hf://USER/REPO[/FILE][@REVISION]")
     file = found["file"] or FILE
     if not file.endswith(".safetensors"):
-        raise InputError(f"{address!r} names no weights file: only .safetensors is taken from the Hub")
+        raise InputError(f"{address!r} names no weights file: from the Hub only .safetensors is read")
     return Address(found["repo"], file, found["revision"])
 
 
 def fetch(address: str) -> Path:
-    """The file at an address, from the Hub's local cache where it is there already.
+    """Download a file from the Hub, or take it from the local cache.
 
-    The environment variables of `huggingface_hub` hold: `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_TOKEN`.
+    `huggingface_hub` reads its environment variables: `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_TOKEN`.
 
     Args:
-        address: as `parse_address` takes it.
+        address: `hf://USER/REPO[/FILE][@REVISION]`.
 
     Raises:
         InputError: the address has another form, `huggingface_hub` is not installed, or there is no such file, no
@@ -62,20 +62,20 @@ def fetch(address: str) -> Path:
         from huggingface_hub import errors, hf_hub_download
     except ImportError as error:
         raise InputError(f"{address!r} needs huggingface_hub: pip install 'vosmem[hub]'") from error
-    faults = {  # the more special first
-        errors.GatedRepoError: "its owner lets in those who ask: do so on its page, then `hf auth login`",
+    faults = {  # subclasses before their base classes
+        errors.GatedRepoError: "access has to be requested: do so on its page, then `hf auth login`",
         errors.RepositoryNotFoundError: f"there is no repository {repo!r}, or it is private (`hf auth login`)",
         errors.RevisionNotFoundError: f"it has no revision {revision!r}: check the part after @",
-        errors.LocalEntryNotFoundError: "it is not in the local cache, and the Hub is not reached: go online once "
+        errors.LocalEntryNotFoundError: "it is not in the local cache, and the Hub cannot be reached: go online once "
         "(without HF_HUB_OFFLINE), or give a file",
         errors.EntryNotFoundError: f"it holds no {file!r}: name its weights file, hf://{repo}/FILE",
-        errors.HFValidationError: "the Hub has no such names: write hf://USER/REPO",
+        errors.HFValidationError: "this is no valid name on the Hub: write hf://USER/REPO",
     }
     try:
         return Path(
             hf_hub_download(repo, file, revision=revision, library_name="vosmem", library_version=version("vosmem"))
         )
-    except Exception as error:  # connections break in many ways; all others mean the same to the user
+    except Exception as error:  # connections fail with many types of error
         known = [text for kind, text in faults.items() if isinstance(error, kind)]
         raise InputError(
             f"{address!r} cannot be fetched: {known[0] if known else f'{type(error).__name__}, try again'}"

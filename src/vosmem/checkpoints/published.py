@@ -1,4 +1,4 @@
-"""The layout of the published STM weights."""
+"""Read the layout of the published STM weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +9,8 @@ from vosmem.checkpoints.models import filled_network
 from vosmem.checkpoints.reading import read_checkpoint
 from vosmem.networks.network import MemoryNetwork
 
-# Published module names and this project's, in the order in which they are tried; the rest of a name is the same.
-_REFERENCE_NAMES = {
+# Published prefixes and those of this project; the first prefix that fits is replaced.
+_PREFIXES = {
     "Encoder_M.conv1_m.": "memory_encoder.mask_convs.0.",
     "Encoder_M.conv1_o.": "memory_encoder.mask_convs.1.",
     "Encoder_M.res2.": "memory_encoder.layer1.",
@@ -52,8 +52,8 @@ def load_reference_stm(source: str | Path | Mapping[str, Tensor]) -> MemoryNetwo
     """Load weights in the layout of the published `STM_weights.pth` (ResNet-50, 558 entries).
 
     Args:
-        source: path of the file, or its state dict; names with or without the prefix `module.`;
-            `num_batches_tracked` may be absent.
+        source: path of the file, or its state dict; names with or without the prefix `module.`; `num_batches_tracked`
+            may be absent.
 
     Returns:
         the network in eval mode.
@@ -69,13 +69,13 @@ def load_reference_stm(source: str | Path | Mapping[str, Tensor]) -> MemoryNetwo
 
 
 def own_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Entries of the published layout by this project's names."""
-    return {_own_name(name): tensor for name, tensor in state.items()}
+    """The entries of the published layout under the names of this project."""
+    return {renamed(name.removeprefix("module."), _PREFIXES): tensor for name, tensor in state.items()}
 
 
-def _own_name(name: str) -> str:
-    name = name.removeprefix("module.")
-    for reference, own in _REFERENCE_NAMES.items():
-        if name.startswith(reference):
-            return own + name[len(reference) :]
+def renamed(name: str, prefixes: Mapping[str, str]) -> str:
+    """The name with the first of the prefixes that it has replaced."""
+    for prefix, own in prefixes.items():
+        if name.startswith(prefix):
+            return own + name.removeprefix(prefix)
     return name

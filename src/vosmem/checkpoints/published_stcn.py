@@ -1,4 +1,4 @@
-"""The layout of the published STCN weights."""
+"""Read the layout of the published STCN weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from vosmem.checkpoints.models import filled_network
+from vosmem.checkpoints.published import renamed
 from vosmem.checkpoints.reading import check_tensors, read_checkpoint
 from vosmem.errors import InputError
 from vosmem.networks.backbone import IMAGENET_MEAN, IMAGENET_STD
 from vosmem.networks.network import MemoryNetwork
 
-# Published module names and this project's, in the order in which they are tried; the rest of a name is the same.
-_REFERENCE_NAMES = {
+# Published prefixes and those of this project; the first prefix that fits is replaced.
+_PREFIXES = {
     "key_encoder.res2.": "key_encoder.layer1.",
     "value_encoder.fuser.block1.": "fusion.reduce.",
     "value_encoder.fuser.block2.": "fusion.block.",
@@ -31,7 +32,7 @@ _REFERENCE_NAMES = {
 _STEM = "value_encoder.conv1.weight"
 _SPATIAL = "value_encoder.fuser.attention.SpatialGate.spatial.conv.weight"
 _COLOURS = 3  # input channels of the stem before the masks
-_MASKS = 2  # the object's, and that of the others
+_MASKS = 2  # the object's mask, and the sum of the other objects'
 
 PUBLISHED_MODEL = {
     "_target_": "vosmem.networks.REMN",
@@ -63,9 +64,9 @@ def load_reference_stcn(source: str | Path | Mapping[str, Tensor]) -> MemoryNetw
     """Load weights in the layout of the published `stcn.pth` (405 entries).
 
     Args:
-        source: path of the file, or its state dict; names with or without the prefix `module.`;
-            `num_batches_tracked` may be absent. The variant for a single object, whose value encoder does not see the
-            other objects' mask, is taken too: it looks at that mask with zeros.
+        source: path of the file, or its state dict; names with or without the prefix `module.`; `num_batches_tracked`
+            may be absent. In the variant for a single object, whose value encoder has no input for the other objects'
+            mask, the weights of that input are zero.
 
     Returns:
         the network in eval mode, with the published inference settings as its `conventions`.
@@ -86,12 +87,12 @@ def is_published_stcn(state: Mapping[str, object]) -> bool:
 
 
 def own_entries(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Entries of the published layout by this project's names.
+    """The entries of the published layout under the names of this project.
 
-    Mean and deviation of the normalisation are added. Three kinds of entries differ beyond their names. The value
-    encoder's convolutions have biases before batch norms, which the norms' running means take over (`norm(x + b)` is
-    `norm(x)` with a mean lower by b). Its stem is one convolution of image and masks, here one of each. Its spatial
-    attention takes the maximum before the mean, here the mean first.
+    Mean and standard deviation of the normalisation are added. Three kinds of entries differ beyond their names. The
+    value encoder's convolutions have biases before batch norms, which the norms' running means take over (`norm(x + b)`
+    is `norm(x)` with a mean lower by b). Its stem is one convolution of image and masks, here one convolution of each.
+    Its spatial attention takes the maximum before the mean, here the mean comes first.
 
     Raises:
         InputError: an entry of the value encoder's stem or spatial attention, or one of its biases, has another shape.
@@ -102,11 +103,11 @@ def own_entries(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if _SPATIAL in state:
         _check_shape(state, _SPATIAL, (1, 2, 7, 7))
         state[_SPATIAL] = state[_SPATIAL].flip(1)
-    return {**_normalisation(), **{_own_name(name): tensor for name, tensor in state.items()}}
+    return {**_normalisation(), **{renamed(name, _PREFIXES): tensor for name, tensor in state.items()}}
 
 
 def _normalisation() -> dict[str, Tensor]:
-    """The published code normalises frames before the network, this network does it itself."""
+    """The published code normalises frames before the network; here the network normalises them."""
     values = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
     return {
         f"{encoder}.{name}": torch.tensor(value).view(1, -1, 1, 1)
@@ -116,9 +117,9 @@ def _normalisation() -> dict[str, Tensor]:
 
 
 def _split_stem(state: dict[str, Tensor]) -> None:
-    """One convolution of the image and one of each mask; a mask that the stem does not see is seen with zeros."""
+    """Split the stem into a convolution of the image and one of each mask; a missing input gets zeros."""
     if _STEM not in state:
-        return  # reported as missing, as any other entry
+        return  # reported as missing with all other entries
     stem = state[_STEM]
     if stem.ndim != 4 or stem.shape[1] not in (_COLOURS + 1, _COLOURS + _MASKS):
         raise InputError(
@@ -134,17 +135,17 @@ def _split_stem(state: dict[str, Tensor]) -> None:
 
 
 def _fold_biases(state: dict[str, Tensor]) -> None:
-    """Take the value encoder's convolution biases into the running means of the norms that follow."""
+    """Fold the biases of the value encoder's convolutions into the running means of the batch norms after them."""
     for name in [name for name in state if name.startswith("value_encoder.") and _norm_after(name) is not None]:
         mean = f"{_norm_after(name)}.running_mean"
-        if mean in state:  # else reported as missing, as any other entry
+        if mean in state:  # otherwise reported as missing with all other entries
             bias = state.pop(name)
             _check_shape({name: bias}, name, tuple(state[mean].shape))
             state[mean] = (state[mean].double() - bias.double()).to(state[mean].dtype)
 
 
 def _norm_after(name: str) -> str | None:
-    """The norm that follows a convolution, from the name of the convolution's bias; None for other entries."""
+    """Name of the batch norm after the convolution that a bias belongs to; None for other entries."""
     module, _, leaf = name.rpartition(".")
     parent, _, conv = module.rpartition(".")
     if leaf != "bias" or ".fuser." in name:
@@ -160,10 +161,3 @@ def _check_shape(state: Mapping[str, Tensor], name: str, shape: tuple[int, ...])
             f"the reference checkpoint does not fit the network: {name!r} has shape {tuple(state[name].shape)}, "
             f"expected {shape}"
         )
-
-
-def _own_name(name: str) -> str:
-    for reference, own in _REFERENCE_NAMES.items():
-        if name.startswith(reference):
-            return own + name[len(reference) :]
-    return name

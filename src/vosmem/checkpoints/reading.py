@@ -1,4 +1,4 @@
-"""Checkpoint files: what they hold, and a network filled with it."""
+"""Read checkpoint files, and load their weights into a network."""
 
 import hashlib
 import zipfile
@@ -24,23 +24,17 @@ def file_hash(path: Path) -> str:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint without ever running code that it may hold.
-
-    Args:
-        path: a file that `torch.save` wrote.
-
-    Returns:
-        what the file holds, on the CPU.
+    """Read a file that `torch.save` wrote, on the CPU, without running code that it may hold.
 
     Raises:
-        InputError: the file is missing, damaged, holds other things than tensors and plain values, or no dict by name.
+        InputError: the file is missing or damaged, or holds anything else than a dict of tensors and plain values.
     """
     path = Path(path)
     _check_there(path)
     try:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for damaged files; all mean the same to the user
+    except Exception as error:  # torch raises many types of error for damaged files
         raise InputError(f"checkpoint {str(path)!r} is damaged or holds more than tensors and plain values") from error
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise InputError(f"checkpoint {str(path)!r} holds a {type(content).__name__}, not a checkpoint")
@@ -48,10 +42,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def check_tensors(content: Any, path: str) -> dict[str, Tensor]:
-    """What a checkpoint holds as weights by name.
+    """The content of a checkpoint as weights by name.
 
     Raises:
-        InputError: it holds something else.
+        InputError: the content is something else.
     """
     if not isinstance(content, Mapping) or not all(
         isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in content.items()
@@ -61,7 +55,7 @@ def check_tensors(content: Any, path: str) -> dict[str, Tensor]:
 
 
 def _check_sums(path: Path) -> None:
-    """Compare the checksums that torch writes and does not look at."""
+    """Verify the checksums, which torch writes and does not verify."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             harmed = archive.testzip()
@@ -70,12 +64,12 @@ def _check_sums(path: Path) -> None:
 
 
 def check_fit(network: torch.nn.Module, state: Mapping[str, Tensor], what: str, additions: Sequence[str] = ()) -> None:
-    """See that weights fit a network, with nothing missing and nothing left over (`num_batches_tracked` aside).
+    """Check that weights fit a network: nothing is missing or left over, except for `num_batches_tracked`.
 
     Args:
         network: the network.
         state: weights by name.
-        what: how messages call the weights.
+        what: name of the weights in error messages.
         additions: parts of the network that may be absent as a whole.
 
     Raises:
@@ -101,10 +95,10 @@ def check_fit(network: torch.nn.Module, state: Mapping[str, Tensor], what: str, 
 def load_weights(
     network: torch.nn.Module, state: Mapping[str, Tensor], what: str, additions: Sequence[str] = ()
 ) -> None:
-    """Fill a network with weights that fit; arguments as of `check_fit`. What is absent stays as it is.
+    """Load weights that fit; absent entries keep their values. Arguments and errors as of `check_fit`.
 
     Raises:
-        InputError: as of `check_fit`.
+        InputError: the weights do not fit.
     """
     check_fit(network, state, what, additions)
     network.load_state_dict(dict(state), strict=False)

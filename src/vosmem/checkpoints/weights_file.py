@@ -1,7 +1,6 @@
-"""Weights files: a network's weights alone, the configuration that makes it, and a hash, as safetensors.
+"""Weights files: the weights of a network, the configuration that builds it, and a hash, as safetensors.
 
-All that is said of the tensors stands as JSON under one key of the file's metadata, so that equal weights make equal
-files.
+Configuration and hash are JSON under one key of the file's metadata, so that equal weights give equal files.
 """
 
 import hashlib
@@ -27,12 +26,12 @@ DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
 
 
 class Weights(NamedTuple):
-    """A network's weights, and what makes it.
+    """The weights of a network and its configuration.
 
     Attributes:
         model: keywords of the network's constructor, and its name as `_target_`.
         state: float32 tensors by name, on the CPU.
-        licence: a notice that belongs to the weights wherever they go; None where there is none.
+        licence: a notice to pass on with the weights, or None.
     """
 
     model: Any
@@ -41,10 +40,10 @@ class Weights(NamedTuple):
 
 
 class About(NamedTuple):
-    """What a weights file says of itself.
+    """The metadata of a weights file.
 
     Attributes:
-        model: as of `Weights`; not checked yet.
+        model: as of `Weights`; not yet checked.
         sha256: of the tensors' names, types, shapes and bytes.
         vosmem: version that wrote the file.
         licence: as of `Weights`.
@@ -57,7 +56,7 @@ class About(NamedTuple):
 
 
 def is_weights_file(path: Path) -> bool:
-    """Whether a file begins as safetensors do: eight bytes of length, then JSON. A torch file never does."""
+    """Whether a file begins as safetensors do, with eight bytes of length and JSON; files of torch never do."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -68,25 +67,25 @@ def write_weights(path: Path, weights: Weights, dtype: str = "fp16") -> Path:
     """Write a weights file, whole or not at all.
 
     Args:
-        path: the file, `NAME.safetensors`; its folder is made.
-        weights: what it is to hold; entries `num_batches_tracked` are left out.
+        path: the file, `NAME.safetensors`; its folder is created.
+        weights: entries `num_batches_tracked` are left out.
         dtype: `fp16` or `fp32`.
 
     Raises:
-        InputError: the name ends otherwise, the dtype is unknown or too narrow for a number, the weights do not fit
+        InputError: the name has another suffix, the dtype is unknown or too narrow for a number, the weights do not fit
             their configuration, or the file cannot be written.
     """
     if path.suffix != SUFFIX:
-        raise InputError(f"{str(path)!r} is no name of a weights file: end it in {SUFFIX}")
+        raise InputError(f"{str(path)!r} cannot name a weights file: end the name with {SUFFIX}")
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} is unknown: use {' or '.join(DTYPES)}")
-    filled_network(weights.model, weights.state, "what is to be written")
+    filled_network(weights.model, weights.state, "the weights")
     state = {
         name: _lowered(name, tensor, dtype)
         for name, tensor in weights.state.items()
         if not name.endswith("num_batches_tracked")
     }
-    said = {
+    metadata = {
         "format": FORMAT,
         "licence": weights.licence,
         "model": without_weights(weights.model),
@@ -95,7 +94,7 @@ def write_weights(path: Path, weights: Weights, dtype: str = "fp16") -> Path:
     }
     try:
         with replacing(path) as partial:
-            partial.write_bytes(save(state, {METADATA_KEY: json.dumps(said)}))
+            partial.write_bytes(save(state, {METADATA_KEY: json.dumps(metadata)}))
     except OSError as error:
         raise InputError(
             f"{str(path)!r} cannot be written ({error.strerror}): free some space, or name another"
@@ -104,34 +103,34 @@ def write_weights(path: Path, weights: Weights, dtype: str = "fp16") -> Path:
 
 
 def read_about(path: Path) -> About:
-    """What a weights file says of itself; its tensors are not looked at.
+    """Read the metadata of a weights file, without its tensors.
 
     Raises:
-        InputError: the file is damaged, or no weights file of a known format.
+        InputError: the file is damaged, or not a weights file of a known format.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise InputError(f"weights file {str(path)!r} is damaged or cut short: fetch or convert it anew") from error
+        raise InputError(f"weights file {str(path)!r} is damaged or cut short: fetch or convert it again") from error
     if METADATA_KEY not in metadata:
         raise InputError(
             f"{str(path)!r} is a safetensors file of another program: make one with `vosmem convert` from a checkpoint"
         )
     try:
-        said = json.loads(metadata[METADATA_KEY])
-        licence = said.get("licence")
+        content = json.loads(metadata[METADATA_KEY])
+        licence = content.get("licence")
         about = About(
-            said["model"],
-            _shown(said["sha256"]),
-            _shown(said["vosmem"]),
-            None if licence is None else _shown(licence),
+            content["model"],
+            _printable(content["sha256"]),
+            _printable(content["vosmem"]),
+            None if licence is None else _printable(licence),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"weights file {str(path)!r} does not say what it holds: convert it anew") from error
-    if said.get("format") != FORMAT:
+        raise InputError(f"weights file {str(path)!r} has incomplete metadata: convert it again") from error
+    if content.get("format") != FORMAT:
         raise InputError(
-            f"weights file {str(path)!r} has format {said.get('format')!r}, this version reads {FORMAT}: use vosmem "
+            f"weights file {str(path)!r} has format {content.get('format')!r}, this version reads {FORMAT}: use vosmem "
             f"{about.vosmem!r}, which wrote it"
         )
     return about
@@ -141,21 +140,21 @@ def read_weights_file(path: Path) -> Weights:
     """Read a weights file and verify its hash.
 
     Raises:
-        InputError: as of `read_about`, or the tensors are not those that the hash was made of.
+        InputError: the file cannot be read, or its tensors do not have its hash.
     """
     about = read_about(path)
     with safe_open(path, framework="pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
     if tensor_hash(state) != about.sha256:
-        raise InputError(f"weights file {str(path)!r} was changed: its tensors do not have its hash; fetch it anew")
+        raise InputError(f"weights file {str(path)!r} was changed: its tensors do not have its hash; fetch it again")
     for name, tensor in state.items():
         if tensor.dtype not in DTYPES.values():
-            raise InputError(f"weights file {str(path)!r} holds {name!r} as {tensor.dtype}: convert it anew")
+            raise InputError(f"weights file {str(path)!r} holds {name!r} as {tensor.dtype}: convert it again")
     return Weights(about.model, {name: tensor.float() for name, tensor in state.items()}, about.licence)
 
 
 def tensor_hash(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and bytes, in the order of the names; in hexadecimal."""
+    """SHA-256 over names, types, shapes and bytes, in the order of the names, as hexadecimal."""
     digest = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].contiguous()
@@ -165,8 +164,8 @@ def tensor_hash(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _shown(text: Any) -> str:
-    """In one line, and nothing in it that a terminal would obey."""
+def _printable(text: Any) -> str:
+    """In one line, without control characters for a terminal."""
     return "".join(character if character.isprintable() else " " for character in str(text))
 
 

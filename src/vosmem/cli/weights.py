@@ -9,18 +9,17 @@ from vosmem.errors import InputError
 
 
 def run(arguments: list[str]) -> None:
-    """List and verify what comes with the package, and list what users may fetch; exits with 1 if one is damaged."""
+    """List and verify bundled weights, and list published ones; exit with 1 if bundled weights are damaged."""
     Parser(
         prog="vosmem weights",
-        description="List the weights that come with the package (each is loaded, its hash and shapes verified), and "
-        "published ones that you may fetch yourself.",
-        epilog="Their names are taken wherever a checkpoint is, and as vosmem segment --model NAME.\n\n"
+        description="List the weights that come with the package, after loading each and verifying its hash and "
+        "shapes, and published weights that you can download yourself.",
+        epilog="Every command takes these names in place of a checkpoint; vosmem segment also as --model NAME.\n\n"
         "example: vosmem weights",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args(arguments)
 
-    from vosmem.checkpoints.bundled import DEFAULT, bundled_weights
-    from vosmem.checkpoints.fetchable import FETCHABLE
+    from vosmem.checkpoints.bundled import DEFAULT, PUBLISHED, bundled_weights
     from vosmem.checkpoints.loading import load_network
     from vosmem.checkpoints.weights_file import read_about
 
@@ -37,15 +36,12 @@ def run(arguments: list[str]) -> None:
             continue
         count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
         size = path.stat().st_size / 2**20
-        default = ", taken where no weights are named" if name == DEFAULT else ""
+        default = ", the default" if name == DEFAULT else ""
         console.print(f"{name}  {type(network).__name__}, {count:.2f} M parameters, {size:.1f} MB{default}")
         console.print(f"  sha256 {about.sha256} (verified), by vosmem {about.vosmem}")
         console.print(f"  card   {path.with_suffix('.md')}")
-    console.print("published by their authors; fetch a file yourself, then: vosmem convert FILE NAME.safetensors")
-    for published in FETCHABLE:
-        console.print(
-            f"{published.file}  {published.network}, about {published.megabytes} MB, licence {published.licence}: "
-            f"{published.release} of {published.project}"
-        )
+    console.print("published by their authors; download a file, then: vosmem convert FILE NAME.safetensors")
+    for line in PUBLISHED:
+        console.print(line)
     if failed:
         sys.exit(1)
