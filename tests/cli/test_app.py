@@ -1,4 +1,4 @@
-"""`vosmem app` in this process: mistakes are named before anything is served."""
+"""`vosmem app` in this process: errors are reported before the page is served."""
 
 import pytest
 
@@ -26,17 +26,17 @@ def checkpoint(tmp_path_factory):
         (("--model", "best"), ("both given",)),
     ],
 )
-def test_mistakes(checkpoint, arguments, said):
+def test_unusable_options_are_refused(checkpoint, arguments, said):
     with pytest.raises(InputError, match=naming(*said)):
         run(["--weights", checkpoint, "--device", "cpu", *arguments])
 
 
-def test_without_weights_in_the_package_they_have_to_be_named(shelf):
+def test_weights_are_required_where_none_are_bundled(shelf):
     with pytest.raises(InputError, match=naming("no weights are given", "give a checkpoint file")):
         run([])
 
 
-def test_without_gradio_it_says_how_to_get_it(checkpoint, monkeypatch):
+def test_missing_gradio_is_reported_with_its_install_command(checkpoint, monkeypatch):
     monkeypatch.setattr("vosmem.commands.app.find_spec", lambda name: None)
     with pytest.raises(InputError, match=naming("Gradio", "pip install 'vosmem[app]'")):
         run(["--weights", checkpoint])

@@ -1,4 +1,4 @@
-"""Command lines drop nothing: an option given twice is refused or counts twice."""
+"""No argument is dropped: a repeated option is refused or counts twice."""
 
 import pytest
 
@@ -20,12 +20,12 @@ def parser():
 @pytest.mark.parametrize(
     "twice", [["--mask", "a", "--mask", "b"], ["--mask=a", "--mask=a"], ["--mas", "a", "--mask", "b"]]
 )
-def test_an_option_given_twice_is_refused(parser, twice):
+def test_repeated_option_is_refused(parser, twice):
     with pytest.raises(InputError, match=naming("--mask", "given twice")):
         parser.parse_args(["video", *twice])
 
 
-def test_a_parser_can_be_used_again(parser):
+def test_parser_can_be_used_again(parser):
     for mask in ("a", "b"):
         assert parser.parse_args(["video", "--mask", mask, "--quiet", "--quiet"]).mask == mask
 
@@ -37,12 +37,12 @@ def test_segment_refuses_options_given_twice(option):
         make_parser().parse_args(["video", "--output", "o", option, value, option, value])
 
 
-def test_each_box_is_an_object():
+def test_box_can_be_repeated_for_each_object():
     options = make_parser().parse_args(["video", "--output", "o", "--box", "1,2,3,4", "--box", "5,6,7,8"])
     assert options.box == [(1, 2, 3, 4), (5, 6, 7, 8)]
 
 
-def test_a_file_that_looks_like_an_option_is_a_file(parser, tmp_path, monkeypatch):
+def test_file_that_looks_like_an_option_is_a_path(parser, tmp_path, monkeypatch):
     (tmp_path / "-x.mp4").write_text("")
     monkeypatch.chdir(tmp_path)
     options = parser.parse_args(["-x.mp4", "--mask", "-x.mp4"])

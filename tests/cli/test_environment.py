@@ -1,4 +1,4 @@
-"""What the command sets for itself, and that the library sets nothing."""
+"""The command sets variables for its own process; the library sets none."""
 
 import importlib
 import os
@@ -22,19 +22,19 @@ def shown(module: str, call: str = "", **variables: str) -> str:
     return done.stdout.strip()
 
 
-def test_importing_the_library_sets_nothing():
+def test_importing_the_library_changes_no_environment_variable():
     assert shown("vosmem, vosmem.inference, vosmem.cli.environment") == "None"
 
 
-def test_the_command_does_and_the_user_wins():
+def test_command_sets_variables_that_the_user_has_not_set():
     call = "vosmem.cli.environment.prepare(keep_freed=False);"
     assert shown("vosmem.cli.environment", call) == "1"
     assert shown("vosmem.cli.environment", call, THP_MEM_ALLOC_ENABLE="0") == "0"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="page faults are counted on Linux")
-def test_memory_that_is_freed_is_asked_for_without_page_faults_where_that_is_wanted():
-    """Eight times 64 MB: without keeping them every page is faulted in anew."""
+def test_freed_memory_is_reused_without_page_faults_where_requested():
+    """Allocate 64 MB eight times: freed pages that are not kept cause page faults again."""
     code = """
 import resource, sys
 if sys.argv[1] != "plain":
@@ -59,8 +59,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.parametrize(
     ("command", "keeps"), [("segment", True), ("evaluate", True), ("app", False), ("train", False)]
 )
-def test_only_commands_that_end_with_their_work_keep_memory(command, keeps, monkeypatch):
-    """A page serves for weeks; loader processes that are forked from a training would each keep what they freed."""
+def test_only_short_lived_commands_keep_freed_memory(command, keeps, monkeypatch):
+    """The page serves for weeks, and each loader process of a training would keep the memory that it freed."""
     asked = []
     monkeypatch.setattr(environment, "prepare", lambda **options: asked.append(options))
     monkeypatch.setattr(importlib, "import_module", lambda name: SimpleNamespace(run=lambda arguments: None))

@@ -1,4 +1,4 @@
-"""Every command's help has examples, and they are understood; bash completes commands and configs."""
+"""The help of every command has examples that parse; bash completes commands and configs."""
 
 import importlib
 import re
@@ -19,7 +19,7 @@ TYPED = [*([name] for name in COMMANDS), ["data", "gallery"], ["data", "render"]
 
 
 def shown(words, monkeypatch, capsys, tmp_path):
-    """The help as a user sees it, without a process of its own."""
+    """The help of a command, printed in this process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["vosmem", *words, "--help"])
     with suppress(SystemExit):
@@ -48,7 +48,7 @@ while IFS= read -r COMP_LINE; do
 done"""
 
 
-def test_bash_completes(tmp_path):
+def test_bash_completes_commands_and_overrides(tmp_path):
     asked = {
         "vosmem ev": "evaluate",
         "vosmem data g": "gallery",
@@ -63,6 +63,6 @@ def test_bash_completes(tmp_path):
     assert [line.strip() for line in done.stdout.splitlines()] == list(asked.values())
 
 
-def test_completion_knows_which_commands_take_overrides(tmp_path):
+def test_completion_lists_the_commands_that_take_overrides(tmp_path):
     listed = vosmem("--help", cwd=tmp_path).stdout
     assert set(HYDRA) <= set(COMMANDS) and all(re.search(rf"^  {name} ", listed, re.MULTILINE) for name in HYDRA)

@@ -1,4 +1,4 @@
-"""Flags of Hydra and overrides may stand in any order."""
+"""Flags of Hydra and overrides work in any order."""
 
 import pytest
 
@@ -8,21 +8,21 @@ from vosmem.errors import InputError
 
 
 @pytest.mark.parametrize("line", ["seed=7 --cfg job", "--cfg job seed=7", "name=x --cfg job seed=7", "-c job seed=7"])
-def test_a_config_is_shown(line, capsys, monkeypatch, tmp_path):
+def test_cfg_flag_shows_the_config(line, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["vosmem"])
     run_hydra("train", None, line.split())
     assert "\nseed: 7\n" in capsys.readouterr().out
 
 
-def test_the_defaults_are_shown(capsys, monkeypatch, tmp_path):
+def test_info_flag_shows_the_defaults(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["vosmem"])
     run_hydra("train", None, ["experiment=pretrain_embedded", "--info", "defaults"])
     assert "experiment/pretrain_embedded" in capsys.readouterr().out
 
 
-def test_a_value_that_needs_quotes_is_named(monkeypatch, tmp_path):
+def test_value_that_needs_quotes_is_named(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["vosmem"])
     with pytest.raises(InputError, match=naming("paths.images=my stills (1)", "needs quotes of its own")):
@@ -31,7 +31,7 @@ def test_a_value_that_needs_quotes_is_named(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("command", "mend"), [("train", "hydra.run.dir=DIR"), ("data render", "output=DIR")])
-def test_what_cannot_be_written_is_named_with_the_key_that_mends_it(command, mend, monkeypatch, tmp_path, capfd):
+def test_unwritable_folder_is_named_with_the_key_that_changes_it(command, mend, monkeypatch, tmp_path, capfd):
     def task(config):
         raise OSError(28, "No space left on device", "there/0.png")
 

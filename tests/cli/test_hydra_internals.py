@@ -1,4 +1,4 @@
-"""What the command line expects of internals. A failure here names the upstream change that broke vosmem."""
+"""Undocumented functions that the command line uses. A failure names the upstream change that broke vosmem."""
 
 import sys
 from importlib.metadata import version
@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from vosmem.cli.hydra_internals import forget_main_module, parse_flags
 
 
-def test_hydras_parser_reads_flags_and_overrides_in_any_order():
+def test_hydra_parser_reads_flags_and_overrides_in_any_order():
     flags = parse_flags(["model=stm_small", "--multirun", "seed=0,1", "--config-dir", "own", "-c", "job"])
     found = (flags.overrides, flags.multirun, flags.config_dir, flags.cfg)
     assert found == (["model=stm_small", "seed=0,1"], True, "own", "job"), (
@@ -19,7 +19,7 @@ def test_hydras_parser_reads_flags_and_overrides_in_any_order():
     )
 
 
-def test_lightnings_launcher_runs_the_command_line_where_no_module_is_named(monkeypatch, tmp_path):
+def test_lightning_launcher_runs_the_command_line_without_a_main_module(monkeypatch, tmp_path):
     changed = (
         f"pytorch-lightning {version('pytorch-lightning')} changed how its launcher starts further processes, on which "
         "vosmem's distributed jobs in sweeps depend (last seen right in 2.6.6)"

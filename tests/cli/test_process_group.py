@@ -1,4 +1,4 @@
-"""Which folder the processes of a run work in, by what started them."""
+"""The folder of the processes of a run, depending on their launcher."""
 
 import pytest
 from torch.distributed import TCPStore
@@ -28,13 +28,13 @@ def _nobody_started_it(monkeypatch):
         ({"TORCHELASTIC_RUN_ID": "none", "RANK": "3"}, ["hydra.run.dir=mine"], QUIET),
     ],
 )
-def test_folders(monkeypatch, environment, given, added):
+def test_processes_share_the_folder_of_the_first(monkeypatch, environment, given, added):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert shared_folder(given) == [*given, *added]
 
 
-def test_processes_of_torchrun_take_the_time_of_the_first(monkeypatch):
+def test_torchrun_processes_share_the_time_of_the_first(monkeypatch):
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "TORCHELASTIC_RUN_ID": "x"}
     for name, value in {**environment, "TORCHELASTIC_RESTART_COUNT": "0"}.items():

@@ -1,4 +1,4 @@
-"""`vosmem segment` in this process: odd inputs, and mistakes that are named in one line."""
+"""`vosmem segment` in this process: unusual inputs, and errors reported in one line."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def segment(folder: Path, *arguments: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["one pixel", "four channels", "one frame", "forty objects"])
-def test_odd_inputs(folder, tmp_path, kind):
+def test_unusual_inputs_are_segmented(folder, tmp_path, kind):
     count, objects = (1, 2) if kind == "one frame" else (3, 2)
     size = (48, 80)
     write_frames(tmp_path / "frames", tmp_path / "mask.png", count, size, objects)
@@ -55,7 +55,7 @@ def test_odd_inputs(folder, tmp_path, kind):
     assert len((out / "frames_to_check.csv").read_text().splitlines()) <= NUM_CHECKS + 1
 
 
-def test_weights_are_looked_for_once(folder, tmp_path, monkeypatch):
+def test_weights_are_searched_once(folder, tmp_path, monkeypatch):
     calls = []
 
     def counted(*names):
@@ -69,7 +69,7 @@ def test_weights_are_looked_for_once(folder, tmp_path, monkeypatch):
     assert len(calls) == 1
 
 
-def test_every_memory_of_the_configs_is_offered(folder, tmp_path):
+def test_every_memory_config_is_a_choice(folder, tmp_path):
     arguments = (str(folder / "frames"), "--mask", str(folder / "mask.png"), "--memory", "adaptive")
     segment(folder, *arguments, "--output", str(tmp_path / "out"))
     memory = json.loads((tmp_path / "out" / "run.json").read_text())["about"]["memory"]
@@ -93,7 +93,7 @@ def test_every_memory_of_the_configs_is_offered(folder, tmp_path):
         ((), "--mask"),
     ],
 )
-def test_bad_options(folder, monkeypatch, arguments, named):
+def test_unusable_segment_options_are_refused(folder, monkeypatch, arguments, named):
     monkeypatch.chdir(folder)
     output = () if "--output" in arguments else ("--output", "bad")
     with pytest.raises(InputError, match=naming(named)):
@@ -101,7 +101,7 @@ def test_bad_options(folder, monkeypatch, arguments, named):
     assert not (folder / "bad").exists()
 
 
-def test_a_box_may_stick_out_and_names_may_hold_brackets(folder, tmp_path, capsys):
+def test_box_may_exceed_the_frame_and_names_may_hold_brackets(folder, tmp_path, capsys):
     """argparse takes a value with a minus for an option, and rich a word in brackets for a style."""
     out = tmp_path / "take [red] (1)"
     segment(folder, str(folder / "frames"), "--box", "-10,-10,50,40", "--output", str(out))
@@ -110,7 +110,7 @@ def test_a_box_may_stick_out_and_names_may_hold_brackets(folder, tmp_path, capsy
 
 
 @pytest.mark.parametrize("options", [(), ("--model", "remn_small"), ("--weights", "remn_small")])
-def test_weights_that_come_with_the_package(folder, tmp_path, shelf, options):
+def test_bundled_weights_are_used(folder, tmp_path, shelf, options):
     arguments = [str(folder / "frames"), "--mask", str(folder / "mask.png"), "--device", "cpu", *options]
     with pytest.raises(InputError, match=r"none come with this version|none are called|not found"):
         run([*arguments, "--output", str(tmp_path / "none")])

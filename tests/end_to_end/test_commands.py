@@ -1,4 +1,4 @@
-"""The console script as users call it: what it leaves, and what it says of bad input."""
+"""The console script as users call it: its files, and its messages about bad input."""
 
 import json
 import time
@@ -141,7 +141,7 @@ def test_loggers(folder):
 
 
 def complaint(folder: Path, *arguments: str) -> str:
-    """The single line that a user's mistake gets."""
+    """The one line that reports a user's error."""
     done = in_process(*arguments, cwd=folder, check=False)
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     lines = done.stderr.strip().splitlines()
@@ -161,7 +161,7 @@ TRAIN = ["train", "trainer=cpu", "trainer.max_steps=1", "model.weights=none"]
         (["train", "experiment=pretrain_embedded", "trainer.max_steps=???"], "trainer.max_steps"),
         ([*TRAIN, "paths.images=absent"], "absent"),
         ([*TRAIN, "datamodule=embedded", "paths.images=images"],
-        "paths.images=images says nothing to datamodule=embedded"),
+        "paths.images=images is ignored by datamodule=embedded"),
         ([*TRAIN, "experiment=pretrain_embedded", "train_images=folder"], "add datamodule=images"),
         ([*TRAIN, "datamodule=embedded", "model.weights=absent.pth"], "absent.pth"),
         ([*TRAIN, "datamodule=embedded", "augmentation.size=100"], "100"),

@@ -1,4 +1,4 @@
-"""What stops a training is one line that says where, and leaves a state from which to go on."""
+"""A stopped training reports the reason in one line and can be resumed."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ SHORT = ("trainer.max_steps=3", "validate_every_steps=100", "datamodule.sequence
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A training that nothing disturbed, and one that has three steps."""
+    """A training without faults, and one of three steps."""
     folder = tmp_path_factory.mktemp("guards")
     write_images(folder / "images")
     with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +68,7 @@ def test_a_step_that_is_not_finite_is_named_saved_and_done_over(folder, monkeypa
     told = capfd.readouterr().out
     assert told.count("loss ") == 2  # of a step of two batches
     assert ("loss nan" in told) == (kind == "loss")
-    assert "the first gradient that is not finite is that of network." in told or kind == "loss"
+    assert "the first gradient that is not finite is of network." in told or kind == "loss"
     assert before == {path: path.read_bytes() for path in (folder / run / "checkpoints").iterdir()}
 
     assert train("train", f"resume={run}", "loss.step=99", cwd=folder, monkeypatch=monkeypatch) == 0
@@ -82,7 +82,7 @@ def test_the_part_of_a_network_that_gives_no_numbers_is_named(folder, monkeypatc
     torch.save(state, run / "checkpoints" / "last.ckpt")
     more = ("replay=true", "trainer.max_steps=4")
     assert train("train", "resume=spoilt", *more, cwd=folder, monkeypatch=monkeypatch) == 0
-    assert "the first output that is not finite is that of network.decoder.predict" in capfd.readouterr().out
+    assert "the first output that is not finite is of network.decoder.predict" in capfd.readouterr().out
 
 
 def test_replay_without_a_run(folder, monkeypatch, capfd):
@@ -184,7 +184,7 @@ def test_a_folder_that_cannot_be_written_to(folder, monkeypatch, capfd):
 
 @pytest.mark.slow
 def test_a_wandb_that_does_not_answer(folder):
-    """Training goes on, and its log is there to be sent."""
+    """The training continues, and its offline log can be uploaded."""
     nowhere = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "a" * 40}
     online = ("logger=wandb", "logger.wandb.offline=false", "logger.wandb.settings.init_timeout=3")
     done = console(*arguments("online", *SHORT, *online), cwd=folder, **nowhere)
@@ -196,7 +196,7 @@ def test_a_wandb_that_does_not_answer(folder):
 
 @pytest.mark.slow
 def test_a_disk_that_is_full(folder, tmp_path, capfd, monkeypatch):
-    """A small file system, where one may be made."""
+    """A small file system, where the system allows one."""
     disk = tmp_path / "disk"
     disk.mkdir()
     size = sum(path.stat().st_size for path in (folder / "three").rglob("*")) + 5 * 2**20

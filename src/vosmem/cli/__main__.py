@@ -1,4 +1,4 @@
-"""`vosmem COMMAND ...`. Commands are imported when they are called, so that help comes at once."""
+"""`vosmem COMMAND ...`; a command is imported only when it is called, so that `vosmem --help` is fast."""
 
 import importlib
 import os
@@ -8,26 +8,26 @@ from importlib.metadata import version
 COMMANDS = {
     "train": "train a network; takes Hydra overrides (vosmem train experiment=pretrain_embedded)",
     "evaluate": "segment a data set and score it; takes Hydra overrides (vosmem evaluate checkpoint=FILE)",
-    "calibrate": "find when an adaptive memory keeps a frame (vosmem calibrate checkpoint=FILE eval_set=CHOICE)",
-    "doctor": "say what is wrong with a video and its masks before anything is run (vosmem doctor INPUT --mask MASK)",
-    "segment": "follow objects through your own video (vosmem segment VIDEO --mask MASK --output DIR)",
-    "app": "the same in a browser: mark, follow, correct, take away (vosmem app)",
-    "convert": "write a checkpoint's weights as a file to pass on (vosmem convert last.ckpt NAME.safetensors)",
+    "calibrate": "find the threshold of an adaptive memory (vosmem calibrate checkpoint=FILE eval_set=CHOICE)",
+    "doctor": "check a video and its masks before a run (vosmem doctor INPUT --mask MASK)",
+    "segment": "segment objects in your own video (vosmem segment VIDEO --mask MASK --output DIR)",
+    "app": "segment in a browser: mark, propagate, correct, download (vosmem app)",
+    "convert": "write the weights of a checkpoint as a file to share (vosmem convert last.ckpt NAME.safetensors)",
     "export": "write a network as ONNX graphs (vosmem export WEIGHTS DIR)",
     "weights": "list and verify the weights that come with the package (vosmem weights)",
-    "data": "look at training data, or render videos (vosmem data gallery train_images=embedded)",
+    "data": "show training data, or render videos (vosmem data gallery train_images=embedded)",
     "report": "tables and figures from finished runs (vosmem report sweep DIR)",
-    "benchmark": "what a frame costs on this machine (vosmem benchmark model=stm_small)",
+    "benchmark": "time a frame on this machine (vosmem benchmark model=stm_small)",
     "score": "score a folder of masks against ground truth (vosmem score GT_DIR PRED_DIR --output FILE)",
-    "completion": "let bash complete commands, groups, choices and keys (vosmem completion bash)",
+    "completion": "print a bash completion script for commands, groups, choices and keys (vosmem completion bash)",
 }
-# Commands that send frame after frame through a network, in one process that ends with its work. A page that serves for
-# weeks gives memory back between visitors, and the loader processes of a training would each keep what they freed.
+# Commands that run a network on many frames in one process and then exit. The page, which serves for weeks, has to
+# return memory between visitors, and each loader process of a training would keep the memory that it freed.
 SHORT_LIVED = ("segment", "evaluate", "calibrate", "benchmark")
 
 
 def main() -> None:
-    """Entry of the console script; exits with 2 for a user's mistake, in one line."""
+    """Entry point of the console script; an InputError is printed in one line, with exit status 2."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help", "help"):
         print(_help())
@@ -36,11 +36,11 @@ def main() -> None:
     elif name in COMMANDS:
         _run(name)
     else:
-        sys.exit(_complain(f"unknown command {name!r}: use one of {', '.join(COMMANDS)}"))
+        sys.exit(_report(f"unknown command {name!r}: use one of {', '.join(COMMANDS)}"))
 
 
 def _run(name: str) -> None:
-    # After the imports above, so that `--help` does not wait for torch.
+    # Not at the top, so that `--help` does not import torch.
     from vosmem.cli.environment import prepare
     from vosmem.errors import InputError
 
@@ -50,12 +50,12 @@ def _run(name: str) -> None:
     except InputError as error:
         if os.environ.get("VOSMEM_TRACEBACK"):
             raise
-        sys.exit(_complain(str(error)))
+        sys.exit(_report(str(error)))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _complain(message: str) -> int:
+def _report(message: str) -> int:
     print(f"vosmem: {message}", file=sys.stderr)
     return 2
 
@@ -71,8 +71,8 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "vosmem COMMAND --help tells more; vosmem --version the version.",
-            "VOSMEM_TRACEBACK=1 shows the whole stack trace of an error.",
+            "vosmem COMMAND --help describes a command; vosmem --version prints the version.",
+            "VOSMEM_TRACEBACK=1 shows the stack trace of an error.",
         ]
     )
 

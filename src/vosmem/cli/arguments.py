@@ -1,4 +1,4 @@
-"""Command lines on which nothing is dropped."""
+"""Argument parser that refuses repeated options and accepts files whose names start with a dash."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from vosmem.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses an option of one value when it is given twice, and takes files with names such as `-x.mp4`.
+    """A parser that refuses a repeated option of one value, and accepts files with names such as `-x.mp4`.
 
     Raises:
         InputError: an option is given twice.
@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
         self.register("action", "store", _StoreOnce)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """As of argparse, with files that look like options as paths."""
+        """As of argparse; existing files that look like options become paths."""
         self.given = set()
         return super().parse_known_args(None if args is None else [self._as_path(text) for text in args], namespace)
 
@@ -32,21 +32,16 @@ class Parser(argparse.ArgumentParser):
 
 
 class _StoreOnce(argparse.Action):
-    """Keeps the value of an option, as `store` of argparse does, but not the last of several."""
+    """`store` of argparse, which refuses a second value instead of replacing the first."""
 
     def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
     ) -> None:
-        """Keep a value.
+        """Keep the value.
 
         Raises:
-            InputError: there is one already.
+            InputError: the option has a value already.
         """
-        assert isinstance(parser, Parser)  # which registers this action
         if option_string is not None and self.dest in parser.given:
             raise InputError(f"{option_string} is given twice: give it once")
         parser.given.add(self.dest)

@@ -7,7 +7,7 @@ from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
-    """Find the threshold of an adaptive memory for a network."""
+    """Calibrate the threshold of an adaptive memory for a network."""
     run_hydra("calibrate", _calibrate, arguments)
 
 

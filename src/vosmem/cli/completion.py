@@ -2,7 +2,7 @@
 
 from vosmem.cli.arguments import Parser
 
-# Hydra's own script takes a subcommand for an override, so each word is asked of the command that it belongs to.
+# The script of Hydra takes a subcommand for an override, so each command completes its own words.
 BASH = r"""_vosmem() {
     local words=($COMP_LINE) command rest
     command="${words[1]}"
@@ -27,11 +27,11 @@ HYDRA = ("train", "evaluate", "calibrate", "benchmark", "data")
 
 
 def run(arguments: list[str]) -> None:
-    """Print what a shell needs to complete commands, groups, choices and keys."""
+    """Print the completion script."""
     parser = Parser(
         prog="vosmem completion",
-        description="Print a script by which bash completes commands, and groups, choices and keys of their configs.",
-        epilog='example: eval "$(vosmem completion bash)"    (for every new shell: a line of ~/.bashrc)',
+        description="Print a bash completion script for commands, and for groups, choices and keys of their configs.",
+        epilog='example: eval "$(vosmem completion bash)"    (for every new shell: add the line to ~/.bashrc)',
     )
     parser.add_argument("shell", choices=("bash",))
     parser.parse_args(arguments)

@@ -7,15 +7,17 @@ from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
-    """Write a weights file."""
+    """Convert a checkpoint to a weights file."""
     parser = Parser(
         prog="vosmem convert",
-        description="Write the network of a checkpoint as a weights file, which any vosmem command takes in its place.",
+        description="Write the network of a checkpoint as a weights file, which every command takes in its place.",
         epilog="example: vosmem convert RUN_DIR/checkpoints/last.ckpt NAME.safetensors",
     )
-    parser.add_argument("source", metavar="SOURCE", help="checkpoint of a training, or the published STM or STCN")
+    parser.add_argument("source", metavar="SOURCE", help="checkpoint of a training, or published STM or STCN weights")
     parser.add_argument("output", type=Path, metavar="OUT.safetensors", help="the file to write")
-    parser.add_argument("--dtype", default="fp16", choices=("fp16", "fp32"), help="of its numbers (default: fp16)")
+    parser.add_argument(
+        "--dtype", default="fp16", choices=("fp16", "fp32"), help="number format of the weights (default: fp16)"
+    )
     options = parser.parse_args(arguments)
 
     from vosmem.checkpoints.loading import convert

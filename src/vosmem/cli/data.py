@@ -11,8 +11,8 @@ from vosmem.errors import InputError
 
 USAGE = """usage: vosmem data COMMAND [key=value ...]
 
-  gallery  a contact sheet of stills, clips or rendered videos
-  render   videos rendered from stills, written in DAVIS layout
+  gallery  write a contact sheet of images, clips or rendered videos
+  render   render videos from images, in DAVIS layout
 
 examples:
   vosmem data gallery show=clips train_images=embedded augmentation=rich
@@ -22,7 +22,7 @@ vosmem data COMMAND --cfg job prints all keys."""
 
 
 def run(arguments: list[str]) -> None:
-    """Run the command named first with the overrides that follow."""
+    """Run the subcommand with its overrides."""
     tasks = {"gallery": _gallery, "render": _render}
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):

@@ -22,11 +22,11 @@ SHOWN = 12
 
 
 def run(arguments: list[str]) -> None:
-    """Report on an input; exits with 1 where a run would fail."""
+    """Check an input; exit with 1 if a run would fail."""
     parser = Parser(
         prog="vosmem doctor",
-        description="Say what a video and its masks are, what is wrong with them, and what a run would write.",
-        epilog="exit status: 0 if a run would go through, 1 if it would fail. No network is loaded.\n\n"
+        description="Describe a video and its masks, report problems, and list what a run would write.",
+        epilog="exit status: 0 if a run would succeed, 1 if it would fail. No network is loaded.\n\n"
         "example: vosmem doctor video.mp4 --mask first.png",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -34,8 +34,8 @@ def run(arguments: list[str]) -> None:
         "input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set, a list (CSV)"
     )
     add_mask_options(parser)
-    parser.add_argument("--thorough", action="store_true", help="decode every frame, not its header alone")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON, too")
+    parser.add_argument("--thorough", action="store_true", help="decode every frame instead of reading headers")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings as JSON")
     options = parser.parse_args(arguments)
 
     diagnosis = inspect(
@@ -56,16 +56,20 @@ def run(arguments: list[str]) -> None:
 
 
 def add_mask_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say which masks are given and how they are read."""
+    """Add the options for the given masks and how they are read."""
     parser.add_argument(
-        "--mask", type=Path, metavar="MASK", help="a picture, a COCO or LabelMe JSON, a folder of either"
+        "--mask", type=Path, metavar="MASK", help="an image, a COCO or LabelMe JSON, or a folder of either"
     )
-    parser.add_argument("--start", metavar="N", help="frame of the only mask: its number from 0 up, or its name")
+    parser.add_argument("--start", metavar="N", help="frame of the only mask: its index from 0, or its name")
     parser.add_argument(
-        "--max-objects", type=int, default=50, metavar="N", help="more objects are a mistake (default: 50)"
+        "--max-objects",
+        type=int,
+        default=50,
+        metavar="N",
+        help="largest number of objects; more are an error (default: 50)",
     )
     parser.add_argument(
-        "--clean-masks", action="store_true", help="take away what anti-aliasing leaves at the edges of masks"
+        "--clean-masks", action="store_true", help="remove what anti-aliasing left at the edges of masks"
     )
 
 
@@ -120,8 +124,8 @@ def _objects(video: VideoDiagnosis) -> Table:
 
 
 def _needed(video: VideoDiagnosis) -> str:
-    said = [f"{_time(own.seconds)}, {own.memory_bytes / 2**20:.0f} MB ({own.model})" for own in _estimates(video)]
-    return " or ".join(said)
+    needed = [f"{_time(own.seconds)}, {own.memory_bytes / 2**20:.0f} MB ({own.model})" for own in _estimates(video)]
+    return " or ".join(needed)
 
 
 def _estimates(video: VideoDiagnosis) -> "list[Estimate]":
@@ -131,10 +135,10 @@ def _estimates(video: VideoDiagnosis) -> "list[Estimate]":
 
 
 def _as_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    said = diagnosis.as_json()
-    for video, own in zip(diagnosis.videos, said["videos"], strict=True):
+    content = diagnosis.as_json()
+    for video, own in zip(diagnosis.videos, content["videos"], strict=True):
         own["estimates"] = [estimate._asdict() for estimate in _estimates(video)]
-    return said
+    return content
 
 
 def _time(seconds: float) -> str:

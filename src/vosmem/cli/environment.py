@@ -1,22 +1,22 @@
-"""What the command line sets for its own process before torch is imported. Importing the library sets nothing."""
+"""Settings of the command line for its own process, before torch is imported; importing the library sets nothing."""
 
 import contextlib
 import ctypes
 import os
 import sys
 
-# Of glibc's mallopt. Larger blocks than the threshold go back to the kernel when they are freed, and cost a page fault
-# for every 4 kB when they are asked for again; a network frees and asks for the same large tensors at every frame.
+# Parameters of glibc's mallopt. Freed blocks above the threshold return to the kernel and cost a page fault for every
+# 4 kB when they are allocated again; a network frees and allocates the same large tensors at every frame.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 2**31 - 1
 
 
 def prepare(keep_freed: bool) -> None:
-    """Let torch use huge pages, and the allocator keep what is freed; a no-op where a system has neither.
+    """Let torch use huge pages, and the allocator keep freed memory, where the system supports it.
 
     Args:
-        keep_freed: whether this process and its forks keep freed memory instead of returning it to the system. Only for
-            commands that end when their work is done.
+        keep_freed: whether this process and its forks keep freed memory instead of returning it to the system; for
+            commands that exit when their work is done.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     if keep_freed and sys.platform == "linux":

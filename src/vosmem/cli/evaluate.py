@@ -9,7 +9,7 @@ from vosmem.cli.sweeps import after_sweep
 
 
 def run(arguments: list[str]) -> None:
-    """Segment a data set and score it; `resume=RUN_DIR` goes on with that run, in its folder."""
+    """Segment a data set and score it; `resume=RUN_DIR` continues that run in its folder."""
     run_hydra("evaluate", _evaluate, resumed_arguments("evaluate", arguments), after_sweep)
 
 
@@ -28,6 +28,6 @@ def _evaluate(config: DictConfig) -> None:
     if outcome["num_objects"]:
         console.print(results_table(outcome, "percent"))
     else:
-        console.print("not scored: no frame but the given ones has ground truth")
+        console.print("not scored: only the given frames have ground truth")
     for name, path in files.items():
         console.print(f"  {name:<13} {path}")

@@ -1,4 +1,4 @@
-"""Running a task under Hydra as a subcommand, safe for Lightning's re-execution of the command line."""
+"""Run a task under Hydra as a subcommand, safe for Lightning's re-execution of the command line."""
 
 import multiprocessing
 import os
@@ -20,7 +20,7 @@ from vosmem.cli.hydra_internals import forget_main_module, parse_flags
 from vosmem.errors import InputError
 from vosmem.files import locked, unwritable, write_text
 
-PINNED = "hydra.mode=RUN"  # stands in the command line of a further process of a job
+PINNED = "hydra.mode=RUN"  # marks the command line of a further process of a job
 
 
 def run_hydra(
@@ -32,21 +32,21 @@ def run_hydra(
     """Compose the primary config of a command and run the task, once or as a multirun.
 
     Args:
-        command: the subcommand as it is typed; its last word names the primary config.
-        task: takes the composed config.
-        arguments: what stands behind the subcommand on the command line.
-        after_sweep: takes the folder of a multirun once its jobs are done, also where some of them failed.
+        command: the subcommand as typed; its last word is the name of the primary config.
+        task: called with the composed config.
+        arguments: of the command line, after the subcommand.
+        after_sweep: called with the folder of a multirun after its jobs, even if some of them failed.
 
     Raises:
-        InputError: the command line names an unknown group, choice or key, a value is missing, the folder is another
-            run's, or it cannot be written to.
+        InputError: the command line names an unknown group, choice or key, a value is missing, or the folder belongs to
+            another run or cannot be written to.
     """
     flags = parse_flags(arguments)
     program, home = sys.argv[0], _this_process()
     failures: list[Exception] = []
 
     def job(config: DictConfig) -> None:
-        away = _this_process() != home  # a launcher's, on this machine or another
+        away = _this_process() != home  # in a process of a launcher, on this machine or another
         _pin_command_line(program, command, flags.config_dir, away)
         environment = dict(os.environ)
         try:
@@ -55,16 +55,16 @@ def run_hydra(
         except (InputError, HydraException, OmegaConfBaseException, OSError) as error:
             if away:
                 raise  # the launcher carries it back
-            failures.append(_told(error, config))  # Hydra would print it itself; the other jobs of a sweep go on
+            failures.append(_with_key(error, config))  # Hydra would print it; the other jobs of a sweep continue
         finally:
-            # A distributed job leaves its rank and port behind; the next job of a sweep would take itself for a child.
+            # A distributed job leaves its rank and port in the environment; the next job of a sweep would read them.
             os.environ.clear()
             os.environ.update(environment)
 
     original = sys.argv
     overrides = [*flags.overrides, "hydra.output_subdir=null"]  # `_own_folder` writes there
     sys.argv = [f"{program} {command}", *overrides, *_without(arguments, flags.overrides)]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed by Hydra
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises exceptions instead of printing them
     NoteSweep.folders.clear()
     try:
         hydra.main(version_base="1.3", config_path="pkg://vosmem.conf", config_name=command.split()[-1])(job)()
@@ -82,7 +82,7 @@ def run_hydra(
     except OSError as error:
         raise unwritable(error, Path(), "name another folder with hydra.run.dir=DIR") from error
     except Exception as error:
-        if not _is_a_launchers(error):
+        if not _is_from_launcher(error):
             raise
         raise InputError(
             f"a job of the sweep died ({_first_line(error)}): its log lies in the sweep's folder"
@@ -90,13 +90,13 @@ def run_hydra(
     finally:
         sys.argv = original
         for sweep in NoteSweep.folders:
-            # Where no job has begun, the error is all there is to say.
+            # Where no job has started, there is only the error to report.
             if after_sweep is not None and any(sweep.rglob(".hydra")):
                 after_sweep(sweep)
 
 
 def _without(arguments: list[str], overrides: list[str]) -> list[str]:
-    """The flags alone: Hydra takes overrides only where all of them stand together."""
+    """The flags without overrides: Hydra accepts overrides only in one group."""
     left = iter([*overrides, None])
     awaited = next(left)
     flags = []
@@ -110,7 +110,7 @@ def _without(arguments: list[str], overrides: list[str]) -> list[str]:
 
 @contextmanager
 def _own_folder(config: DictConfig) -> Iterator[None]:
-    """Lock the folder of a job, and note there what it was started with; the further processes of a job leave it."""
+    """Lock the folder of a job and write its config there; further processes of the job do nothing."""
     hydra_config = HydraConfig.get()
     rank = next((os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ), "0")
     if rank != "0":
@@ -118,7 +118,7 @@ def _own_folder(config: DictConfig) -> Iterator[None]:
         return
     folder = Path(hydra_config.runtime.output_dir)
     with locked(folder):
-        # Hydra itself would write this before a job could find out that the folder is another run's.
+        # Hydra would write these files before the job could detect that the folder belongs to another run.
         notes = {"config": config, "hydra": {"hydra": hydra_config}, "overrides": hydra_config.overrides.task}
         for name, content in notes.items():
             write_text(folder / ".hydra" / f"{name}.yaml", OmegaConf.to_yaml(content))
@@ -126,11 +126,7 @@ def _own_folder(config: DictConfig) -> Iterator[None]:
 
 
 class NoteSweep(Callback):
-    """Notes where a multirun works; its jobs, which would know too, may run in other processes.
-
-    Attributes:
-        folders: of the multiruns of this process.
-    """
+    """Collects the folders of the multiruns of this process, whose jobs may run in other processes."""
 
     folders: ClassVar[set[Path]] = set()
 
@@ -139,22 +135,22 @@ class NoteSweep(Callback):
         self.folders.add(Path(config.hydra.sweep.dir).absolute())
 
 
-def _told(error: Exception, config: DictConfig) -> Exception:
-    """What a user hears of an error: of a file that could not be written, the key that names another folder."""
+def _with_key(error: Exception, config: DictConfig) -> Exception:
+    """The error; that of a file that could not be written names the key for another folder."""
     if not isinstance(error, OSError):
         return error
     key = "output" if "output" in config else "hydra.run.dir"
-    told = unwritable(error, Path(), f"name another folder with {key}=DIR")
-    told.__cause__ = error
-    return told
+    named = unwritable(error, Path(), f"name another folder with {key}=DIR")
+    named.__cause__ = error
+    return named
 
 
 def _this_process() -> tuple[str, int]:
     return socket.gethostname(), os.getpid()
 
 
-def _is_a_launchers(error: Exception) -> bool:
-    """Whether it tells of a job that died, as launchers do; they are extras, so by name."""
+def _is_from_launcher(error: Exception) -> bool:
+    """Whether a launcher reports a job that died; launchers are extras, so their modules are compared by name."""
     return type(error).__module__.split(".")[0] in ("submitit", "joblib", "ray")
 
 
@@ -163,17 +159,17 @@ def _first_line(error: Exception) -> str:
 
 
 def _pin_command_line(program: str, command: str, config_dir: str | None, away: bool) -> None:
-    """Make the command line say this job alone.
+    """Replace the command line by that of this job only.
 
-    Lightning starts its further processes by running `sys.argv` again with `hydra.run.dir` appended. Left as typed,
-    that would lose the subcommand's folder, and inside a multirun start the whole sweep again.
+    Lightning starts further processes by running `sys.argv` again with `hydra.run.dir` appended. As typed, the command
+    line would lose the folder of the subcommand, and start the whole sweep again inside a multirun.
     """
     hydra_config = HydraConfig.get()
     flags = ["--config-dir", config_dir] if config_dir else []
     if away:
         forget_main_module()
-        multiprocessing.set_start_method(None, force=True)  # joblib's own way starts no loader's processes
-    # A sweep that a config asks for would start again as well.
+        multiprocessing.set_start_method(None, force=True)  # the start method of joblib cannot start loader processes
+    # Also keeps a sweep that a config asks for from starting again.
     sys.argv = [program, *command.split(), *flags, *hydra_config.overrides.task, PINNED]
     with read_write(hydra_config):  # type: ignore[arg-type]
         hydra_config.run.dir = hydra_config.runtime.output_dir

@@ -1,6 +1,6 @@
-"""What the command line uses of Hydra and of Lightning's launcher beyond their documented interface.
+"""Undocumented functions of Hydra and of Lightning's launcher that the command line uses.
 
-`tests/cli/test_hydra_internals.py` holds each function to what it expects, and says which upstream change broke it.
+`tests/cli/test_hydra_internals.py` tests each expectation and names the upstream change that broke it.
 """
 
 import sys
@@ -11,10 +11,10 @@ from hydra._internal.utils import get_args_parser
 
 
 def parse_flags(arguments: Sequence[str]) -> Namespace:
-    """A command line as Hydra reads it; `overrides` and `config_dir` are among what comes back.
+    """Parse a command line as Hydra does; the result has `overrides` and `config_dir`.
 
-    Seen in hydra-core 1.3.8: `hydra._internal.utils.get_args_parser`, as `hydra.main` uses it. A copy could read
-    another command line than Hydra does.
+    Seen in hydra-core 1.3.8: `hydra._internal.utils.get_args_parser`, as `hydra.main` uses it. A copy could parse
+    differently from Hydra.
     """
     return get_args_parser().parse_intermixed_args(list(arguments))
 
@@ -23,6 +23,6 @@ def forget_main_module() -> None:
     """Let Lightning start further processes by `sys.argv` alone.
 
     Seen in pytorch-lightning 2.6.6: `lightning_fabric.strategies.launchers.subprocess_script` starts `python -m MODULE`
-    where `__main__.__spec__` names one, which in a launcher's process is the launcher's.
+    where `__main__.__spec__` names one, which in a process of a launcher is the launcher.
     """
     sys.modules["__main__"].__spec__ = None

@@ -1,8 +1,8 @@
-"""How commands print."""
+"""The console of the commands."""
 
 from rich.console import Console
 
 
 def plain_console() -> Console:
-    """A console that prints what it is given: `[x]` is part of a name and no style, and a path stays on its line."""
+    """A console that prints text unchanged: `[x]` is not a style, and long paths are not wrapped."""
     return Console(soft_wrap=True, highlight=False, markup=False)

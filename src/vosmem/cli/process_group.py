@@ -1,4 +1,4 @@
-"""One folder for a run whose processes are started from outside, by torchrun or by SLURM's srun."""
+"""One folder for a run whose processes are started by torchrun or by SLURM's srun."""
 
 import os
 from datetime import datetime, timedelta
@@ -7,13 +7,10 @@ STORE_SECONDS = 300
 
 
 def shared_folder(arguments: list[str]) -> list[str]:
-    """Overrides of one process of a run of several, so that all of them work in the folder of the first.
+    """Add overrides to the arguments of a subcommand, so that all processes of a run work in the folder of the first.
 
-    Each would name a folder by its own clock otherwise. Where the command line says the folder, or that one process is
-    all there is, the arguments come back as they are; what only the first process writes is left to it.
-
-    Args:
-        arguments: what stands behind the subcommand.
+    Without them each process would name a folder by its own clock. Arguments that name the folder, and those of a
+    single process, are unchanged. Only the first process writes the files of Hydra.
     """
     rank, named = _rank_and_name(any(argument.startswith("hydra.run.dir=") for argument in arguments))
     if named is not None:
@@ -24,7 +21,7 @@ def shared_folder(arguments: list[str]) -> list[str]:
 
 
 def _rank_and_name(placed: bool) -> tuple[int, str | None]:
-    """This process's rank over all machines, and the name of the run's folder where it has none yet."""
+    """The rank of this process over all machines, and the name of the run's folder unless it has one."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return int(os.environ["RANK"]), None if placed else _time_of_first()
     if int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_STEP_ID" in os.environ:
@@ -34,7 +31,7 @@ def _rank_and_name(placed: bool) -> tuple[int, str | None]:
 
 
 def _time_of_first() -> str:
-    """The time at which torchrun's first process got here, which the others hear through torchrun's own store."""
+    """The start time of torchrun's first process, passed to the other processes through torchrun's store."""
     from torch.distributed import PrefixStore, TCPStore
 
     wait = timedelta(seconds=STORE_SECONDS)

@@ -25,7 +25,7 @@ def run(arguments: list[str]) -> None:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    sweep = commands.add_parser("sweep", help="one table and one plot from a multirun, or from any folder of runs")
+    sweep = commands.add_parser("sweep", help="table and plot of a multirun, or of any folder of runs")
     sweep.add_argument("folder", type=Path, metavar="DIR")
     sweep.set_defaults(run=lambda options: write_sweep(options.folder, CONSOLE))
 
@@ -33,16 +33,18 @@ def run(arguments: list[str]) -> None:
     _add_runs(percentiles, Path("percentiles.png"))
     percentiles.set_defaults(run=_percentiles)
 
-    strip = commands.add_parser("strip", help="the same frames as several runs segmented them (the paper's Figure 6)")
+    strip = commands.add_parser("strip", help="the same frames segmented by several runs (the paper's Figure 6)")
     _add_runs(strip, Path("strip.png"))
     strip.add_argument("--sequence", required=True, help="name of the sequence")
-    strip.add_argument("--frames", type=_numbers, default=[], metavar="N,N", help="their places (default: five)")
-    strip.add_argument("--height", type=int, default=160, help="of a frame, in pixels (default: 160)")
+    strip.add_argument(
+        "--frames", type=_numbers, default=[], metavar="N,N", help="frame indices (default: five, evenly spaced)"
+    )
+    strip.add_argument("--height", type=int, default=160, help="height of a frame, in pixels (default: 160)")
     strip.set_defaults(run=_strip)
 
-    paper = commands.add_parser("paper", help="the paper's tables, and own scores after them, as Markdown")
+    paper = commands.add_parser("paper", help="the paper's tables with your scores, as Markdown")
     paper.add_argument("--scores", type=Path, metavar="FILE", help="YAML: table2: {ROW: {J: 80.1, F: 81.0}}")
-    paper.add_argument("--output", type=Path, metavar="FILE", help="where to write them (default: the terminal)")
+    paper.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: the terminal)")
     paper.set_defaults(run=_paper)
 
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""What to run again when a run is resumed."""
+"""The overrides of a resumed run."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from vosmem.errors import InputError
 
 
 def resumed_arguments(command: str, arguments: list[str]) -> list[str]:
-    """Replace `resume=RUN_DIR` by the overrides that the run was started with, in its own folder.
+    """Replace `resume=RUN_DIR` by the overrides that the run was started with, and its folder.
 
-    Overrides given now come last and win. Without `resume` the arguments come back as they are.
+    New overrides come last and take precedence. Without `resume` the arguments are unchanged.
 
     Raises:
-        InputError: the folder is no run's folder, or that of a run of another command.
+        InputError: the folder is not that of a run of this command.
     """
     key = "resume="
     given = [argument for argument in arguments if argument.startswith(key) and argument not in (key, "resume=null")]
-    if not given or PINNED in arguments:  # a further process is told everything
+    if not given or PINNED in arguments:  # the first process has added all overrides
         return arguments
     run_dir = Path(given[-1].removeprefix(key)).absolute()
     saved = run_dir / ".hydra" / "overrides.yaml"

@@ -7,25 +7,27 @@ from vosmem.cli.printing import plain_console
 
 
 def run(arguments: list[str]) -> None:
-    """Score a folder of masks against a folder of ground truth, without a network."""
+    """Score a folder of masks against a folder of ground truth."""
     parser = Parser(
         prog="vosmem score",
-        description="J and F of predicted masks, exactly as DAVIS scores them (first and last frame left out).",
+        description="J and F of predicted masks as DAVIS scores them, without the first and the last frame.",
         epilog="example: vosmem score DAVIS/Annotations/480p outputs/evaluate/RUN/masks --output scores.json",
     )
-    parser.add_argument("truth", type=Path, metavar="GT_DIR", help="ground truth: one sub-folder of masks a sequence")
+    parser.add_argument(
+        "truth", type=Path, metavar="GT_DIR", help="ground truth: one sub-folder of masks for each sequence"
+    )
     parser.add_argument(
         "predictions",
         type=Path,
         metavar="PRED_DIR",
-        help="predictions: the same folders and names, or the output folder of vosmem segment or vosmem evaluate",
+        help="predictions: folders and files of the same names, or the output of vosmem segment or vosmem evaluate",
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write results as JSON, and a CSV beside it")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write results as JSON, and a CSV next to it")
     parser.add_argument("--merge-objects", action="store_true", help="all ids count as one object (DAVIS-2016)")
     parser.add_argument(
         "--late-objects",
         action="store_true",
-        help="score objects that appear after the first frame, too, from the frame after their first mask",
+        help="also score objects that appear after the first frame, from the frame after their first mask",
     )
     parser.add_argument("--num-workers", type=int, default=0, metavar="N", help="threads that share the sequences")
     options = parser.parse_args(arguments)
@@ -36,10 +38,10 @@ def run(arguments: list[str]) -> None:
     from vosmem.files import unwritable
 
     if options.num_workers < 0:
-        raise InputError(f"--num-workers {options.num_workers} is below 0: use 0 for none beside this one")
+        raise InputError(f"--num-workers {options.num_workers} is below 0: use 0 for no additional threads")
     if options.output is not None and options.output.suffix.lower() == ".csv":
         raise InputError(
-            f"--output {options.output}: the CSV is written beside the JSON; name that, such as scores.json"
+            f"--output {options.output}: the CSV is written next to the JSON: name the JSON, such as scores.json"
         )
     scores = score_folders(
         options.truth, options.predictions, options.merge_objects, options.num_workers, options.late_objects

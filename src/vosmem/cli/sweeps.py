@@ -1,4 +1,4 @@
-"""What is printed and drawn when a sweep is over."""
+"""Print and write the results of a sweep."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from vosmem.errors import InputError
 
 
 def after_sweep(folder: Path) -> None:
-    """As `write_sweep`; where every job failed, say so, since what stopped them is the news."""
+    """As `write_sweep`, but only print that no job left a result: the errors of the jobs are reported first."""
     console = plain_console()
     try:
         write_sweep(folder, console)

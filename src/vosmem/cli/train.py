@@ -15,12 +15,12 @@ from vosmem.errors import InputError
 
 
 def run(arguments: list[str]) -> None:
-    """Train as the overrides say; `resume=RUN_DIR` goes on with that run, in its folder; `replay=true` only looks."""
+    """Train; `resume=RUN_DIR` continues that run in its folder, and `replay=true` repeats one step without saving."""
     run_hydra("train", _train, shared_folder(resumed_arguments("train", arguments)), after_sweep)
 
 
 def _check_used(config: DictConfig) -> None:
-    """Refuse stills that were typed and that the data leave aside: a training on others would look like one on them."""
+    """Refuse typed images that the data module ignores: the training would seem to use them."""
     data = OmegaConf.to_yaml(config.datamodule)
     for name in ("train_videos", "eval_set"):
         if f"${{{name}}}" in data:
@@ -31,7 +31,7 @@ def _check_used(config: DictConfig) -> None:
     typed = [override for override in overrides if override.startswith(("train_images=", "paths.images="))]
     if typed:
         raise InputError(
-            f"{typed[-1]} says nothing to datamodule={choices['datamodule']}, which has images or videos of its own: "
+            f"{typed[-1]} is ignored by datamodule={choices['datamodule']}, which has its own images or videos: "
             "add datamodule=images, or leave it out"
         )
 
@@ -44,9 +44,9 @@ def _train(config: DictConfig) -> None:
         for batch in replay(config):
             print(f"loss {batch.loss:.6g} of {', '.join(batch.names)}")
             if batch.first_output:
-                print(f"  the first output that is not finite is that of {batch.first_output}")
+                print(f"  the first output that is not finite is of {batch.first_output}")
             if batch.first_gradient:
-                print(f"  the first gradient that is not finite is that of {batch.first_gradient}")
+                print(f"  the first gradient that is not finite is of {batch.first_gradient}")
         return
     report = train(config)
     if not report.files:
@@ -59,17 +59,17 @@ def _train(config: DictConfig) -> None:
     for name, path in report.files.items():
         console.print(f"  {name:<20} {Path(path)}")
     if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with its table
-        for line in _what_next(report.files, HydraConfig.get().runtime.choices["datamodule"]):
+        for line in _next_steps(report.files, HydraConfig.get().runtime.choices["datamodule"]):
             console.print(line)
 
 
-def _what_next(files: dict[str, Path], data: str) -> list[str]:
-    """What of a run to look at, and commands that go on from it; after a first training, on the embedded data, all."""
-    looks = {
-        "overlay strip": "held-out clips: the truth beside what the network predicts",
+def _next_steps(files: dict[str, Path], data: str) -> list[str]:
+    """Files to look at and commands to run next; more of them after a first training on embedded data."""
+    described = {
+        "overlay strip": "held-out clips: ground truth next to the prediction",
         "curves": "loss and J&F by step",
     }
-    lines = ["", "Look at:", *(f"  {files[name]}  ({what})" for name, what in looks.items() if name in files)]
+    lines = ["", "Look at:", *(f"  {files[name]}  ({what})" for name, what in described.items() if name in files)]
     lines += ["Next:", f"  vosmem segment MY.mp4 --mask MASK.png --weights {files['checkpoint']} --output out"]
     if data == "embedded":
         lines += [
