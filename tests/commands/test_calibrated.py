@@ -1,4 +1,4 @@
-"""A calibrated network is what a training starts with, and nothing of it is left to chance."""
+"""A calibrated network is the start of a training and depends only on the seed."""
 
 import torch
 
@@ -12,14 +12,14 @@ def calibrated(images, *overrides):
     return calibrated_network(compose("train", "datamodule=images", *own))
 
 
-def test_the_seed_decides_it(images):
+def test_calibration_depends_on_the_seed(images):
     one, same, other = (calibrated(images, f"seed={seed}") for seed in (0, 0, 1))
     assert not one.training
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
-def test_its_keys_are_spread_and_without_batches_nothing_changes(images):
+def test_calibration_spreads_keys_and_needs_batches(images):
     plain = calibrated(images, "calibration.batches=0")
     torch.manual_seed(0)
     made = make(compose("train", "datamodule=images", *TINY).model)

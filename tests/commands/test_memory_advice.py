@@ -1,4 +1,4 @@
-"""Memory that runs out says what to turn; other errors stay what they are."""
+"""Out-of-memory errors become advice; other errors are unchanged."""
 
 import pytest
 import torch
@@ -17,18 +17,18 @@ def too_large_a_list():
 
 
 @pytest.mark.parametrize("run", [too_much, too_large_a_list])
-def test_it_is_one_line(run):
+def test_memory_error_gives_one_line_of_advice(run):
     with pytest.raises(InputError, match=r"\Aout of memory: .*memory\.max_frames.*\Z"), advice_on_memory(MEMORY_ADVICE):
         run()
 
 
-def test_other_errors_come_out_as_they_are():
+def test_other_errors_are_unchanged():
     with pytest.raises(RuntimeError, match="another"), advice_on_memory(MEMORY_ADVICE):
         raise RuntimeError("another")
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_that_is_full():
+def test_full_gpu_gives_advice():
     with pytest.raises(InputError, match="out of memory"), advice_on_memory(MEMORY_ADVICE):
         torch.empty(2**42, device="cuda")

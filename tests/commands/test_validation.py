@@ -42,13 +42,13 @@ def validated(folder, *overrides):
 
 
 @pytest.mark.parametrize("overrides", [(), RANDOM], ids=["every fifth", "random eviction"])
-def test_both_give_the_same(folder, overrides):
+def test_validation_and_evaluation_give_the_same_scores(folder, overrides):
     found = evaluated(folder, *overrides)
     assert found == pytest.approx(validated(folder, *overrides), abs=1e-4) and found > 0.01
 
 
-def test_a_window_and_another_seed_give_something_else(folder):
-    """So the test above could tell."""
+def test_window_and_seed_change_the_scores(folder):
+    """Shows that the test above can fail."""
     assert abs(evaluated(folder, "zoom=window", "zoom.margin=1.5") - evaluated(folder)) > 1e-3
     assert abs(evaluated(folder, *RANDOM, "memory.seed=1") - evaluated(folder, *RANDOM)) > 1e-4
 
@@ -56,16 +56,16 @@ def test_a_window_and_another_seed_give_something_else(folder):
 @pytest.mark.parametrize(
     "sweep", ["interval", "threshold", "ablation", "eviction", "random_eviction", "table5", "repeated"]
 )
-def test_every_sweep_sees_whole_frames(sweep):
+def test_every_sweep_uses_whole_frames(sweep):
     config = compose("evaluate", f"sweep={sweep}", *(["max_frames=5"] if "eviction" in sweep else []))
     assert make(config.method).keywords["zoom"] is None and "zoom" not in config
 
 
-def test_an_evaluation_sees_whole_frames_unless_asked():
+def test_evaluation_uses_whole_frames_by_default():
     assert make(compose("evaluate").method).keywords["zoom"] is None
     assert make(compose("evaluate", "zoom=window").method).keywords["zoom"].most == 2
 
 
-def test_a_threshold_is_calibrated_as_the_evaluation_looks():
+def test_threshold_is_calibrated_with_the_window_of_the_evaluation():
     assert make(compose("calibrate").get("zoom")) is None
     assert make(compose("calibrate", "zoom=window").zoom) == make(compose("evaluate", "zoom=window").zoom)

@@ -1,4 +1,4 @@
-"""What davis2017-evaluation says of predictions that can be made again anywhere, recorded in `tests/golden`.
+"""The answers of davis2017-evaluation to reproducible predictions, recorded in `tests/golden`.
 
 The numbers in `official_scores.json` are the package's own (commit ac7c43f), in an environment with it:
 
@@ -28,14 +28,14 @@ VIDEOS = {"two": (14, 96, 128, 2, 1), "tall": (8, 131, 75, 1, 2), "480p": (5, 48
 
 
 def truth(name: str) -> np.ndarray:
-    """Labels (T, H, W) of a synthetic video; its last object is nowhere in every third frame after the first."""
+    """Labels (T, H, W) of a synthetic video; its last object is absent in every third frame after the first."""
     labels = video(*VIDEOS[name])[1]
     labels[3::3][labels[3::3] == labels.max()] = 0
     return labels
 
 
 def predictions(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Predictions of every kind that the scorers may take apart: (T, H, W) each."""
+    """Predictions (T, H, W) of every kind on which scorers could differ."""
     square = np.ones((3, 3), np.uint8)
     made = {"copied": np.repeat(labels[:1], len(labels), axis=0)}
     made["shifted"] = np.stack([np.roll(now, (t % 23, -(t % 17)), (0, 1)) for t, now in enumerate(labels)])
@@ -112,7 +112,7 @@ def _write(folder: Path, labels: np.ndarray) -> None:
 
 
 def record(davis_root: Path | None) -> None:
-    """Write the record anew."""
+    """Write the record again."""
     known = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
     known["made_by"] = "python -m tests.evaluation.official_scores DAVIS_ROOT"
     known["package"] = "davis2017-evaluation 0.1.0, commit ac7c43fca936f9722837b7fbd337d284ba37004b"

@@ -32,7 +32,7 @@ def scores(metrics: dict[str, FrameMetric], true: np.ndarray, predicted: np.ndar
 
 
 def question(annotation: np.ndarray, segmentation: np.ndarray) -> tuple[tuple[int, ...], bytes, bytes]:
-    """What a pair of binary masks is looked up by."""
+    """The key of a pair of binary masks."""
     return annotation.shape, annotation.astype(bool).tobytes(), segmentation.astype(bool).tobytes()
 
 

@@ -1,4 +1,4 @@
-"""Running methods over sequences: what they are given, what is scored, what is written."""
+"""Methods on sequences: given masks, scored frames, and written files."""
 
 import json
 
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 class Oracle:
-    """Knows the truth, and notes which masks it was given."""
+    """Returns the ground truth, and records the masks that it was given."""
 
     def __init__(self, sequence):
         self.sequence, self.given, self.t = sequence, [], -1

@@ -1,4 +1,4 @@
-"""Masks on disk: where their folders are looked for, and what is reported of objects that come late."""
+"""Masks on disk: the folders that are searched, and objects that appear late."""
 
 import re
 

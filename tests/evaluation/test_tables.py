@@ -1,4 +1,4 @@
-"""Tables as files, and the paper's beside own scores."""
+"""Tables as files, and the paper's tables with own scores."""
 
 import pandas as pd
 import pytest
@@ -20,7 +20,7 @@ def test_files(tmp_path):
 
 
 def test_what_was_set_is_not_rounded():
-    """A threshold that stands in the table can be typed again."""
+    """A threshold of the table can be used in a command."""
     table = pd.DataFrame({"memory.threshold": [0.1875, None], "J": [0.1875, 81.4321]})
     rows = as_markdown(table, ["memory.threshold"]).splitlines()[2:]
     assert rows == ["| 0.1875 | 0.19 |", "| - | 81.4 |"]

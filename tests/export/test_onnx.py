@@ -1,4 +1,4 @@
-"""Exported graphs say what the network says, for sizes and numbers of objects that they were not traced with."""
+"""Exported graphs give the network's output, also for sizes and numbers of objects other than the traced ones."""
 
 import importlib.util
 import json
@@ -25,7 +25,7 @@ AGREEMENT = 0.999  # of pixels; one of 57,340 differed there
 
 
 def exported(name: str, folder: Path) -> Path:
-    """A tiny network's graphs, by the console script, and its weights beside them."""
+    """The graphs of a tiny network, exported by the console script, and its weights."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason=f"needs {package} (the extra `export`)")
     write_tiny(folder / f"{name}.safetensors", name, "fp32")
@@ -43,7 +43,7 @@ NETWORKS = [pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
 
 @pytest.mark.parametrize("graphs", NETWORKS, indirect=True)
 @pytest.mark.parametrize(("num_objects", "size"), [(1, (48, 80)), (3, (48, 80)), (1, (61, 94)), (3, (61, 94))])
-def test_ten_frames_as_pytorch_segments_them(graphs, num_objects, size):
+def test_graphs_segment_ten_frames_as_pytorch_does(graphs, num_objects, size):
     frames, labels = video(10, *size, num_objects, seed=3)
     found = example().Segmenter(graphs)
     expected = load(graphs.with_suffix(".safetensors"), device="cpu").stream(zoom=1.0)  # graphs know no windows
@@ -77,7 +77,7 @@ assert not loaded & {"torch", "vosmem", "onnx", "cv2"}, loaded
 
 @pytest.mark.slow
 @pytest.mark.parametrize("graphs", ["stm"], indirect=True)
-def test_the_example_needs_no_torch(graphs, tmp_path):
+def test_example_needs_no_torch(graphs, tmp_path):
     frames, labels = video(11, 48, 80, 2)
     (tmp_path / "frames").mkdir()
     for t, frame in enumerate(frames):
@@ -99,7 +99,7 @@ def test_the_example_needs_no_torch(graphs, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("graphs", ["remn"], indirect=True)
-def test_the_description_says_how_the_graphs_go_together(graphs):
+def test_description_names_inputs_and_outputs_of_the_graphs(graphs):
     about = json.loads((graphs / "network.json").read_text())
     assert about["model"] == MODELS["remn"] and about["stride"] == 16
     assert about["normalisation"]["mean"] == [0.485, 0.456, 0.406]
@@ -111,7 +111,7 @@ def test_the_description_says_how_the_graphs_go_together(graphs):
     }
 
 
-def test_what_keeps_an_export_from_working_is_one_line(small_stm, tmp_path, monkeypatch):
+def test_failed_export_is_reported_in_one_line(small_stm, tmp_path, monkeypatch):
     monkeypatch.setattr(onnx, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"export needs onnx and onnxscript: pip install 'vosmem\[export\]'"):
         onnx.export_onnx(small_stm, tmp_path / "out", {})
@@ -123,7 +123,7 @@ def test_what_keeps_an_export_from_working_is_one_line(small_stm, tmp_path, monk
     assert not (tmp_path / "out").exists()
 
 
-def test_graphs_are_traced_with_sizes_that_no_other_axis_has(small_network):
+def test_graphs_are_traced_with_distinct_sizes(small_network):
     from vosmem.export.graphs import graphs_of
 
     for graph in graphs_of(small_network).values():

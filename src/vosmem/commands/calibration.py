@@ -22,18 +22,17 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], None]) -> tuple[dict[str, Any], Path]:
-    """The median variation of frames that lie `interval` apart: an adaptive memory then keeps about as many.
+    """Find the median variation of frames `interval` apart, with which an adaptive memory keeps about every such frame.
 
     Args:
         config: the composed configuration.
-        on_sequence: is told of each video and how many pairs of frames it had.
+        on_sequence: called with the name of each video and its number of frame pairs.
 
     Returns:
-        what was found, and the file that holds it.
+        the result and its file.
 
     Raises:
-        InputError: checkpoint or videos cannot be used, the policy measures no variation, or no pair of frames has
-            objects.
+        InputError: checkpoint or videos cannot be used, the policy has no threshold, or no pair of frames has objects.
     """
     policy = make(config.memory)
     if not isinstance(policy, Adaptive):
@@ -45,17 +44,17 @@ def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], No
     engine = make_engine(config)
     network = engine.ready(load_network(config.checkpoint))
     sizes = {"short_side": config.short_side, "resize": config.resize, "zoom": make(config.get("zoom"))}
-    look = partial(Propagator, network, **sizes, whole_masks=True)
+    make_propagator = partial(Propagator, network, **sizes, whole_masks=True)
     sequences: Sequence[VideoSequence] = make(config.eval_set)
     found: list[float] = []
     with engine.context():
         for sequence in sequences:
-            own = list(variations_apart(look, policy, sequence, config.interval, engine.device))
+            own = list(variations_apart(make_propagator, policy, sequence, config.interval, engine.device))
             found += own
             on_sequence(sequence.name, len(own))
     if not found:
         raise InputError(
-            f"no two frames {config.interval} apart hold an object: take longer videos, or a lower interval"
+            f"no two frames {config.interval} apart hold an object: use longer videos, or a lower interval"
         )
     outcome = {
         "threshold": round(float(np.median(found)), 4),

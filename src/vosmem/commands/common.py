@@ -1,4 +1,4 @@
-"""What every command needs: instantiation, devices."""
+"""Instantiation, devices and engines for all commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +16,12 @@ from vosmem.inference.engine.engine import Engine
 
 
 def compose(command: str, *overrides: str) -> DictConfig:
-    """The configuration of a command as `vosmem COMMAND OVERRIDES` would compose it, for notebooks and scripts.
+    """Compose the configuration of `vosmem COMMAND OVERRIDES`, for notebooks and scripts.
 
     Args:
         command: name of the primary config: `train`, `evaluate`, `gallery` or `render`.
-        overrides: as on the command line. Values that belong to a run, such as `paths.output_dir`, have to be given
-            where they are used.
+        overrides: as on the command line. Values of a run, such as `paths.output_dir`, have to be given if they are
+            used.
 
     Example:
         >>> compose("train", "memory=every_n").memory.interval
@@ -32,7 +32,7 @@ def compose(command: str, *overrides: str) -> DictConfig:
 
 
 def make(config: DictConfig, **extra: Any) -> Any:
-    """Instantiate a config; an InputError of the constructor comes out as itself."""
+    """Instantiate a config; raise an InputError of the constructor unwrapped."""
     try:
         return instantiate(config, **extra)
     except InstantiationException as error:
@@ -45,26 +45,26 @@ def make(config: DictConfig, **extra: Any) -> Any:
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values, every interpolation replaced and no mandatory value missing."""
+    """The configuration as plain values, with all interpolations resolved and no mandatory value missing."""
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
 
 
 def check_lists(config: DictConfig, *keys: str) -> None:
-    """Look at keys that hold several values.
+    """Check that keys hold lists of at least one value.
 
     Raises:
-        InputError: one does not, or holds none.
+        InputError: a key holds no list, or an empty one.
     """
     for key in keys:
         if not isinstance(config[key], ListConfig):
-            raise InputError(f"{key}={config[key]} is no list: use brackets, as in {key}=[{config[key]}]")
+            raise InputError(f"{key}={config[key]} is not a list: use brackets, as in {key}=[{config[key]}]")
         if not config[key]:
             raise InputError(f"{key} is empty: name at least one")
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` takes CUDA, then MPS, then the CPU.
+    """The device of a name; `auto` prefers CUDA, then MPS, then the CPU.
 
     Raises:
         InputError: the device is unknown or absent.
@@ -80,12 +80,12 @@ def pick_device(name: str) -> torch.device:
 
 
 def make_engine(config: DictConfig) -> Engine:
-    """How a command's network runs, by its keys `device`, `precision`, `compile`, `memory_read` and `local_attention`.
+    """The engine of a command, from its keys `device`, `precision`, `compile`, `memory_read` and `local_attention`.
 
     Raises:
-        InputError: the device is absent, or has no use for the precision.
+        InputError: the device is absent, or slower in the precision than in float32.
     """
-    chosen = config.get("local_attention")  # of the group, where one is chosen
+    chosen = config.get("local_attention")
     local_attention = None if chosen is None else make(chosen)
     return Engine(
         pick_device(config.device), config.precision, config.compile, make(config.memory_read), local_attention
@@ -94,18 +94,18 @@ def make_engine(config: DictConfig) -> Engine:
 
 @contextmanager
 def advice_on_memory(advice: str) -> Iterator[None]:
-    """Where memory runs out, of the device or the machine, say what to do.
+    """Turn an out-of-memory error of the device or the machine into advice.
 
     Args:
-        advice: which settings to turn, and to what.
+        advice: settings to change, and their values.
 
     Raises:
-        InputError: it ran out.
+        InputError: memory ran out.
     """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        cpu = "DefaultCPUAllocator" in str(error)  # only CUDA has a type for it
+        cpu = "DefaultCPUAllocator" in str(error)  # torch has a type of error only for devices
         if not cpu and not isinstance(error, (MemoryError, torch.OutOfMemoryError)):
             raise
         raise InputError(f"out of memory: {advice}") from error

@@ -15,10 +15,10 @@ from vosmem.visualization.contact_sheet import clip_rows, contact_sheet, image_r
 
 
 def gallery(config: DictConfig) -> Path:
-    """What `vosmem data gallery` does; returns where the sheet lies.
+    """Write the contact sheet of `vosmem data gallery`; return its path.
 
     Raises:
-        InputError: the stills cannot be used, or `show` is unknown.
+        InputError: the images cannot be used, or `show` is unknown.
     """
     source: ImageSource = make(config.train_images)
     if config.show == "images":
@@ -29,15 +29,15 @@ def gallery(config: DictConfig) -> Path:
         videos = RenderedVideos(source, make(config.scene), config.count, config.seed)
         rows = rendered_rows(videos, config.frames)
     else:
-        raise InputError(f"show={config.show!r} is unknown: use stills, clips or rendered")
+        raise InputError(f"show={config.show!r} is unknown: use images, clips or rendered")
     return contact_sheet(list(rows), Path(config.paths.output_dir) / "gallery.png", config.height)
 
 
 def render(config: DictConfig) -> Iterator[VideoSequence]:
-    """What `vosmem data render` does, video by video.
+    """Render and write the videos of `vosmem data render` one by one.
 
     Raises:
-        InputError: the stills cannot be used, or the output folder holds a data set.
+        InputError: the images cannot be used, or the output folder holds a data set.
     """
     videos = RenderedVideos(make(config.train_images), make(config.scene), config.count, config.seed)
     return write_davis(videos, Path(config.output), config.image_set, config.quality)

@@ -1,6 +1,6 @@
-"""What is used of Hydra beyond its documented interface, to read what earlier jobs were started with.
+"""An undocumented function of Hydra, to read the overrides of earlier jobs.
 
-`tests/commands/test_hydra_internals.py` says which change of Hydra broke it.
+`tests/commands/test_hydra_internals.py` names the change of Hydra that broke it.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """Overrides by key, values as Hydra reads them.
+    """Parse overrides to values by key, as Hydra does.
 
     Seen in hydra-core 1.3.8: `OverridesParser` and its `Override` are public names without documentation.
 

@@ -1,4 +1,4 @@
-"""`vosmem report` where a run's own configuration is needed."""
+"""The parts of `vosmem report` that need the configuration of a run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,17 +17,17 @@ from vosmem.visualization.overlay import overlay
 
 
 def strip(runs: Mapping[str, Path], sequence: str, frames: Sequence[int], path: Path, height: int) -> Path:
-    """The paper's Figure 6: the same frames of a sequence as several evaluations segmented them, a line each.
+    """Draw the same frames of a sequence as segmented by several evaluations, one row for each.
 
     Args:
-        runs: folders of `vosmem evaluate`, by the name that stands over their line.
+        runs: folders of `vosmem evaluate`, by the title of their row.
         sequence: name of the sequence.
-        frames: places in it; negative ones count from its end. None at all: five, spread over it.
-        path: the picture to write.
+        frames: frame indices; negative ones count from the end. Empty for five, evenly spaced.
+        path: the image to write.
         height: of each frame, in pixels.
 
     Raises:
-        InputError: a run, its data set or its masks are not there, or the sequence or a frame is none of them.
+        InputError: a run, its data set or its masks are missing, or the sequence or a frame does not exist.
 
     Source:
         STM, Figure 6.

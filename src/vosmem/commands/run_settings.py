@@ -1,4 +1,4 @@
-"""What the results of `vosmem segment` depend on beside the video, for their record."""
+"""The settings that the results of `vosmem segment` depend on, for their record."""
 
 from argparse import Namespace
 from dataclasses import asdict
@@ -11,11 +11,11 @@ from vosmem.memory.policy import MemoryPolicy
 
 
 def run_settings(options: Namespace, policy: MemoryPolicy, weights: Path, segmenter: Segmenter) -> dict[str, Any]:
-    """The network, the memory and the settings of inference; what the user left open stands as the network decides it.
+    """Collect the settings of network, memory and inference; options that were not given have the network's values.
 
     Args:
         options: of the command line.
-        policy: which frames are remembered.
+        policy: which frames are memorised.
         weights: the file of the network's weights.
         segmenter: the network as it runs.
 

@@ -1,4 +1,4 @@
-"""Which run of Weights & Biases a training belongs to: the same one when it goes on."""
+"""The run of Weights & Biases that a training belongs to; a resumed training continues the same run."""
 
 import json
 from collections.abc import Sequence
@@ -12,38 +12,33 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from vosmem.errors import InputError
 from vosmem.files import write_text
 
-RUN = "wandb.json"  # in the folder of the training
+RUN_FILE = "wandb.json"  # in the folder of the training
 
 
 def same_wandb_run(loggers: DictConfig, output_dir: Path, resume: bool) -> None:
-    """Give every W&B logger the id and the group of the run in a folder, or a new id.
+    """Set the id and the group of every W&B logger to those of the run in a folder, or set a new id.
 
     Args:
-        loggers: configurations by name; they change.
+        loggers: configurations by name; changed in place.
         output_dir: folder of the run.
-        resume: whether the run in the folder goes on.
+        resume: whether the run in the folder is continued.
 
     Raises:
         InputError: the file that names the run is damaged.
     """
     for logger in loggers.values():
         if logger._target_.endswith(".WandbLogger") and logger.get("id") is None:
-            kept = _kept(output_dir / RUN) if resume else {}
+            kept = _kept(output_dir / RUN_FILE) if resume else {}
             with open_dict(logger):
                 logger.update(kept or {"id": uuid4().hex[:8]})
 
 
 def keep_wandb_run(loggers: Sequence[Logger], output_dir: Path) -> None:
-    """Write down which W&B run a training is, for when it goes on.
-
-    Args:
-        loggers: of the trainer.
-        output_dir: folder of the run.
-    """
+    """Store id and group of the W&B run in the folder of a training, for a resumed training."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             run = {"id": logger.experiment.id, "group": logger.experiment.group}
-            write_text(output_dir / RUN, json.dumps(run) + "\n")
+            write_text(output_dir / RUN_FILE, json.dumps(run) + "\n")
 
 
 def _kept(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Methods without a network, with the propagator's interface: the floor that a network has to beat."""
+"""Baseline methods without a network, with the interface of `Propagator`."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from vosmem.ops.masks import overwrite
 
 
 class CopyFirstMask:
-    """Gives the given masks for every frame; a later one lies over the earlier."""
+    """Copies the given masks to every later frame; a later mask overwrites an earlier one."""
 
     def __init__(self) -> None:
         self._probs: Tensor | None = None
@@ -33,7 +33,7 @@ class CopyFirstMask:
 
 
 class WarpByFlow:
-    """Moves the previous mask along the DIS optical flow (Kroeger et al., ECCV 2016) from frame to frame."""
+    """Warps the previous mask by DIS optical flow (Kroeger et al., ECCV 2016)."""
 
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -43,7 +43,7 @@ class WarpByFlow:
     def step(
         self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None, *, absent: Sequence[int] = ()
     ) -> Float[Tensor, "K1 H W"]:
-        """The previous probabilities, each pixel fetched from where the backward flow says it was.
+        """The previous probabilities, warped by the backward flow.
 
         Raises:
             InputError: the first frame has no mask.

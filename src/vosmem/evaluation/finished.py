@@ -1,4 +1,4 @@
-"""Which sequences of an evaluation are done, kept on disk, so that a killed one goes on."""
+"""Store the finished sequences of an evaluation on disk, so that a killed evaluation can continue."""
 
 import hashlib
 import json
@@ -17,14 +17,14 @@ from vosmem.metrics.registry import METRICS
 
 
 class FinishedSequences:
-    """One file a sequence, written whole or not at all.
+    """One file for each sequence, written whole or not at all.
 
     Args:
-        folder: where they lie; made if it is not there.
-        about: what the results depend on. A folder belongs to one such description.
+        folder: of the files; created if missing.
+        about: what the results depend on; stored in the folder.
 
     Raises:
-        InputError: the folder holds the sequences of an evaluation that was made otherwise.
+        InputError: the folder holds sequences of an evaluation with other settings.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any]):
@@ -40,12 +40,12 @@ class FinishedSequences:
         write_text(note, described)
 
     def load(self, name: str) -> SequenceRun | None:
-        """The run of a sequence, or None if it is not done."""
+        """The run of a sequence, or None if it is not finished."""
         path = self._path(name)
         return _read(path) if path.is_file() else None
 
     def save(self, name: str, run: SequenceRun) -> None:
-        """Note a sequence as done."""
+        """Store the run of a finished sequence."""
         scores = [
             {
                 "sequence": score.sequence,
@@ -57,16 +57,16 @@ class FinishedSequences:
         write_text(self._path(name), json.dumps({**asdict(run), "scores": scores}) + "\n")
 
     def _path(self, name: str) -> Path:
-        # Names come from folders of any kind; the digest keeps two of them apart that differ in odd characters alone.
+        # Names may hold any character; the digest distinguishes names that differ only in replaced characters.
         plain = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
         return self.folder / f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.json"
 
 
 def finished_scores(run_dir: Path) -> list[ObjectScore]:
-    """J and F of every object and frame of an evaluation, from its folder.
+    """Read the scores of every object and frame from the folder of an evaluation.
 
     Raises:
-        InputError: no sequence of it is done, or a file is damaged.
+        InputError: no sequence is finished, or a file is damaged.
     """
     notes = sorted(path for path in (run_dir / "sequences").glob("*.json") if path.name != "about.json")
     scores = [score for path in notes for score in _read(path).scores if score.num_frames]
@@ -86,4 +86,4 @@ def _read(path: Path) -> SequenceRun:
         ]
         return SequenceRun(scores, **content)
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{str(path)!r} is damaged: delete it, and the sequence will be done again") from error
+        raise InputError(f"{str(path)!r} is damaged: delete it, and the sequence is evaluated again") from error

@@ -1,4 +1,4 @@
-"""The paper's tables beside what this project reached."""
+"""The paper's tables next to the scores of this project."""
 
 import json
 from collections.abc import Mapping
@@ -16,14 +16,13 @@ NOT_RUN = "not run"
 
 
 def paper_tables(ours: Path | None = None) -> str:
-    """Tables 1 to 5 of the paper in Markdown, each with the rows of a file of own scores after it.
+    """Tables 1 to 5 of the paper in Markdown, with the rows of a file of own scores after those of the paper.
 
     Args:
-        ours: YAML: a table's name (`table1` ...), then a row's name, then a value for each column that is known. Scores
-            of a server are entered there by hand, together with what made them.
+        ours: YAML: name of a table (`table1` ...), then name of a row, then a value for each known column.
 
     Raises:
-        InputError: the file is missing, no such mapping, or names a table or column that there is not.
+        InputError: the file is missing or has another structure, or names an unknown table or column.
 
     Source:
         STM, Tables 1 to 5.

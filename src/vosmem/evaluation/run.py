@@ -1,4 +1,4 @@
-"""One way to run a method over a sequence, used by validation and by evaluation alike."""
+"""Run a method over a sequence and score it, for validation and evaluation."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -17,17 +17,17 @@ from vosmem.metrics.registry import METRICS, FrameMetric
 
 @dataclass
 class SequenceRun:
-    """What came out of a sequence.
+    """Results of a sequence.
 
     Attributes:
-        scores: of every object, by its id on disk.
+        scores: of every object, with its id on disk.
         num_frames: frames of the video.
-        masks_used: the frames whose masks the method was given.
-        groups: for ids that the protocol tells apart, the group; keys are strings, as in JSON.
-        seconds: how long the method took for each frame after the first given one.
-        peak_memory_bytes: most that the method remembered at a time.
-        memory_frames: for each frame after the first given one, from how many frames it was read.
-        num_kept: frames that the method took into its memory, those that went again among them.
+        masks_used: names of the frames whose masks the method was given.
+        groups: group of the protocol by object id; ids are strings, as in JSON.
+        seconds: time of the method for each frame after the first given one.
+        peak_memory_bytes: largest size of the memory.
+        memory_frames: for each frame after the first given one, the number of memory frames that it was read from.
+        num_kept: number of memorised frames, including evicted ones.
     """
 
     scores: list[ObjectScore]
@@ -50,16 +50,16 @@ def evaluate_sequence(
     write: Writer | None = None,
     metrics: Mapping[str, FrameMetric] = METRICS,
 ) -> SequenceRun:
-    """Segment and score a sequence in one pass; of the video a few frames are in memory, decoded ahead.
+    """Segment and score a sequence in one pass that holds only a few frames in memory.
 
-    Frames without ground truth are segmented and not scored. An object counts from the frame after the one with its
-    mask; the last frame does not count where the sequence says so.
+    Frames without ground truth are segmented but not scored. An object counts from the frame after its first mask; the
+    last frame is left out where the sequence has `exclude_last`.
 
     Args:
         sequence: the video.
-        method: what segments it, fresh.
-        device: where the method works.
-        write: is given every frame that the protocol asks for.
+        method: a new instance of the method.
+        device: of the method.
+        write: called with every frame that the protocol asks for.
         metrics: by name.
     """
     given_at = sequence.given_at
@@ -67,13 +67,13 @@ def evaluate_sequence(
     run = SequenceRun([], len(sequence), [sequence.frame_names[t] for t in sorted(set(given_at))])
     run.groups = {str(object_id): group for object_id, group in sequence.groups.items()}
     last = len(sequence) - 1 if sequence.exclude_last else len(sequence)
-    truths: deque[UInt8[Tensor, "H W"] | None] = deque()  # of the frames that were read and not yet segmented
+    truths: deque[UInt8[Tensor, "H W"] | None] = deque()  # of frames that are read but not yet segmented
 
     def counted(t: int) -> list[int]:
         return [slot for slot, at in enumerate(given_at, start=1) if at < t < last]
 
     def read() -> Iterator[ReadFrame]:
-        """Frame and truth in one thread: a sequence that renders keeps its latest frame for the labels."""
+        """Read frame and truth in one thread, since a rendered sequence caches its latest frame for the labels."""
         for frame in read_frames(sequence):
             truths.append(sequence.labels(frame.t) if counted(frame.t) else None)
             yield frame

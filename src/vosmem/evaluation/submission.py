@@ -1,4 +1,4 @@
-"""The zip files that benchmark servers take."""
+"""Zip files for benchmark servers."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,15 +10,15 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # so that equal masks give equal files
 
 
 def write_submission(masks: Path, sequences: Iterable[str], path: Path, folder: str) -> Path:
-    """Pack masks, one folder a sequence.
+    """Pack masks.
 
     Args:
-        masks: holds them so.
-        sequences: names of those that belong in.
+        masks: folder with one sub-folder for each sequence.
+        sequences: names of the sequences to pack.
         path: the zip, written whole or not at all.
-        folder: what the sequences lie in, inside the zip; '' for its top level.
+        folder: parent of the sequences inside the zip; '' for its top level.
     """
-    with replacing(path) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:  # PNGs do not shrink any more
+    with replacing(path) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:  # PNGs are compressed already
         for name in sorted(sequences):
             for mask in sorted((masks / name).glob("*.png")):
                 inside = "/".join(part for part in (folder, name, mask.name) if part)

@@ -1,4 +1,4 @@
-"""Tables as files that people and programs read."""
+"""Tables as CSV and Markdown."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def write_table(table: pd.DataFrame, path: Path, settings: Collection[str] = ()) -> list[Path]:
-    """Write a table as CSV and, as `as_markdown` has it, beside it; returns both paths."""
+    """Write a table as CSV, and as Markdown next to it; return both paths."""
     markdown = path.with_suffix(".md")
     table.to_csv(path, index=False)
     markdown.write_text(as_markdown(table, settings), encoding="utf-8")
@@ -16,11 +16,11 @@ def write_table(table: pd.DataFrame, path: Path, settings: Collection[str] = ())
 
 
 def as_markdown(table: pd.DataFrame, settings: Collection[str] = ()) -> str:
-    """A table in Markdown, numbers to three digits or two below one; what is missing is a dash.
+    """A table in Markdown: numbers with three digits, or two below one; missing values are dashes.
 
     Args:
         table: the table.
-        settings: columns of what was set rather than measured, whose numbers are given in full.
+        settings: columns of settings, whose numbers are not rounded.
 
     Example:
         >>> print(as_markdown(pd.DataFrame({"memory": ["first"], "J": [81.43]})))

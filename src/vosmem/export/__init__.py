@@ -1,1 +1,1 @@
-"""Networks as graphs that run without PyTorch."""
+"""Networks as ONNX graphs, which run without PyTorch."""

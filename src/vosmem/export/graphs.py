@@ -1,4 +1,4 @@
-"""The four parts of a network that run by themselves: encode a frame, memorise it, read the memory, decode."""
+"""The four parts of a network that are exported: encode a frame, memorise it, read the memory, decode."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from vosmem.networks.network import MemoryNetwork, owners_of
 from vosmem.ops.locality import cells
 from vosmem.shapes import Memory, Prior, Query
 
-# What they are traced with; no two equal, so that none is taken for another. Every size runs afterwards.
+# Sizes for tracing, all different, so that no axis is taken for another. The graphs run with any sizes.
 NUM_OBJECTS, NUM_FRAMES, ROWS, COLUMNS = 2, 3, 4, 5
 QUERY = Query._fields
 
@@ -21,10 +21,10 @@ class Graph(NamedTuple):
     """A part of a network, and how it is traced.
 
     Attributes:
-        module: takes the arguments by their names.
-        arguments: one of each.
-        axes: of each argument the axes whose size is free, and what it is called.
-        outputs: names of what comes out.
+        module: takes the arguments by name.
+        arguments: an example of each.
+        axes: for each argument the axes of free size, with the names of the sizes.
+        outputs: names of the outputs.
     """
 
     module: nn.Module
@@ -34,7 +34,7 @@ class Graph(NamedTuple):
 
 
 class _Part(nn.Module):
-    """A part of a network, which holds the whole."""
+    """A part of a network; holds the whole network."""
 
     def __init__(self, network: MemoryNetwork):
         super().__init__()
@@ -49,8 +49,8 @@ class EncodeQuery(_Part):
         return _present(self.network.encode_query(frame))
 
 
-class EncodeQueryNear(_Part):
-    """The same with local attention, which looks at the masks of the two frames before; all zero says nothing."""
+class EncodeQueryWithPrior(_Part):
+    """`EncodeQuery` with local attention, from the masks of the two frames before; all zero for none."""
 
     def forward(
         self,
@@ -76,7 +76,7 @@ class EncodeMemory(_Part):
         f8: Float[Tensor, "1 C8 h8 w8"],
         f4: Float[Tensor, "1 C4 h4 w4"],
     ) -> tuple[Float[Tensor, "P Cm 1 h w"], Float[Tensor, "K Cv 1 h w"]]:
-        """Keys (and a mark where local attention matches by place), one row where all objects share them; values."""
+        """Keys, with a channel for local matching and one row where all objects share them; values."""
         memory = self.network.encode_memory(frame, masks, query=Query(key, value, f16, f8, f4))
         return memory.key[:1] if _are_shared(memory) else memory.key, memory.value
 
@@ -95,13 +95,13 @@ class ReadMemory(_Part):
         f4: Float[Tensor, "1 C4 h4 w4"],
         far: Float[Tensor, "1 h w"] | None = None,
     ) -> Float[Tensor, "K Cv h w"]:
-        """What each object read."""
+        """The readout of each object."""
         memory = Memory(memory_key.expand(memory_value.shape[0], *memory_key.shape[1:]), memory_value)
         return self.network.read(Query(key, value, f16, f8, f4, far), memory)
 
 
 class Decode(_Part):
-    """The decoder alone, without soft aggregation."""
+    """The decoder without soft aggregation."""
 
     def forward(
         self,
@@ -112,7 +112,7 @@ class Decode(_Part):
         f8: Float[Tensor, "1 C8 h8 w8"],
         f4: Float[Tensor, "1 C4 h4 w4"],
     ) -> Float[Tensor, "K H W"]:
-        """Probability in [0, 1] of each object by itself."""
+        """Probability in [0, 1] of each object, independent of the others."""
         return self.network.decoder(readout, value, f8, f4, owners_of(readout, None))
 
 
@@ -121,14 +121,14 @@ def graphs_of(network: MemoryNetwork) -> dict[str, Graph]:
     """The parts of a network by name.
 
     Args:
-        network: in eval mode, on the CPU; best with its batch norms folded.
+        network: in eval mode, on the CPU, with its batch norms folded.
     """
     frame = torch.rand(1, 3, 16 * ROWS, 16 * COLUMNS)
     masks = torch.rand(1, NUM_OBJECTS, 16 * ROWS, 16 * COLUMNS) / NUM_OBJECTS
-    # Two tensors: one that is given twice would be taken for one argument.
-    near = {"last_masks": masks, "earlier_masks": masks.clone()} if network.local_attention.on else {}
-    encode_query = EncodeQueryNear(network) if near else EncodeQuery(network)
-    query = encode_query(frame, **near)
+    # Two tensors, since one tensor given twice would become one argument.
+    priors = {"last_masks": masks, "earlier_masks": masks.clone()} if network.local_attention.on else {}
+    encode_query = EncodeQueryWithPrior(network) if priors else EncodeQuery(network)
+    query = encode_query(frame, **priors)
     parts = tuple(name for name, _ in zip(QUERY, query, strict=False))
     query = Query(*query)
     memory = network.encode_memory(frame, masks, query=query)
@@ -139,34 +139,34 @@ def graphs_of(network: MemoryNetwork) -> dict[str, Graph]:
 
     objects, frames, h, w = Dim("K"), Dim("T"), Dim("h"), Dim("w")
     pixels, cells = {2: 16 * h, 3: 16 * w}, {2: h, 3: w}
-    asked = {name: part for name, part in query._asdict().items() if name in parts and name != "far"}
+    given = {name: part for name, part in query._asdict().items() if name in parts and name != "far"}
     far = {"far": query.far} if query.far is not None else {}
     free = {"key": cells, "value": cells, "f16": cells, "f8": {2: 2 * h, 3: 2 * w}, "f4": {2: 4 * h, 3: 4 * w}}
     masks_axes = {1: objects, **pixels}
-    remembered = {2: frames, 3: h, 4: w}
-    key_axes = remembered if shared else {0: objects, **remembered}
-    memory_axes: Mapping[str, dict[int, Any]] = {"memory_key": key_axes, "memory_value": {0: objects, **remembered}}
+    memory_cells = {2: frames, 3: h, 4: w}
+    key_axes = memory_cells if shared else {0: objects, **memory_cells}
+    memory_axes: Mapping[str, dict[int, Any]] = {"memory_key": key_axes, "memory_value": {0: objects, **memory_cells}}
     return {
         "encode_query": Graph(
             encode_query,
-            {"frame": frame, **near},
-            {"frame": pixels, **dict.fromkeys(near, masks_axes)},
+            {"frame": frame, **priors},
+            {"frame": pixels, **dict.fromkeys(priors, masks_axes)},
             parts,
         ),
         "encode_memory": Graph(
             EncodeMemory(network),
-            {"frame": frame, "masks": masks, **asked},
+            {"frame": frame, "masks": masks, **given},
             {"frame": pixels, "masks": masks_axes, **free},
             ("memory_key", "memory_value"),
         ),
         "read_memory": Graph(
             ReadMemory(network),
-            {"memory_key": key, "memory_value": value, **asked, **far},
+            {"memory_key": key, "memory_value": value, **given, **far},
             {**memory_axes, **free, **({"far": {1: h, 2: w}} if far else {})},
             ("readout",),
         ),
         "decode": Graph(
-            Decode(network), {"readout": readout, **asked}, {"readout": {0: objects, **cells}, **free}, ("probs",)
+            Decode(network), {"readout": readout, **given}, {"readout": {0: objects, **cells}, **free}, ("probs",)
         ),
     }
 
@@ -176,5 +176,5 @@ def _present(query: Query) -> tuple[Tensor, ...]:
 
 
 def _are_shared(memory: Memory) -> bool:
-    """Whether all objects have the same keys: rows that are one tensor, expanded."""
+    """Whether all objects share their keys, as rows of one expanded tensor."""
     return bool(memory.key.stride(0) == 0)

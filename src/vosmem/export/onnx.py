@@ -1,4 +1,4 @@
-"""A network written as ONNX graphs, and a JSON file that says how they go together."""
+"""Write a network as ONNX graphs, and a JSON file that describes how to run them."""
 
 import json
 import logging
@@ -30,13 +30,13 @@ NEEDED = ("onnx", "onnxscript")
 def export_onnx(network: MemoryNetwork, folder: Path, about: Mapping[str, Any]) -> list[Path]:
     """Write `encode_query.onnx`, `encode_memory.onnx`, `read_memory.onnx`, `decode.onnx` and `network.json`.
 
-    Height, width, the number of objects and that of memory frames are free; the batch is one frame. Soft aggregation,
+    Height, width and the numbers of objects and memory frames are free; the batch is one frame. Soft aggregation,
     padding to the stride and the choice of memory frames are left to the caller. The JSON file is written last.
 
     Args:
         network: the network, on the CPU; its batch norms are folded in the graphs.
-        folder: where to; made if it is not there. Each file is written whole or not at all.
-        about: what the JSON file says beside how to run the graphs.
+        folder: created if missing. Each file is written whole or not at all.
+        about: further content of the JSON file.
 
     Returns:
         the files.
@@ -60,8 +60,7 @@ def export_onnx(network: MemoryNetwork, folder: Path, about: Mapping[str, Any]) 
 
 
 def _description(network: MemoryNetwork) -> dict[str, Any]:
-    conventions = network.conventions
-    border = network.border
+    conventions, border = network.conventions, network.border
     return {
         "format": FORMAT,
         "vosmem": version("vosmem"),
@@ -84,8 +83,8 @@ def _description(network: MemoryNetwork) -> dict[str, Any]:
 
 
 def _write(graph: Graph, path: Path) -> dict[str, Any]:
-    """Write a graph; says its inputs with their sizes, and its outputs."""
-    with _quiet(), torch.enable_grad():  # with gradients networks take all objects at once, as a graph has to
+    """Write a graph; return its inputs with their sizes, and its outputs."""
+    with _quiet(), torch.enable_grad():  # with gradients a network runs all objects at once, as a graph must
         program = torch.onnx.export(
             graph.module.eval(),
             kwargs=graph.arguments,
@@ -98,21 +97,18 @@ def _write(graph: Graph, path: Path) -> dict[str, Any]:
         )
     assert program is not None
     inputs = program.model.graph.inputs
-    inputs[:] = [value for value in inputs if value.uses()]  # a query has parts that only some graphs look at
+    inputs[:] = [value for value in inputs if value.uses()]  # a graph may not use all parts of a query
     with replacing(path) as partial:
         program.save(str(partial))
-    sizes = {value.name: [_size(axis) for axis in value.shape or ()] for value in inputs}
+    sizes = {
+        value.name: [axis if isinstance(axis, int) else str(axis) for axis in value.shape or ()] for value in inputs
+    }
     return {"inputs": sizes, "outputs": list(graph.outputs)}
-
-
-def _size(axis: Any) -> int | str:
-    """A number, or what a free size is called."""
-    return axis if isinstance(axis, int) else str(axis)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter talks of what it tries; what fails still raises."""
+    """Hide the log of the exporter's attempts; failures are raised."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
