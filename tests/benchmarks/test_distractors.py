@@ -1,4 +1,4 @@
-"""Videos with a copy of their object: what is known of them, and that the figures are of all ways to attend."""
+"""Videos with a copy of their object, and the figures of every kind of attention."""
 
 import numpy as np
 import pandas as pd

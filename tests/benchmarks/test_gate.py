@@ -1,4 +1,4 @@
-"""The benchmark of gates: a number alone and an eye for novelty are told apart."""
+"""The benchmark of gates distinguishes a constant count from a response to novelty."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The int8 experiment: convolutions are quantised, and say nearly the same."""
+"""The int8 experiment: convolutions are quantised, with nearly the same output."""
 
 import numpy as np
 import pytest

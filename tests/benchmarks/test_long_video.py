@@ -1,4 +1,4 @@
-"""The benchmark of long videos: every frame is there, and growth is told from flatness."""
+"""The benchmark of long videos measures every frame and distinguishes growth from constant cost."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The soak tells growth from noise, and runs both ways."""
+"""The soak test distinguishes growth from noise, and runs in both directions."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Faults for trainings, injected at a chosen moment, and what must be equal after a training went on."""
+"""Inject faults into trainings, and compare trainings that were resumed after them."""
 
 import os
 import signal
@@ -75,17 +75,17 @@ class SignalAt(pl.Callback):
 
 
 def arguments(run: str, *extra: str, folder: Path = Path()) -> list[str]:
-    """A training of some seconds."""
+    """Arguments of a training of a few seconds."""
     return tiny_train(folder, *RUN, f"hydra.run.dir={run}", *extra)
 
 
 def console(*args: str, cwd: Path, fault: str = "none 0 0", **environment: str) -> subprocess.CompletedProcess[str]:
-    """The console script, which meets a fault; in a session of its own, so that nothing of it lives on."""
+    """Run the console script with a fault, in a session of its own, so that no process remains."""
     return vosmem(*args, cwd=cwd, check=False, FAULT=fault, PYTHONPATH=str(ROOT), **environment)
 
 
 def forked(*args: str, cwd: Path, kill_after: float | None = None) -> int:
-    """The command in a copy of this process, which saves its start; the exit status, negative where it was killed."""
+    """Run the command in a fork of this process; return the exit status, negative if it was killed."""
     pid = os.fork()
     if not pid:
         status = 1
@@ -105,7 +105,7 @@ def forked(*args: str, cwd: Path, kill_after: float | None = None) -> int:
 
 
 def train(*args: str, cwd: Path, monkeypatch, fault: str | None = None) -> int:
-    """The command in this process, as the console script would run it; the exit status."""
+    """Run the command in this process; return the exit status."""
     from vosmem.cli import __main__
 
     monkeypatch.chdir(cwd)
@@ -128,7 +128,7 @@ def last(run: Path, name: str = "last.ckpt") -> dict:
 
 
 def differing(one, other, where="") -> list[str]:
-    """The places where two nested values are not equal, bit for bit."""
+    """Paths at which two nested values differ, bit for bit."""
     if isinstance(one, torch.Tensor):
         return [] if torch.equal(one, other) else [where]
     if isinstance(one, dict):

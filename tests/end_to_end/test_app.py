@@ -1,4 +1,4 @@
-"""`vosmem app` from outside: it says where it is, answers, ends cleanly, and names mistakes in one line."""
+"""`vosmem app` as a process: it prints its address, answers, ends cleanly, and reports errors in one line."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Each short look at a training."""
+"""Each debug config of a training."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ FEW = [*SMALL, "calibration.batches=1", "callbacks.progress.refresh_rate=0", "da
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capfd):
-    """Trains in a folder; gives the exit status, what was printed, and the log of the run."""
+    """Train in a folder; return the exit status, the output, and the log of the run."""
 
     def call(*args: str) -> tuple[int, str, pd.DataFrame]:
         own = [*tiny_train(tmp_path, *FEW), "hydra.run.dir=run", *args]
@@ -32,7 +32,7 @@ DEBUGGED = {"trainer.log_every_n_steps", "calibration.batches"}  # what `debug` 
 
 
 def sequences_scored(monkeypatch) -> list[str]:
-    """The names of the sequences that validations take, as they take them."""
+    """Collects the names of the validated sequences."""
     from vosmem.training import modules
 
     seen, evaluate = [], modules.evaluate_sequence

@@ -1,4 +1,4 @@
-"""Several processes are one run, whoever starts them: in its folder, and in its numbers."""
+"""Several processes share the folder of one run and give its numbers, whatever launches them."""
 
 import csv
 import os

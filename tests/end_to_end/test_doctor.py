@@ -1,4 +1,4 @@
-"""`vosmem doctor` from outside."""
+"""`vosmem doctor` through the console script."""
 
 import json
 

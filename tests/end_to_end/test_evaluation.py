@@ -1,4 +1,4 @@
-"""Evaluations that are killed, shared by processes, or run into another's folder."""
+"""Evaluations that are killed, shared by processes, or started in another run's folder."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def outcome(run: Path) -> dict:
-    """All of a results.json that is the same whenever it is made."""
+    """The content of a results.json without times."""
     content = json.loads((run / "results.json").read_text())
     for changing in ("timing", "memory"):
         del content[changing]
@@ -69,7 +69,7 @@ def test_a_killed_evaluation_goes_on_and_equals_a_whole_one(folder):
     in_process("evaluate", "resume=killed", cwd=folder)
     after = {path.name: path.stat().st_mtime_ns for path in done.glob("s*.json")}
     assert len(after) == len(NAMES)
-    assert {name: after[name] for name in before} == before, "finished sequences were not done again"
+    assert {name: after[name] for name in before} == before, "finished sequences were not evaluated again"
     assert outcome(folder / "killed") == outcome(folder / "whole")
     assert masks(folder / "killed") == masks(folder / "whole")
 
@@ -185,7 +185,7 @@ def test_bad_reports(folder, arguments, named):
 
 @pytest.mark.slow
 def test_a_calibrated_threshold_and_the_memory_that_takes_it(folder):
-    """What it prints can be pasted into an evaluation; the table of that says how many frames were kept."""
+    """The printed threshold can be used in an evaluation, whose table says how many frames were kept."""
     calibrate = ["calibrate", *EVALUATE[1:], "interval=2", "hydra.run.dir=threshold"]
     done = in_process(*calibrate, cwd=folder)
     found = json.loads((folder / "threshold" / "threshold.json").read_text())

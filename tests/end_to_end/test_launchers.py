@@ -1,4 +1,4 @@
-"""Sweeps whose jobs run in other processes: they end with a table, and say what went wrong, as in one process."""
+"""Sweeps whose jobs run in other processes write their table and report errors as in one process."""
 
 import os
 import subprocess

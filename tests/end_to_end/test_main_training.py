@@ -1,4 +1,4 @@
-"""Main training on a user's own folder, by config alone, from another run's weights."""
+"""Main training on a user's own folder, from another run's weights, configured only by overrides."""
 
 import csv
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_the_curriculum_is_in_the_log(folder):
 
 
 def test_it_starts_from_the_weights_of_the_other_run(folder):
-    """With a rate of nothing, what comes out is what went in; no ImageNet weights are looked for."""
+    """With a learning rate of 0 the weights stay those of the checkpoint; no ImageNet weights are loaded."""
     vosmem(
         *MAIN, "initial_weights=first/checkpoints/last.ckpt", "optimizer.lr=0", "trainer.max_steps=3",
         "optimizer.weight_decay=0", "model.weights=not_there.pth", "hydra.run.dir=still", cwd=folder,

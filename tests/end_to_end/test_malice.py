@@ -1,4 +1,4 @@
-"""No file that anyone gives runs code: every place that reads weights, and every line of code that could."""
+"""No file of a user runs code: all readers of weights, and all lines of code that could unpickle."""
 
 import ast
 import pickle

@@ -1,4 +1,4 @@
-"""REMN's stages and its ablation by the console script, on a tiny network."""
+"""The training phases of REMN and its ablation through the console script, with a tiny network."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A killed training goes on where it was: the same samples, and on the CPU the same weights bit for bit."""
+"""A killed training resumes with the same samples, and on the CPU with the same weights bit for bit."""
 
 import signal
 import time
@@ -22,7 +22,7 @@ STAGES = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A training that nothing disturbed."""
+    """A training without faults."""
     folder = tmp_path_factory.mktemp("resume")
     done = console(*arguments("whole"), cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -58,7 +58,7 @@ def test_sigkill_and_resume_equal_an_uninterrupted_run(folder, hook, step):
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("name", STAGES)
 def test_every_stage_goes_on(tmp_path, name, processes):
-    """Killed; and asked to stop in the process that Lightning did not start first, with half of a step done."""
+    """Killed; and asked to stop in the second process, in the middle of a step."""
     write_videos(tmp_path / "videos")
     assert console(*stage(name, "whole", processes), cwd=tmp_path).returncode == 0
     for run, fault, status in (("killed", f"batch 3 {KILL}", -KILL), ("asked", f"loss 3 {TERM} {processes - 1}", 143)):

@@ -1,4 +1,4 @@
-"""A run goes on from its folder only: moved, without the weights it began with, for longer, as the same run of W&B."""
+"""A run resumes from only its folder: moved, without its initial weights, for more steps, in the same W&B run."""
 
 import json
 import shutil

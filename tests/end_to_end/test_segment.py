@@ -1,4 +1,4 @@
-"""`vosmem segment` from outside: odd inputs, killed runs, broken videos, and the same result as from Python."""
+"""`vosmem segment` through the console script: unusual inputs, killed runs, broken videos, and parity with Python."""
 
 import json
 import resource

@@ -1,4 +1,4 @@
-"""A killed `vosmem segment`: what is there is whole, and the same command again equals a run that was not killed."""
+"""A killed `vosmem segment` leaves only whole files, and the same command again equals a run without a kill."""
 
 import signal
 import time
@@ -19,7 +19,7 @@ GIVEN = ("segment", "frames", "--mask", "mask.png", "--soft-masks", "--weights",
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A video, and a run that nothing disturbed."""
+    """A video, and a run without a kill."""
     folder = tmp_path_factory.mktemp("killed")
     write_checkpoint(folder / "tiny.ckpt")
     write_frames(folder / "frames", folder / "mask.png", FRAMES)

@@ -35,7 +35,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def written(out: Path) -> dict[str, bytes]:
-    """What must not depend on who wrote it; times and the order of rows may."""
+    """The content that must not depend on the worker; times and the order of rows may."""
     files = [path for path in sorted(out.rglob("*")) if path.suffix in (".png", ".npz") or path.name == "objects.csv"]
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
@@ -53,7 +53,7 @@ def test_a_list_in_this_process(folder):
 
 @pytest.mark.slow
 def test_workers_that_are_killed_cost_nothing_but_time(folder):
-    """Killed in mid video; its video is done again, the results are those of one process, and a re-run skips them."""
+    """The video of a killed worker is segmented again; results equal those of one process, and a re-run skips them."""
     program = Path(sys.executable).with_name("vosmem")
     command = [program, "segment", "list.csv", *OPTIONS, *IN_PROCESSES, "--output", "shared"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -1,4 +1,4 @@
-"""`vosmem segment` on real video in every form that a user may have it in."""
+"""`vosmem segment` on real video in all supported forms."""
 
 import shutil
 from pathlib import Path

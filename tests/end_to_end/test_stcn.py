@@ -1,4 +1,4 @@
-"""A file in STCN's published layout, of random weights: converted, then taken by every command."""
+"""Random weights in STCN's published layout are converted and accepted by every command."""
 
 import json
 from pathlib import Path

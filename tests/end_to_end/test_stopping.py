@@ -1,4 +1,4 @@
-"""A training that is asked to end does so after its step, and goes on as if it had not been."""
+"""A training that is asked to stop ends after its step and resumes without a difference."""
 
 import signal
 
@@ -11,7 +11,7 @@ TERM, INT = int(signal.SIGTERM), int(signal.SIGINT)
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A training that nothing disturbed."""
+    """A training without faults."""
     folder = tmp_path_factory.mktemp("stopping")
     with pytest.MonkeyPatch.context() as patch:
         assert train(*arguments("whole"), cwd=folder, monkeypatch=patch) == 0

@@ -1,4 +1,4 @@
-"""Weights files from outside: converted, then taken by every command in the place of a checkpoint."""
+"""Weights files are converted and accepted by every command in place of a checkpoint."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The smallest runs of the console script, and how tests call it."""
+"""Call the console script from tests, and its smallest runs."""
 
 import io
 import logging
@@ -32,7 +32,7 @@ TINY = [
 
 
 def vosmem(*arguments: str, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the console script that was installed beside this Python."""
+    """Run the console script that is installed next to this Python."""
     program = Path(sys.executable).with_name("vosmem")
     variables = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", **environment}
     done = subprocess.run([program, *arguments], cwd=cwd, env=variables, capture_output=True, text=True, timeout=300)
@@ -79,7 +79,7 @@ def _checked(done: subprocess.CompletedProcess[str], check: bool) -> subprocess.
 
 
 def tiny_train(cwd: Path, *overrides: str, data: str = "embedded") -> list[str]:
-    """Arguments of a training of a few seconds on embedded photographs, or on the folder of stills in `cwd`."""
+    """Arguments of a training of a few seconds on embedded photographs, or on the folder of images in `cwd`."""
     source = (
         ["datamodule=embedded", "datamodule.samples_per_epoch=6"]
         if data == "embedded"

@@ -1,4 +1,4 @@
-"""A Ray cluster of two machines, both this one: ten sequences of DAVIS while a worker is killed."""
+"""A Ray cluster of two nodes on this machine: ten sequences of DAVIS while a worker is killed."""
 
 import importlib.util
 import os
@@ -76,14 +76,14 @@ def ray_workers() -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["cmdline"]) if "ray::Worker.run" in " ".join(p.info["cmdline"] or ())]
 
 
-def test_a_cluster_that_is_not_there(sequences):
+def test_missing_cluster_is_reported(sequences):
     """First, before there is one."""
     done = vosmem("segment", "list.csv", *OPTIONS, "--engine", "ray", "--output", "none", cwd=sequences, check=False)
     assert done.returncode == 2 and "no Ray cluster answers" in done.stderr.splitlines()[-1]
     assert not (sequences / "none").exists()
 
 
-def test_ten_sequences_while_a_worker_is_killed(cluster, sequences):
+def test_ten_sequences_are_done_although_a_worker_is_killed(cluster, sequences):
     program = Path(sys.executable).with_name("vosmem")
     on_ray = ("--engine", "ray", "--address", f"{HEAD}:{PORT}")
     command = [program, "segment", "list.csv", *OPTIONS, *on_ray, "--output", "ray"]

@@ -1,4 +1,4 @@
-"""SLURM of Debian's packages on this machine, two nodes: a sweep, a job of it that is killed, and a run over both."""
+"""SLURM with two nodes on this machine: a sweep, a sweep with a killed job, and a run on both nodes."""
 
 import csv
 import os
@@ -43,14 +43,14 @@ def losses(run: Path) -> list[float]:
         return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
 
 
-def test_a_sweep_of_two_jobs_ends_with_its_table(slurm, tmp_path):
+def test_sweep_of_two_jobs_writes_its_table(slurm, tmp_path):
     steps = ("trainer.max_steps=1", "validate_every_steps=1", "seed=1,2")
     command, *overrides = tiny_train(tmp_path, *steps, *SUBMIT, "hydra.sweep.dir=sweep")
     vosmem(command, "-m", *overrides, cwd=tmp_path, **slurm)
     assert list(pd.read_csv(tmp_path / "sweep" / "table.csv")["seed"]) == [1, 2]
 
 
-def test_a_job_that_is_killed_ends_the_sweep_and_the_others_stay(slurm, tmp_path):
+def test_killed_job_ends_the_sweep_and_keeps_other_results(slurm, tmp_path):
     """The first job goes on for ever until it is killed; the second one's scores stand in the table."""
     swept = ("trainer.max_steps=100000,1", "validate_every_steps=1", "datamodule.num_workers=0")  # one process to kill
     command, *overrides = tiny_train(tmp_path, *swept, *SUBMIT)
@@ -77,7 +77,7 @@ def test_a_job_that_is_killed_ends_the_sweep_and_the_others_stay(slurm, tmp_path
     assert table["after training"].notna().tolist() in ([True], [False, True])
 
 
-def test_a_run_over_two_nodes_is_that_of_one_process(slurm, tmp_path):
+def test_run_on_two_nodes_equals_that_of_one_process(slurm, tmp_path):
     steps = (
         "datamodule.samples_per_epoch=12",
         "datamodule.batch_size=4",

@@ -1,4 +1,4 @@
-"""Contracts of the Makefile: it says what it offers, names what is missing, and installs once."""
+"""Contracts of the Makefile: it lists its targets, names what is missing, and installs once."""
 
 import os
 import re
@@ -87,7 +87,7 @@ def test_help_lists_every_public_target(arguments):
     ],
     ids=["too old", "does not run", "no ensurepip", "no venv"],
 )
-def test_an_unfit_python_is_named_in_one_line(tmp_path, disguise, message, mend):
+def test_unsuitable_python_is_named_in_one_line(tmp_path, disguise, message, mend):
     python = disguised_python(tmp_path / "python3", disguise)
     done = make("test", f"VENV={tmp_path / 'venv'}", f"PYTHON={python}")
     (line,) = (done.stdout + done.stderr).strip().splitlines()
@@ -97,7 +97,7 @@ def test_an_unfit_python_is_named_in_one_line(tmp_path, disguise, message, mend)
     assert not (tmp_path / "venv").exists()
 
 
-def test_a_folder_that_is_no_environment_is_left_alone(tmp_path):
+def test_folder_without_an_environment_is_unchanged(tmp_path):
     keepsake = tmp_path / "thesis.txt"
     keepsake.touch()
     done = make("setup", f"VENV={tmp_path}", f"PYTHON={sys.executable}")
@@ -106,14 +106,14 @@ def test_a_folder_that_is_no_environment_is_left_alone(tmp_path):
     assert keepsake.exists()
 
 
-def test_an_install_that_fails_leaves_no_stamp(tmp_path):
+def test_failed_install_leaves_no_stamp(tmp_path):
     folder = stand_in_environment(tmp_path / "venv", pip_status=1)
     assert make("setup", f"VENV={folder}", f"PYTHON={sys.executable}").returncode == 2
     assert "-m pip install" in (folder / "notes").read_text()
     assert not (folder / ".installed").exists()
 
 
-def test_an_install_that_works_runs_once(tmp_path):
+def test_successful_install_runs_once(tmp_path):
     folder = stand_in_environment(tmp_path / "venv", pip_status=0)
     for target in ("setup", "format", "setup"):
         assert make(target, f"VENV={folder}", f"PYTHON={sys.executable}").returncode == 0
@@ -121,7 +121,7 @@ def test_an_install_that_works_runs_once(tmp_path):
 
 
 @pytest.mark.parametrize("broke_off", [True, False])
-def test_only_an_environment_whose_install_broke_off_is_made_anew(tmp_path, broke_off):
+def test_only_an_environment_with_an_interrupted_install_is_created_again(tmp_path, broke_off):
     folder = stand_in_environment(tmp_path / "venv", pip_status=0)
     if broke_off:
         (folder / ".unfinished").touch()
@@ -139,7 +139,7 @@ PIP_LINES = (
 )
 
 
-def test_an_install_shows_how_far_it_is_and_keeps_the_rest_in_a_log(tmp_path):
+def test_install_shows_progress_and_logs_the_rest(tmp_path):
     folder = stand_in_environment(tmp_path / "venv", pip_status=0, prints=PIP_LINES)
     done = make("setup", f"VENV={folder}", f"PYTHON={sys.executable}")
     assert done.returncode == 0 and done.stderr == ""
@@ -195,7 +195,7 @@ def test_settings_of_uv_itself_are_kept(tmp_path, uv, monkeypatch):
     assert "; https://mine " in (tmp_path / "uv_notes").read_text()
 
 
-def test_a_uv_on_the_path_is_found(tmp_path, uv, monkeypatch):
+def test_uv_on_the_path_is_found(tmp_path, uv, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     command = ["make", "--dry-run", "setup", f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}"]
     environment = {name: value for name, value in os.environ.items() if name not in OUTER_MAKE}
@@ -213,7 +213,7 @@ def test_torch_cpu_takes_both_cpu_builds_before_the_rest(tmp_path):
     assert "-c constraints.txt" in rest and tried == "-c import torchvision"
 
 
-def test_torch_cpu_that_cannot_be_had_is_one_clear_line(tmp_path):
+def test_unavailable_torch_cpu_is_reported_in_one_line(tmp_path):
     folder = stand_in_environment(tmp_path / "venv", pip_status=1, prints=("ERROR: no such thing",))
     done = make("setup", f"VENV={folder}", f"PYTHON={sys.executable}", "TORCH=cpu", "TORCH_INDEX=https://cpu")
     assert done.returncode != 0 and not (folder / ".installed").exists()

@@ -1,4 +1,4 @@
-"""Nothing of Unix alone is needed: Windows and macOS lack modules, functions and signals that Linux has."""
+"""vosmem needs no module, function or signal that Windows or macOS lacks."""
 
 import ast
 import subprocess
@@ -17,7 +17,7 @@ HIDDEN = {"os": OS_NAMES, "signal": SIGNAL_NAMES}
 
 
 def unguarded(tree):
-    """Lines of what only Unix has: its modules outside a `try` that ends on ImportError, functions, and signals."""
+    """Lines that use modules of Unix outside of a `try` with ImportError, functions of Unix, or its signals."""
     tried = {
         id(inner)
         for node in ast.walk(tree)
@@ -37,7 +37,7 @@ def unguarded(tree):
 
 
 def in_the_systems_encoding(tree):
-    """Lines of texts that are read or written in whatever encoding the system prefers."""
+    """Lines that read or write text in the encoding of the system."""
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Call)
@@ -49,7 +49,7 @@ def in_the_systems_encoding(tree):
 
 
 @pytest.mark.parametrize("faults", [unguarded, in_the_systems_encoding])
-def test_no_file_asks_for_what_only_some_systems_have(faults):
+def test_no_file_uses_features_of_some_systems_only(faults):
     found = {
         f"{path.relative_to(SOURCE)}:{line}": text
         for path in sorted(SOURCE.rglob("*.py"))
@@ -70,12 +70,12 @@ def test_no_file_asks_for_what_only_some_systems_have(faults):
         ("import signal\nsignal.signal(signal.SIGHUP, f)", 1),
     ],
 )
-def test_the_check_finds_what_it_looks_for(code, count):
+def test_check_finds_features_of_some_systems(code, count):
     assert len(list(unguarded(ast.parse(code)))) == count
 
 
 @pytest.mark.slow
-def test_every_module_command_and_help_works_without_what_only_unix_has(tmp_path):
+def test_every_module_command_and_help_works_without_unix_features(tmp_path):
     root = write_user_video(tmp_path, num_frames=2)
     arguments = [root / "frames" / "fish", root / "masks" / "fish", write_checkpoint(tmp_path / "tiny.ckpt")]
     script = Path(__file__).with_name("hidden_unix.py")

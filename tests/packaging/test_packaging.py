@@ -24,13 +24,13 @@ EXTRAS = {name: text.strip().splitlines() for name, text in SETUP["options.extra
 
 
 def described(lines: list[str]) -> dict[str, str]:
-    """Name -> bounds, or URL, of requirement lines."""
+    """Bounds or URL by name, from requirement lines."""
     requirements = [Requirement(line) for line in lines]
     return {canonicalize_name(r.name): r.url or str(r.specifier) for r in requirements}
 
 
 def pinned() -> dict[str, str]:
-    """Name -> version of constraints.txt; a line of any other form fails here."""
+    """Versions by name in constraints.txt; a line of any other form fails."""
     lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
     pairs = [line.split("==") for line in lines if not line.startswith("#")]
     return {canonicalize_name(name): version for name, version in pairs}
