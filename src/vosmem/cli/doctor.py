@@ -12,6 +12,7 @@ from rich.table import Table
 
 from vosmem.cli.arguments import Parser
 from vosmem.errors import InputError
+from vosmem.files import write_text
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
 from vosmem.inputs.wording import counted
 
@@ -51,7 +52,12 @@ def run(arguments: list[str]) -> None:
         _print_video(console, video, alone=len(diagnosis.videos) == 1)
     _print_end(console, diagnosis)
     if options.json is not None:
-        _write(options.json, json.dumps(_as_json(diagnosis), indent=1) + "\n")
+        try:
+            write_text(options.json, json.dumps(_as_json(diagnosis), indent=1) + "\n")
+        except OSError as error:
+            raise InputError(
+                f"{str(options.json)!r} cannot be written ({error.strerror}): name another file"
+            ) from error
     sys.exit(0 if diagnosis.works else 1)
 
 
@@ -71,14 +77,6 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clean-masks", action="store_true", help="remove what anti-aliasing left at the edges of masks"
     )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be written ({error.strerror}): name another file") from error
 
 
 def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:
@@ -102,7 +100,8 @@ def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:
         mode = "16-bit grey" if video.wide_ids else "palette"
         files = f"{mode}, {counted(video.num_frames, 'file')}"
         console.print(f"  writes   {escape(folder)}/masks/{escape(video.first)}.png ... ({files})")
-        console.print(f"  takes    about {_needed(video)} here, at full size with every 5th frame kept")
+        needs = [f"{_time(own.seconds)}, {own.memory_bytes / 2**20:.0f} MB ({own.model})" for own in _estimates(video)]
+        console.print(f"  takes    about {' or '.join(needs)} here, at full size with every 5th frame kept")
     for note in video.notes:
         label = "[bold yellow]warning[/bold yellow]  " if note.warns else "[yellow]note[/yellow]     "
         console.print(f"  {label}{escape(note)}")
@@ -121,11 +120,6 @@ def _objects(video: VideoDiagnosis) -> Table:
     if len(video.given_at) > SHOWN:
         table.add_row("", "...", f"{len(video.given_at)} in all")
     return table
-
-
-def _needed(video: VideoDiagnosis) -> str:
-    needed = [f"{_time(own.seconds)}, {own.memory_bytes / 2**20:.0f} MB ({own.model})" for own in _estimates(video)]
-    return " or ".join(needed)
 
 
 def _estimates(video: VideoDiagnosis) -> "list[Estimate]":

@@ -29,18 +29,14 @@ IO_SECONDS = 0.5
 
 
 def benchmark(config: DictConfig, on_row: Callable[[dict[str, Any]], None]) -> dict[str, Path]:
-    """Time the engines one after the other in this process, and write the figures after each case.
+    """Time the engines one after the other in this process; write the figures after each case, and return the files.
 
     Args:
         config: the composed configuration.
         on_row: called with the figures of each case, as of `time_engine`.
 
-    Returns:
-        the files by kind.
-
     Raises:
-        InputError: a list is empty, a number is below its minimum, or an engine is unknown or slower than float32 on
-            the device.
+        InputError: a list is empty, a number is too small, or an engine is unknown or slower than float32 here.
     """
     check_lists(config, "engines", "num_objects", "num_frames", "sizes")
     if config.min_seconds < 0:
@@ -71,11 +67,7 @@ def benchmarked_network(config: DictConfig) -> MemoryNetwork:
 
 
 def benchmarked_engine(config: DictConfig, name: str) -> Engine:
-    """The engine of a name such as `bf16` or `fp32+compile`.
-
-    Raises:
-        InputError: the precision is unknown, or slower than float32 on the device.
-    """
+    """The engine of a name such as `bf16` or `fp32+compile`."""
     device = pick_device(config.device)
     return Engine(device, name.removesuffix(COMPILED), name.endswith(COMPILED), make(config.memory_read))
 

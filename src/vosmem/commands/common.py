@@ -51,11 +51,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def check_lists(config: DictConfig, *keys: str) -> None:
-    """Check that keys hold lists of at least one value.
-
-    Raises:
-        InputError: a key holds no list, or an empty one.
-    """
+    """Raise an InputError for a key that holds no list, or an empty one."""
     for key in keys:
         if not isinstance(config[key], ListConfig):
             raise InputError(f"{key}={config[key]} is not a list: use brackets, as in {key}=[{config[key]}]")
@@ -64,11 +60,7 @@ def check_lists(config: DictConfig, *keys: str) -> None:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a name; `auto` prefers CUDA, then MPS, then the CPU.
-
-    Raises:
-        InputError: the device is unknown or absent.
-    """
+    """The device of a name, or an InputError if it is absent; `auto` prefers CUDA, then MPS, then the CPU."""
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(kind for kind, here in present.items() if here)
@@ -80,11 +72,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def make_engine(config: DictConfig) -> Engine:
-    """The engine of a command, from its keys `device`, `precision`, `compile`, `memory_read` and `local_attention`.
-
-    Raises:
-        InputError: the device is absent, or slower in the precision than in float32.
-    """
+    """The engine of a command, from its keys `device`, `precision`, `compile`, `memory_read` and `local_attention`."""
     chosen = config.get("local_attention")
     local_attention = None if chosen is None else make(chosen)
     return Engine(
@@ -94,14 +82,7 @@ def make_engine(config: DictConfig) -> Engine:
 
 @contextmanager
 def advice_on_memory(advice: str) -> Iterator[None]:
-    """Turn an out-of-memory error of the device or the machine into advice.
-
-    Args:
-        advice: settings to change, and their values.
-
-    Raises:
-        InputError: memory ran out.
-    """
+    """Turn an out-of-memory error of the device or the machine into an InputError with advice."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

@@ -23,7 +23,7 @@ def strip(runs: Mapping[str, Path], sequence: str, frames: Sequence[int], path: 
         runs: folders of `vosmem evaluate`, by the title of their row.
         sequence: name of the sequence.
         frames: frame indices; negative ones count from the end. Empty for five, evenly spaced.
-        path: the image to write.
+        path: of the image.
         height: of each frame, in pixels.
 
     Raises:

@@ -11,17 +11,7 @@ from vosmem.memory.policy import MemoryPolicy
 
 
 def run_settings(options: Namespace, policy: MemoryPolicy, weights: Path, segmenter: Segmenter) -> dict[str, Any]:
-    """Collect the settings of network, memory and inference; options that were not given have the network's values.
-
-    Args:
-        options: of the command line.
-        policy: which frames are memorised.
-        weights: the file of the network's weights.
-        segmenter: the network as it runs.
-
-    Raises:
-        InputError: the file is missing.
-    """
+    """Collect the settings of network, memory and inference; options that were not given have the network's values."""
     engine, network = segmenter.engine, segmenter.network
     conventions = network.conventions
     memory = asdict(policy)

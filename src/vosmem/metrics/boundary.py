@@ -10,12 +10,12 @@ from jaxtyping import Bool, Float64, Integer, UInt8
 
 
 def tolerance_pixels(height: int, width: int, fraction: float = 0.008) -> int:
-    """The distance within which two boundaries count as matching, in pixels.
+    """The distance within which two boundaries match, in pixels, rounded up.
 
     Args:
-        height: Height of the frame.
-        width: Width of the frame.
-        fraction: Share of the frame's diagonal; from 1 on it is the number of pixels itself. Rounded up.
+        height: Of the frame.
+        width: Of the frame.
+        fraction: Share of the frame's diagonal; from 1 on a number of pixels.
 
     Source:
         davis2017-evaluation, `bound_th`.
@@ -30,10 +30,7 @@ def tolerance_pixels(height: int, width: int, fraction: float = 0.008) -> int:
 def boundary_map(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
     """The pixels that differ from their right, lower or lower right neighbour: a boundary one pixel wide.
 
-    The frame's own border is no boundary, so a mask that fills the frame has none.
-
-    Args:
-        mask: The pixels of one object.
+    The border of the frame is no boundary, so a mask that fills the frame has none.
 
     Source:
         davis2017-evaluation, after the Berkeley segmentation benchmark's `seg2bmap`.
@@ -60,8 +57,8 @@ def boundary_f(true: Bool[np.ndarray, "H W"], pred: Bool[np.ndarray, "H W"], tol
 
     Args:
         true: The annotated mask, void already background.
-        pred: The predicted mask, of the same shape.
-        tolerance: Pixels within which boundaries match; None for the DAVIS tolerance of this frame size.
+        pred: The predicted mask.
+        tolerance: Pixels within which boundaries match; None for the DAVIS tolerance of the frame size.
 
     Returns:
         F in [0, 1]. 1 where neither mask has a boundary, 0 where one of them has.
@@ -103,7 +100,7 @@ def _joint_box(true: Bool[np.ndarray, "H W"], pred: Bool[np.ndarray, "H W"]) -> 
 
 
 def _share_within(radius: int, boundary: Bool[np.ndarray, "H W"], other: Bool[np.ndarray, "H W"]) -> float:
-    """The share of the boundary's pixels that lie within the radius of the other boundary."""
+    """Share of a boundary's pixels within the radius of the other boundary."""
     near = cv2.dilate(other.view(np.uint8), _disk(radius)).view(bool)
     return float(np.count_nonzero(boundary & near) / np.count_nonzero(boundary))
 

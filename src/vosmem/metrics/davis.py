@@ -18,7 +18,7 @@ class ObjectScore(NamedTuple):
 
     Attributes:
         sequence: Name of the sequence.
-        object_id: Id of the object in the sequence's labels.
+        object_id: Id of the object in the labels.
         values: By metric, the value in [0, 1] of each evaluated frame, of which there may be none.
     """
 
@@ -52,16 +52,7 @@ def score_frame(
     object_ids: Sequence[int],
     metrics: Mapping[str, FrameMetric] = METRICS,
 ) -> dict[str, Float64[np.ndarray, "K"]]:
-    """Every metric of each object of one frame.
-
-    Args:
-        true_labels: The annotated id of each pixel, void already background.
-        pred_labels: The predicted id of each pixel.
-        object_ids: The ids to score: any ints, in any order. Every other label is background.
-        metrics: By name.
-
-    Returns:
-        By metric the values in [0, 1], in the order of `object_ids`.
+    """Every metric of each object of one frame, by name; arguments and values as of `jaccard_by_object`.
 
     Example:
         >>> labels = np.array([[3, 3, 0], [3, 3, 0], [0, 0, 0]])
@@ -74,12 +65,8 @@ def score_frame(
 class SequenceScorer:
     """Scores one sequence frame by frame, so that a long video is never in memory as a whole.
 
-    DAVIS leaves the first and the last frame out: pass only the frames that are to be evaluated.
-
-    Args:
-        sequence: Name of the sequence.
-        object_ids: The ids to score; DAVIS takes those of the first annotation.
-        metrics: By name.
+    DAVIS leaves the first and the last frame out: pass only the frames that are to be evaluated. It scores the ids of
+    the first annotation.
 
     Example:
         >>> scorer = SequenceScorer("bear", [1])
@@ -99,15 +86,10 @@ class SequenceScorer:
         pred_labels: Integer[np.ndarray, "H_pred W_pred"],
         among: Sequence[int] | None = None,
     ) -> None:
-        """Score the next frame.
-
-        Args:
-            true_labels: The annotated id of each pixel, void already background.
-            pred_labels: The predicted id of each pixel, of the same size.
-            among: The ids for which the frame counts; all by default.
+        """Score the next frame for the ids `among`, by default all.
 
         Raises:
-            InputError: The two differ in size.
+            InputError: Annotation and prediction differ in size.
         """
         if true_labels.shape != pred_labels.shape:
             true_size, pred_size = ("x".join(map(str, a.shape)) for a in (true_labels, pred_labels))
@@ -135,9 +117,6 @@ def statistics(values: Float64[np.ndarray, "T"]) -> Statistics:
     for any number of frames. The decay of one frame is 0, of two the first less the second, of three the mean of the
     first two less the third.
 
-    Args:
-        values: J or F in [0, 1] of at least one frame.
-
     Raises:
         ValueError: There is no frame.
 
@@ -158,10 +137,7 @@ def statistics(values: Float64[np.ndarray, "T"]) -> Statistics:
 
 
 def summarize(scores: Sequence[ObjectScore]) -> dict[str, float]:
-    """Means over all objects of all sequences, each object counting once.
-
-    Args:
-        scores: The objects of every sequence. Those without an evaluated frame are left out.
+    """Means over all objects of all sequences that have an evaluated frame, each object counting once.
 
     Returns:
         Fractions (not percent) under "J&F" and the name of each metric, then "J_recall", "J_decay", "F_recall" and so

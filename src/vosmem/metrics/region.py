@@ -1,4 +1,4 @@
-"""J, the region similarity: how much of the union of two masks they share."""
+"""J, the region similarity: intersection over union of two masks."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,10 @@ from jaxtyping import Bool, Float64, Integer
 def jaccard(true: Bool[np.ndarray, "*T H W"], pred: Bool[np.ndarray, "*T H W"]) -> float | Float64[np.ndarray, "*T"]:
     """Intersection over union of two masks, or of each frame of two stacks of masks.
 
-    Args:
-        true: The annotated mask, void already background.
-        pred: The predicted mask, of the same shape.
+    Void pixels of the annotation are already background.
 
     Returns:
-        J in [0, 1]: a float for one mask, an array with the leading axes for a stack. 1 where both are empty.
+        J in [0, 1]: a float for one mask, an array with the leading axes for a stack. 1 where both masks are empty.
 
     Source:
         Perazzi et al., A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation, 2016,
@@ -38,12 +36,12 @@ def jaccard_by_object(
     """J of each object of one frame.
 
     Args:
-        true_labels: The annotated id of each pixel.
+        true_labels: The annotated id of each pixel, void already background.
         pred_labels: The predicted id of each pixel.
         object_ids: The ids to score: any ints, in any order, gaps allowed. Every other label is background.
 
     Returns:
-        J in [0, 1] in the order of `object_ids`; 1 for an object that is in neither.
+        J in [0, 1] in the order of `object_ids`; 1 for an object in neither.
 
     Example:
         >>> jaccard_by_object(np.array([[7, 7, 0, 2]]), np.array([[7, 0, 9, 2]]), [2, 7])
