@@ -1,10 +1,10 @@
-"""How fast one core makes a clip's frames, beside the same transforms as albumentations chains them.
+"""Time the augmentation of a clip on one core, next to the same transforms chained by albumentations.
 
     python -m benchmarks.augmentation [--repeats 9]
 
 A clip is three draws of a 480p photograph with its mask, 854 x 480 to 384 x 384: affine map, crop and colours, with
-the ranges of `augmentation=paper`. The plain chain warps the whole photograph, then cuts, and hands over normalised
-floats; ours warps what the crop needs and hands over bytes, which the device normalises. Both take turns.
+the ranges of `augmentation=paper`. The plain chain warps the whole photograph, then crops, and returns normalised
+floats; ours warps only the crop and returns bytes, which the device normalises. Both take turns.
 """
 
 import argparse
@@ -26,7 +26,7 @@ COLOURS: dict[str, Any] = {"brightness": 0.1, "contrast": 0.05, "saturation": 0.
 
 
 def plain_chains() -> dict[str, A.Compose]:
-    """From the warp alone to what a plain loader hands over."""
+    """The plain chain, from the warp only to the output of a plain loader."""
     warp = [
         A.Affine(
             **RANGES, shear={"x": SHEAR, "y": SHEAR}, keep_ratio=True, fill=IMAGENET_MEAN_BYTES,
@@ -39,14 +39,14 @@ def plain_chains() -> dict[str, A.Compose]:
 
 
 def own_chains() -> dict[str, A.Compose]:
-    """The same steps; there is nothing to normalise."""
+    """Our chain with the same steps, except for the normalisation."""
     warp = CropAffine(SIZE, **RANGES, shear=SHEAR)
     coloured = A.Compose([warp, A.ColorJitter(**COLOURS)])
     return {"warp": A.Compose([warp]), "colours": coloured, "whole": coloured}
 
 
 def milliseconds(make: Callable[..., Any], image: np.ndarray, mask: np.ndarray) -> float:
-    """Of a clip."""
+    """Seconds of a clip."""
     start = time.perf_counter()
     for _ in range(3 * CLIPS):
         make(image=image, mask=mask)

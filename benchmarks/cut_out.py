@@ -1,8 +1,8 @@
-"""How good masks from boxes and strokes are: overlap (J) with the true first masks of a data set in DAVIS layout.
+"""Score masks from boxes and strokes: J with the true first masks of a data set in DAVIS layout.
 
     python -m benchmarks.cut_out DAVIS
 
-The box stands 8 pixels around the object; the strokes are its skeleton, and a line 28 pixels around it.
+The box lies 8 pixels around the object; the strokes are its skeleton, and a line 28 pixels around it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How the cost of `vosmem segment` grows with frames and objects, where every frame has a given mask.
+"""Measure how the cost of `vosmem segment` grows with frames and objects if every frame has a given mask.
 
     python -m benchmarks.dense_masks
 
@@ -35,7 +35,7 @@ WIDTHS = {"key_channels": 4, "value_channels": 4, "decoder_channels": 4}
 
 
 def striped(height: int, width: int, num_objects: int) -> np.ndarray:
-    """A mask that objects fill, in columns of equal width."""
+    """A mask full of objects, in columns of equal width."""
     return np.broadcast_to((np.arange(width) * num_objects // width + 1).astype(np.uint8), (height, width))
 
 
@@ -52,7 +52,7 @@ def write_video(folder: Path, num_frames: int, num_objects: int) -> None:
 
 
 def segment(num_frames: int, num_objects: int) -> dict[str, float]:
-    """One run: its seconds per frame and its peak memory."""
+    """Seconds per frame and peak memory of a run."""
     network = STM(backbone="resnet10", weights="none", **WIDTHS).eval()
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -73,7 +73,7 @@ def segment(num_frames: int, num_objects: int) -> dict[str, float]:
 
 
 def look(num_frames: int, num_objects: int) -> dict[str, float]:
-    """The window statistics of 4K frames."""
+    """Seconds and added memory of the window statistics of 4K frames."""
     labels = torch.from_numpy(striped(HEIGHT_4K, WIDTH_4K, num_objects).copy())
     before, start = resident_mb(peak=True), time.perf_counter()
     for _ in range(num_frames):
@@ -86,7 +86,7 @@ PARTS: dict[str, Callable[[int, int], dict[str, float]]] = {"segment": segment, 
 
 
 def measured(part: str, num_frames: int, num_objects: int) -> dict[str, float]:
-    """The figures of a case in a fresh process."""
+    """The figures of a case, measured in a new process."""
     command = [sys.executable, "-m", "benchmarks.dense_masks", "--part", part]
     command += ["--frames", str(num_frames), "--objects", str(num_objects)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -1,12 +1,12 @@
-"""What local attention is worth beside a look-alike, by how far away it is.
+"""Measure what local attention gains next to a copy of the object, by the distance of the copy.
 
     python -m benchmarks.distractors CHECKPOINT [--stills embedded] [--count 40] [--locality 4] [--output DIR]
         [KEY=VALUE ...]    (of `vosmem data gallery`, such as paths.images=DIR)
 
 An object moves over another photograph, and from the second frame on an exact copy of it moves along at a fixed
-distance, in lengths of the object's longer side. Written are a table and a plot: the share of the copy that the network
-takes for the object, J, and J of the same video without the copy. Attention that changes features takes part where the
-network was trained so.
+distance, in units of the object's longer side. The output is a table and a plot: the share of the copy that is labelled
+as the object, J, and J of the same video without the copy. Attention on features takes part if the network was trained
+with it.
 """
 
 import argparse
@@ -32,13 +32,18 @@ from vosmem.metrics.region import jaccard
 from vosmem.networks import LocalAttention, MemoryNetwork
 
 DISTANCES = (1.2, 1.6, 2.0, 2.5)
-HEIGHT, WIDTH, SIDE, STEP = 240, 432, 64, 4  # pixels; of a frame, of the object's longer side, and of its way a frame
+HEIGHT, WIDTH, SIDE, STEP = (
+    240,
+    432,
+    64,
+    4,
+)  # in pixels: a frame, the object's longer side, and its displacement per frame
 MASK, COPY, TAKEN, ALONE = 1, 2, "copy taken %", "J without copy %"
 COLUMNS = ("local attention", "distance")
 
 
 class Shown(NamedTuple):
-    """A frame, and where object (1) and copy (2) are."""
+    """A frame and the labels of object (1) and copy (2)."""
 
     frame: np.ndarray
     labels: np.ndarray
@@ -66,11 +71,11 @@ def main() -> None:
 def measure(
     network: MemoryNetwork, source: ImageSource, count: int, num_frames: int, locality: float
 ) -> Iterator[dict[str, Any]]:
-    """A line for each video, distance and way to attend; videos are the same for all ways."""
-    ways = {"none": LocalAttention(), "matching": LocalAttention(locality=locality)}
+    """A row for each video, distance and kind of attention; all kinds see the same videos."""
+    kinds = {"none": LocalAttention(), "matching": LocalAttention(locality=locality)}
     if network.modulates:
-        ways |= {"features": LocalAttention(strength=0.5), "both": LocalAttention(strength=0.5, locality=locality)}
-    ready = {name: Engine(torch.device("cpu"), local_attention=way).ready(network) for name, way in ways.items()}
+        kinds |= {"features": LocalAttention(strength=0.5), "both": LocalAttention(strength=0.5, locality=locality)}
+    ready = {name: Engine(torch.device("cpu"), local_attention=kind).ready(network) for name, kind in kinds.items()}
     for place in range(count):
         alone = video(source, None, num_frames, place)
         scores = {name: follow(own, alone)[1] for name, own in ready.items()}
@@ -83,13 +88,13 @@ def measure(
 
 
 def video(source: ImageSource, distance: float | None, num_frames: int, place: int) -> list[Shown]:
-    """A video that depends on its place alone, with a copy at a distance or without one."""
+    """A video that depends only on its index, with a copy at a distance or without one."""
     rng = np.random.default_rng(place)
     item, label = choose_donor(source, rng)
     thing = cut_out(source.read(item), label, float(SIDE))
     others = [index for index in range(len(source)) if index != item]
     ground = cv2.resize(source.read(int(rng.choice(others))).image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    side = int(rng.choice([-1, 1]))  # where the copy is; the object starts in the other half
+    side = int(rng.choice([-1, 1]))  # side of the copy; the object starts in the other half
     x, y = WIDTH / 2 - side * rng.uniform(70, 110), HEIGHT * rng.uniform(0.35, 0.65)
     tilt = rng.uniform(-0.3, 0.3)
     shown = []
@@ -97,9 +102,9 @@ def video(source: ImageSource, distance: float | None, num_frames: int, place: i
         frame, labels = ground.copy(), np.zeros((HEIGHT, WIDTH), np.uint8)
         at = (float(x + side * STEP * t), float(y + STEP * np.sin(t)))
         if distance is not None and t > 0:
-            way = distance * SIDE
-            beside = (float(at[0] + side * way * np.cos(tilt)), float(at[1] + way * np.sin(tilt)))
-            _lay(frame, labels, thing, beside, COPY)
+            pixels = distance * SIDE
+            copy_at = (float(at[0] + side * pixels * np.cos(tilt)), float(at[1] + pixels * np.sin(tilt)))
+            _lay(frame, labels, thing, copy_at, COPY)
         _lay(frame, labels, thing, at, MASK)
         shown.append(Shown(frame, labels))
     return shown
@@ -110,7 +115,7 @@ def _lay(frame: np.ndarray, labels: np.ndarray, thing: CutOut, at: tuple[float, 
 
 
 def follow(network: MemoryNetwork, shown: list[Shown]) -> tuple[float, float]:
-    """Share of the copy's pixels taken for the object, and J; means over the frames after the first."""
+    """Share of the copy's pixels labelled as the object, and J; means over the frames after the first."""
     propagator, taken, overlaps = Propagator(network, EveryN()), [], []
     for t, (frame, labels) in enumerate(shown):
         picture = torch.from_numpy(frame).permute(2, 0, 1).float() / 255
@@ -124,7 +129,7 @@ def follow(network: MemoryNetwork, shown: list[Shown]) -> tuple[float, float]:
 
 
 def plot(table: pd.DataFrame, path: Path) -> Path:
-    """Both figures over the distance, a line for each way to attend."""
+    """Plot both figures over the distance, a line for each kind of attention."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, column in zip(figure.subplots(1, 2), (TAKEN, "J %"), strict=True):
         for name, own in table.groupby(COLUMNS[0], sort=False):

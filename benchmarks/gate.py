@@ -1,10 +1,10 @@
-"""What a trained gate has learnt: how likely it keeps frames that are alike but for their novelty.
+"""Show what a trained gate has learnt: how likely it keeps frames that differ only in their novelty.
 
     python -m benchmarks.gate CHECKPOINT [...]
 
-Each gate is asked about 4, 8 and 10 frames, of which two stay in any case and the others are equally novel, equally
-used and taken in one after the other. A gate that tells frames apart keeps novel ones and lets those go that come
-again; one that has learnt a number alone says the same of all.
+Each gate scores 4, 8 and 10 frames, of which two are always kept and the others are equally novel, equally used and
+memorised one after the other. A gate that distinguishes frames keeps novel ones and evicts repeated ones; a gate that
+has learnt a constant count gives all frames the same score.
 """
 
 import argparse
@@ -16,13 +16,13 @@ from vosmem.errors import InputError
 from vosmem.networks.gate import MemoryGate
 from vosmem.training.gating import NUM_FIXED
 
-NOVELTIES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)  # frames of a video lie between the last and 0.1
+NOVELTIES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)  # real frames lie between the last value and 0.1
 COUNTS = (4, 8, 10)
 
 
 @torch.no_grad()
 def kept_share(gate: MemoryGate, novelty: float, count: int) -> float:
-    """Of the frames that may go, the share that stays.
+    """Share of the frames that may be evicted and are kept.
 
     Args:
         gate: the gate.
@@ -37,7 +37,7 @@ def kept_share(gate: MemoryGate, novelty: float, count: int) -> float:
 
 
 def main() -> None:
-    """Ask and print."""
+    """Print the shares of each gate."""
     parser = argparse.ArgumentParser(description="How likely trained gates keep frames, by their novelty.")
     parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="a network with a gate")
     for checkpoint in parser.parse_args().checkpoints:

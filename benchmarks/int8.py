@@ -1,11 +1,11 @@
-"""What int8 convolutions cost and save, in ONNX Runtime: an experiment, not a setting of vosmem.
+"""Measure what int8 convolutions cost and save in ONNX Runtime: an experiment, not a setting of vosmem.
 
     python -m benchmarks.int8 CHECKPOINT [--count 3] [--output DIR] [KEY=VALUE ...]    (of `vosmem evaluate`)
 
 The graphs of `vosmem export` are quantised by ONNX Runtime's own tool: weights for each channel, activations for each
 tensor, by the ranges that they take on `--count` rendered videos of embedded photographs; the memory read stays
-float32. Then float32 and int8 segment the same sequences by turns, with as many threads as ONNX Runtime chooses.
-Printed are J&F, milliseconds a frame and the size of the graphs.
+float32. Then float32 and int8 segment the same sequences in turn, with the threads that ONNX Runtime chooses.
+The output is J&F, milliseconds a frame and the size of the graphs.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from vosmem.data.videos import VideoSequence
 from vosmem.evaluation.run import evaluate_sequence
 
 QUANTISED = ("encode_query", "encode_memory", "decode")
-CALIBRATED_FRAMES = 6  # of each video: the range of an activation is soon known
+CALIBRATED_FRAMES = 6  # of each video; few frames are enough for the ranges of activations
 
 
 class Gathering(Segmenter):
-    """Keeps the inputs of every graph in `seen`."""
+    """Records the inputs of every graph in `seen`."""
 
     def __init__(self, folder: Path):
         super().__init__(folder)
@@ -44,7 +44,7 @@ class Gathering(Segmenter):
 
 
 class OnnxMethod:
-    """Graphs, as the evaluation runs a method.
+    """Exported graphs as a method of the evaluation.
 
     Args:
         segmenter: fresh, for one sequence.
@@ -56,27 +56,27 @@ class OnnxMethod:
     def step(
         self, frame: torch.Tensor, mask: torch.Tensor | None = None, *, absent: Sequence[int] = ()
     ) -> torch.Tensor:
-        """The next frame, through NumPy; no protocol says that an object is absent."""
+        """Segment the next frame; `absent` is ignored."""
         pixels = (frame * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         return torch.from_numpy(self.segmenter.step(pixels, None if mask is None else mask.cpu().numpy()))
 
 
 class Reader(CalibrationDataReader):
-    """Hands a list of inputs to the tool that looks for ranges."""
+    """Gives a list of inputs to the tool that measures ranges."""
 
     def __init__(self, inputs: list[dict[str, np.ndarray]]):
         self._inputs: Iterator[dict[str, np.ndarray]] = iter(inputs)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next, or nothing."""
+        """The next input, or None."""
         return next(self._inputs, None)
 
 
 def main() -> None:
-    """Export, quantise, compare, print."""
+    """Export, quantise and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
-    parser.add_argument("--count", type=int, default=3, help="videos that give the ranges (default: 3)")
+    parser.add_argument("--count", type=int, default=3, help="videos for the ranges of activations (default: 3)")
     parser.add_argument("--output", type=Path, default=Path("outputs/int8"))
     options, overrides = parser.parse_known_args()
     onnxruntime.set_default_logger_severity(3)
@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def quantise(plain: Path, small: Path, videos: list[VideoSequence]) -> None:
-    """Write the graphs of a folder with int8 convolutions to another."""
+    """Write the graphs of a folder to another folder, with int8 convolutions."""
     shutil.rmtree(small, ignore_errors=True)
     shutil.copytree(plain, small)
     seen: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in QUANTISED}

@@ -1,8 +1,8 @@
-"""How many clips a second the loader makes, by worker processes and by augmentation.
+"""Measure the clips a second of the loader, by number of worker processes and augmentation.
 
-    python -m benchmarks.loader [KEY=VALUE ...]      (overrides of `vosmem train`; embedded stills by default)
+    python -m benchmarks.loader [KEY=VALUE ...]      (overrides of `vosmem train`; embedded images by default)
 
-The numbers of workers take turns, several times, and medians are compared, so that a busy neighbour slows all alike.
+The numbers of workers take turns, several times, and medians are compared, so that a busy machine slows all alike.
 """
 
 import os
@@ -22,7 +22,7 @@ NUM_CLIPS = 48
 
 
 def clips_per_second(data: ClipData) -> float:
-    """Rate of one epoch, the start of the workers left out."""
+    """Clips a second of one epoch, without the start of the workers."""
     batches = iter(data.train_dataloader())
     next(batches)
     start, count = time.perf_counter(), 0
@@ -45,7 +45,7 @@ def make(overrides: list[str], augmentation: str, num_workers: int) -> ClipData:
 
 
 def main() -> None:
-    """Print the median rate of each augmentation and number of workers, and its ratio to no worker."""
+    """Print the median rate of each augmentation and number of workers, and its ratio to that without workers."""
     cv2.setNumThreads(1)  # as in a worker
     print(
         f"{os.cpu_count()} cores; clips of 3 frames of 256 x 256; medians of {NUM_REPEATS} epochs of {NUM_CLIPS} clips"

@@ -1,12 +1,12 @@
-"""Time and memory of every frame of a long video: do they stay flat?
+"""Measure time and memory of every frame of a long video, to see whether they grow.
 
     python -m benchmarks.long_video OUT [--frames 3000] [--size 192 320] [--objects 2] [--period 100]
         "NAME: KEY=VALUE ..." ...
 
 Each variant is a name and keys of `vosmem evaluate` (`memory=every_n memory.max_frames=20 precision=bf16
 checkpoint=FILE`), or `model=NAME model.KEY=VALUE` for random weights. Variants run one after the other, each in its
-own process. The video is rendered from embedded photographs and played forth and back, `--period` frames each way.
-OUT gets `long_video.csv` (every frame) and `long_video.png`. Rendering a frame is not timed.
+own process. The video is rendered from embedded photographs and played forwards and backwards in turn,
+`--period` frames each. OUT gets `long_video.csv` (every frame) and `long_video.png`. Rendering a frame is not timed.
 """
 
 import argparse
@@ -34,7 +34,7 @@ WINDOW = 50  # frames of the running median
 
 
 def main() -> None:
-    """Run the variants and draw, or be one of them."""
+    """Run the variants and draw, or run a worker."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("variants", nargs="+", metavar="NAME: KEY=VALUE ...")
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def measured(options: argparse.Namespace, overrides: list[str]) -> pd.DataFrame:
-    """One variant in a process of its own."""
+    """Measure one variant in a process of its own."""
     flags = ["--frames", options.frames, "--size", *options.size, "--objects", options.objects]
     flags += ["--period", options.period, "--worker"]
     command = [sys.executable, "-m", "benchmarks.long_video", str(options.out), *overrides, *map(str, flags)]
@@ -68,13 +68,13 @@ def measured(options: argparse.Namespace, overrides: list[str]) -> pd.DataFrame:
         assert process.stdout is not None
         table = pd.read_csv(process.stdout, names=list(COLUMNS))
     if process.returncode or len(table) != options.frames:
-        sys.exit(f"the variant {' '.join(overrides)} ended after {len(table)} frames; its words are above")
+        sys.exit(f"the variant {' '.join(overrides)} ended after {len(table)} frames; its output is above")
     return table
 
 
 @torch.inference_mode()
 def run(options: argparse.Namespace, overrides: list[str]) -> None:
-    """A line of numbers for every frame."""
+    """Print a CSV row for every frame."""
     models = [override for override in overrides if override.startswith(("model=", "model."))]
     rest = [override for override in overrides if override not in models]
     config = compose("evaluate", "paths.output_dir=unused", *rest)
@@ -87,9 +87,9 @@ def run(options: argparse.Namespace, overrides: list[str]) -> None:
     sequence = video(options)
     writer = csv.writer(sys.stdout)
     for t in range(options.frames):
-        place = t % (2 * options.period)
-        place = place if place < options.period else 2 * options.period - 1 - place
-        frame = (sequence.frame(place).float() / 255).to(engine.device)
+        index = t % (2 * options.period)
+        index = index if index < options.period else 2 * options.period - 1 - index
+        frame = (sequence.frame(index).float() / 255).to(engine.device)
         mask = sequence.labels(0).to(engine.device) if t == 0 else None
         start = time.perf_counter()
         with engine.context():
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace, overrides: list[str]) -> None:
 
 
 def video(options: argparse.Namespace) -> RenderedSequence:
-    """The rendered video that is played forth and back."""
+    """The rendered video that is played forwards and backwards."""
     (height, width), objects = options.size, options.objects
     scene = [f"eval_set.scene.{key}={value}" for key, value in (("height", height), ("width", width))]
     scene += [f"eval_set.scene.num_objects=[{objects},{objects}]", f"eval_set.scene.num_frames={options.period}"]
@@ -111,7 +111,7 @@ def video(options: argparse.Namespace) -> RenderedSequence:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Medians of the second and of the last tenth of every variant, when the first frames have warmed up."""
+    """Medians of the second and the last tenth of every variant; the first tenth warms up."""
     lines = []
     for name, own in table.groupby("variant", sort=False):
         tenth = len(own) // 10
@@ -131,17 +131,17 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Time, resident size and frames in memory over the video."""
+    """Plot time, resident size and frames in memory over the video."""
     panels = {"ms": "milliseconds a frame", "resident_mb": "resident size, MB", "memory_frames": "frames in memory"}
     figure = Figure(figsize=(13, 3.6), layout="constrained")
     for panel, (column, label) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        for place, (name, own) in enumerate(table.groupby("variant", sort=False)):
+        for index, (name, own) in enumerate(table.groupby("variant", sort=False)):
             if column == "ms":
-                panel.plot(own["t"], own[column], f"C{place}", alpha=0.25, linewidth=0.5)
+                panel.plot(own["t"], own[column], f"C{index}", alpha=0.25, linewidth=0.5)
             shown = (
                 own[column].rolling(min(WINDOW, len(own)), min_periods=1).median() if column == "ms" else own[column]
             )
-            panel.plot(own["t"], shown, f"C{place}", label=name)
+            panel.plot(own["t"], shown, f"C{index}", label=name)
         panel.set(xlabel="frame", ylabel=label)
         panel.set_ylim(0, 1.25 * table[column].quantile(0.995))
         panel.spines[["top", "right"]].set_visible(False)

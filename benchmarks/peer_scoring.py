@@ -1,4 +1,4 @@
-"""Scoring folders of masks, beside vos-benchmark 0.1.0 (pip install --no-deps vos-benchmark).
+"""Score folders of masks, next to vos-benchmark 0.1.0 (pip install --no-deps vos-benchmark).
 
     python -m benchmarks.peer_scoring GT_DIR PRED_DIR [--num-workers N]
 
@@ -24,19 +24,19 @@ Scores = dict[tuple[str, int], tuple[float, float]]  # percent J and F by sequen
 
 
 def ours(truth: Path, predictions: Path, num_workers: int) -> Scores:
-    """By this package; one process is this one."""
+    """Scores by this package."""
     scores = score_folders(truth, predictions, num_workers=0 if num_workers == 1 else num_workers)
     return {(s.sequence, s.object_id): tuple(100 * s.values[name].mean() for name in ("J", "F")) for s in scores}
 
 
 def theirs(truth: Path, predictions: Path, num_workers: int) -> Scores:
-    """By vos-benchmark."""
+    """Scores by vos-benchmark."""
     *_, (by_sequence,) = benchmark([str(truth)], [str(predictions)], num_processes=num_workers, verbose=False)
     return {(name, int(i)): (float(j[i]), float(f[i])) for name, (j, f) in by_sequence.items() for i in j}
 
 
 def timed(score: Callable[[Path, Path, int], Scores], *arguments: Any) -> tuple[float, Scores]:
-    """Seconds, and what came out."""
+    """Seconds and result of a call."""
     start = time.perf_counter()
     scores = score(*arguments)
     return time.perf_counter() - start, scores

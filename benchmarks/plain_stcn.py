@@ -1,8 +1,8 @@
-"""STCN by its formulas, with the habits of the published code and nothing saved: what the engine is measured against.
+"""A plain STCN with the structure of the published code, which the engine is measured against.
 
-It loads the published layout by its own names, concatenates its memory anew for every frame, decodes each object by
-itself, selects the most similar cells by a scatter into the whole affinity, and lets batch norms be. The tests hold it
-to a golden run, so that it is a fair opponent.
+It loads the published layout under its own names, concatenates its memory again for every frame, decodes each object
+separately, selects the most similar cells by a scatter into the whole affinity, and does not fold batch norms. The
+tests compare it with a golden run of the published network.
 """
 
 import math
@@ -48,7 +48,7 @@ class Block(nn.Module):
 
 
 class ChannelGate(nn.Module):
-    """Weighs channels."""
+    """Channel attention."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ChannelGate(nn.Module):
 
 
 class SpatialGate(nn.Module):
-    """Weighs cells."""
+    """Spatial attention."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,13 +128,13 @@ class Upsample(nn.Module):
         self.skip_conv, self.out_conv = nn.Conv2d(skip, channels_in, 3, 1, 1), Block(channels_in, channels)
 
     def forward(self, features: Tensor, below: Tensor) -> Tensor:
-        """Twice the size of what is below."""
+        """Features at twice the resolution."""
         larger = F.interpolate(below, scale_factor=2, mode="bilinear", align_corners=False)
         return self.out_conv(self.skip_conv(features) + larger)
 
 
 class PlainDecoder(nn.Module):
-    """From what was read to the logit of each pixel."""
+    """From the readout to the logit of each pixel."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""STM by its formulas, with the habits of the published code and nothing saved: what the engine is measured against.
+"""A plain STM with the structure of the published code, which the engine is measured against.
 
-It loads the published layout by its own names, has a memory eleven objects wide that is concatenated anew for every
-frame, repeats the query's features for each object before the decoder, and lets batch norms, the second output channel
-and the whole affinity be. The tests hold it to the golden runs, so that it is a fair opponent.
+It loads the published layout under its own names, has a memory eleven objects wide that is concatenated again for every
+frame, repeats the query's features for each object before the decoder, and keeps batch norms, the second output channel
+and the whole affinity. The tests compare it with golden runs of the published network.
 """
 
 import math
@@ -40,7 +40,7 @@ class Encoder(nn.Module):
 
 
 class KeyValue(nn.Module):
-    """The two heads."""
+    """The heads of key and value."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,13 +72,13 @@ class Stage(nn.Module):
         self.ResFS, self.ResMM = Block(), Block()
 
     def forward(self, features: Tensor, below: Tensor) -> Tensor:
-        """Twice the size of what is below."""
+        """Features at twice the resolution."""
         larger = F.interpolate(below, scale_factor=2, mode="bilinear", align_corners=False)
         return self.ResMM(self.ResFS(self.convFS(features)) + larger)
 
 
 class PlainDecoder(nn.Module):
-    """From what was read to two logits a pixel."""
+    """From the readout to two logits for each pixel."""
 
     def __init__(self) -> None:
         super().__init__()

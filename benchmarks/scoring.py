@@ -1,8 +1,8 @@
-"""How much faster J and F are than on whole frames: 80 frames of 480p with 3 objects.
+"""Time J and F, next to their computation on whole frames: 80 frames of 480p with 3 objects.
 
     python -m benchmarks.scoring
 
-They run in turn, several times, and the medians are compared, so that a busy neighbour slows both alike. Both
+They run in turn, several times, and the medians are compared, so that a busy machine slows both alike. Both
 use one thread, and their scores are checked to be identical.
 """
 
@@ -47,7 +47,7 @@ def main() -> None:
     true = np.concatenate([video(1, HEIGHT, WIDTH, NUM_OBJECTS)[1]] * NUM_FRAMES)
     pred = np.stack([np.roll(labels, (t // 8, -(t // 4)), axis=(0, 1)) for t, labels in enumerate(true)])
     if not np.array_equal(fast_scores(true, pred), whole_frame_scores(true, pred)):
-        raise SystemExit("the two ways of scoring disagree")
+        raise SystemExit("the two scorers disagree")
     runs = [(seconds(whole_frame_scores, true, pred), seconds(fast_scores, true, pred)) for _ in range(NUM_REPEATS)]
     slow, fast = (statistics.median(times) for times in zip(*runs, strict=True))
     print(f"{NUM_FRAMES} frames of {WIDTH}x{HEIGHT}, {NUM_OBJECTS} objects; medians of {NUM_REPEATS} runs")

@@ -1,13 +1,13 @@
-"""Thousands of frames on end: does a process grow, or slow down?
+"""Run thousands of frames, to see whether a process grows or slows down.
 
     OMP_NUM_THREADS=1 python -m benchmarks.soak OUT [--frames 10000] [--size 192 320] [--objects 2] [--period 100]
-        [--model stm_small] [--ways propagator segment] [KEY=VALUE ...]
+        [--model stm_small] [--modes propagator segment] [KEY=VALUE ...]
 
-Two ways, each in a process of its own: frame by frame through `Propagator`, and all of `vosmem segment` from a folder
-of pictures to masks, overlay video and tables. Keys are those of `vosmem evaluate`, and of the first way alone. A way
-whose table is whole is not run again; one that broke off starts anew. OUT gets `WAY.csv` (every frame), `soak.png` and
-`soak.md`: slopes over all frames but the first tenth, with twice their standard error. That comes from means of blocks,
-since frames beside each other are alike.
+Two modes, each in its own process: `propagator` steps frame by frame, and `segment` is all of `vosmem segment`, from a
+folder of images to masks, overlay video and tables. Keys are those of `vosmem evaluate`, for the first mode. A mode
+with a complete table is not run again; an interrupted one starts again. OUT gets `MODE.csv` (every frame), `soak.png`
+and `soak.md`: slopes over all frames except the first tenth, with twice their standard error, which is computed from
+means of blocks since neighbouring frames are correlated.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from vosmem.commands.common import compose, make
 from vosmem.files import replacing, write_text
 
 matplotlib.use("agg")
-WAYS = ("propagator", "segment")
+MODES = ("propagator", "segment")
 BLOCKS = 30
 FIGURES = {"ms": "time of a frame, ms", "resident_mb": "resident size, MB"}
 
@@ -41,9 +41,9 @@ class Slope(NamedTuple):
     """A fitted line.
 
     Attributes:
-        level: its value in the middle.
-        per_thousand: how much it rises in a thousand frames.
-        error: twice the standard error of that.
+        level: value in the middle.
+        per_thousand: rise per thousand frames.
+        error: twice the standard error of the rise.
     """
 
     level: float
@@ -52,7 +52,7 @@ class Slope(NamedTuple):
 
 
 def main() -> None:
-    """Run what is not there yet, and write it up."""
+    """Run the missing modes, and write plot and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("keys", nargs="*", metavar="KEY=VALUE")
@@ -61,27 +61,27 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=2)
     parser.add_argument("--period", type=int, default=100)
     parser.add_argument("--model", default="stm_small")
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         segment(options)
         return
     tables = {}
-    for way in options.ways:
-        path = options.out / f"{way}.csv"
+    for mode in options.modes:
+        path = options.out / f"{mode}.csv"
         if not path.is_file() or len(pd.read_csv(path)) != options.frames:
             keys = [f"model={options.model}", "memory.max_frames=20", *options.keys]
-            table = measured(options, keys) if way == "propagator" else measured_segment(options)
+            table = measured(options, keys) if mode == "propagator" else measured_segment(options)
             with replacing(path) as partial:
                 table.to_csv(partial, index=False)
-        tables[way] = pd.read_csv(path)
+        tables[mode] = pd.read_csv(path)
     draw(tables, options.out / "soak.png")
     print(write_text(options.out / "soak.md", page(tables, options)).read_text())
 
 
 def measured_segment(options: argparse.Namespace) -> pd.DataFrame:
-    """`vosmem segment` in a process of its own, on frames that are links to those of one period."""
+    """Measure `vosmem segment` in a process of its own, on frames that are links to those of one period."""
     folder = options.out / "work"
     write_input(options, folder)
     flags = ["--frames", options.frames, "--size", *options.size, "--objects", options.objects, "--worker"]
@@ -91,7 +91,7 @@ def measured_segment(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def write_input(options: argparse.Namespace, folder: Path) -> None:
-    """A rendered video that is played forth and back, its first mask, and a network of random weights."""
+    """Write a rendered video played forwards and backwards, its first mask, and random weights."""
     sequence = video(options)
     for name in ("frames", "period"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def write_input(options: argparse.Namespace, folder: Path) -> None:
 
 
 def segment(options: argparse.Namespace) -> None:
-    """All of the command, and a line for every frame that it tells of."""
+    """Run the command, and write a row for every frame that it reports."""
     from vosmem.cli.segment import make_parser
     from vosmem.commands.segmentation import segment as segment_all
 
@@ -138,7 +138,7 @@ def segment(options: argparse.Namespace) -> None:
 
 
 def slope(values: np.ndarray) -> Slope:
-    """A line through the means of blocks of equal length, the first tenth of the frames left out.
+    """Fit a line to the means of blocks of equal length, without the first tenth of the frames.
 
     Example:
         >>> slope(np.arange(1000.0)).per_thousand
@@ -155,7 +155,7 @@ def slope(values: np.ndarray) -> Slope:
 
 
 def page(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> str:
-    """What was run and found, as Markdown."""
+    """Settings and slopes as Markdown."""
     (height, width), about = options.size, describe(torch.device("cpu"))
     lines = [
         "# Soak",
@@ -163,28 +163,28 @@ def page(tables: dict[str, pd.DataFrame], options: argparse.Namespace) -> str:
         f"{options.frames} frames of {width}x{height} with {options.objects} objects, {options.model} with random "
         f"weights, 20 frames in memory; {about['device']}, {about['threads']} thread, torch {about['torch']}.",
         "",
-        "| way | figure | mean | rise in 1000 frames | twice its standard error | grows |",
+        "| mode | figure | mean | rise in 1000 frames | twice its standard error | grows |",
         "|---|---|---|---|---|---|",
     ]
-    for way, table in tables.items():
+    for mode, table in tables.items():
         for column, label in FIGURES.items():
             found = slope(table[column].to_numpy(float))
             grows = "yes" if found.per_thousand > found.error else "no"
             lines.append(
-                f"| {way} | {label} | {found.level:.2f} | {found.per_thousand:+.3f} | {found.error:.3f} | {grows} |"
+                f"| {mode} | {label} | {found.level:.2f} | {found.per_thousand:+.3f} | {found.error:.3f} | {grows} |"
             )
     return "\n".join([*lines, "", "![time and resident size](soak.png)", ""])
 
 
 def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
-    """Time and resident size over the frames."""
+    """Plot time and resident size over the frames."""
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     for panel, (column, label) in zip(figure.subplots(1, len(FIGURES)), FIGURES.items(), strict=True):
-        for place, (way, table) in enumerate(tables.items()):
+        for index, (mode, table) in enumerate(tables.items()):
             window = min(WINDOW, len(table))
             shown = table[column].rolling(window, min_periods=1).median()
-            panel.plot(table["t"], table[column], f"C{place}", alpha=0.2, linewidth=0.5)
-            panel.plot(table["t"], shown, f"C{place}", label=way)
+            panel.plot(table["t"], table[column], f"C{index}", alpha=0.2, linewidth=0.5)
+            panel.plot(table["t"], shown, f"C{index}", label=mode)
         panel.set(xlabel="frame", ylabel=label)
         panel.set_ylim(0, 1.25 * max(table[column].quantile(0.995) for table in tables.values()))
         panel.spines[["top", "right"]].set_visible(False)

@@ -1,10 +1,10 @@
-"""What a training step costs: clips a second and peak memory, by precision and with activations computed anew.
+"""Measure a training step: clips a second and peak memory, by precision, with and without recomputed activations.
 
     python -m benchmarks.training_step [--size 384] [--repeats 5] [--profile] [KEY=VALUE ...]    (of `vosmem train`)
 
 Forward, backward and optimiser step of one clip of 3 frames with two objects; ResNet-50 as in the paper unless model=
-says otherwise. Each variant has its own process, whose peak is the resident size at its largest less that after
-loading (on a GPU: of its memory), and they take turns. `--profile` prints where the time of one step goes instead.
+says otherwise. Each variant has its own process, and the processes take turns. The peak is the largest resident size
+(on a GPU: memory) beyond that after loading. `--profile` prints the most expensive operations of one step instead.
 """
 
 import argparse
@@ -34,7 +34,7 @@ NUM_OBJECTS = 2
 
 
 class Step:
-    """One variant, as something that takes turns.
+    """One variant as an implementation that takes turns.
 
     Args:
         settings: `variant`, `size` and the `overrides` of the configuration.
@@ -56,10 +56,10 @@ class Step:
         self.clip = Clip(*(part.to(self.device) for part in (frames, labels, torch.tensor([NUM_OBJECTS]))))
 
     def prepare(self, case: Case) -> None:
-        """Nothing to fill."""
+        """Nothing to prepare."""
 
     def frame(self) -> None:
-        """A step."""
+        """Run a training step."""
         with in_precision(self.dtype, self.device):
             logits = unroll(self.network, self.clip, recompute=self.recompute).logits
             loss = self.loss(logits, self.clip.labels[:, 1:], 0)
@@ -69,12 +69,12 @@ class Step:
         synchronize(self.device)
 
     def peak_mb(self) -> float | None:
-        """The process's own on a CPU."""
+        """None on a CPU, for the memory of the process."""
         return torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.type == "cuda" else None
 
 
 def main() -> None:
-    """Measure and print, profile, or be a worker."""
+    """Measure, profile, or run a worker."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--repeats", type=int, default=5)
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def compare(settings: dict[str, Any], repeats: int) -> None:
-    """Every variant in turn."""
+    """Run all variants in turn and print their figures."""
     command, case = [sys.executable, "-m", "benchmarks.training_step", "--worker"], Case(NUM_OBJECTS, 1, 0, 0)
     workers = {name: Worker(name, command, {**settings, "variant": name}) for name in VARIANTS}
     peaks = {name: worker.prepare(case) for name, worker in workers.items()}
