@@ -79,7 +79,7 @@ def test_converted_weights_keep_their_licence(tmp_path, capsys):
 def test_version_without_weights_asks_for_a_file(shelf, capsys):
     for arguments, match in [
         ((None, None), "no weights are given and none come with this version"),
-        ((None, "remn_small"), "none are called 'remn_small'"),
+        ((None, "remn_small"), "'remn_small' cannot be used"),
     ]:
         with pytest.raises(InputError, match=match):
             find_weights(*arguments)

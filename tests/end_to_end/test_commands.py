@@ -176,7 +176,7 @@ TRAIN = ["train", "trainer=cpu", "trainer.max_steps=1", "model.weights=none"]
         (["score", "nowhere", "davis"], "nowhere"),
         (["score", "davis/Annotations/480p", "davis"], "'one'"),
         (["score", "davis", "davis", "--num-workers", "-1"], "--num-workers -1"),
-        (["score", "davis", "davis", "--output", "scores.csv"], "name that, such as scores.json"),
+        (["score", "davis", "davis", "--output", "scores.csv"], "name the JSON, such as scores.json"),
         (["report", "paper", "--output", "davis"], "'davis' cannot be written"),
     ],
 )  # fmt: skip

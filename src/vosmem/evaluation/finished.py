@@ -47,11 +47,8 @@ class FinishedSequences:
     def save(self, name: str, run: SequenceRun) -> None:
         """Store the run of a finished sequence."""
         scores = [
-            {
-                "sequence": score.sequence,
-                "object_id": score.object_id,
-                **{name.lower(): values.tolist() for name, values in score.values.items()},
-            }
+            {"sequence": score.sequence, "object_id": score.object_id}
+            | {name.lower(): values.tolist() for name, values in score.values.items()}
             for score in run.scores
         ]
         write_text(self._path(name), json.dumps({**asdict(run), "scores": scores}) + "\n")
