@@ -95,8 +95,8 @@ def test_file_is_downloaded_once_and_found_offline(served):
         ("hf://me/none", "there is no repository 'me/none'"),
         ("hf://me/vos@v9", "it has no revision 'v9'"),
         ("hf://me/vos/none.safetensors", "it holds no 'none.safetensors'"),
-        ("hf://gated/vos", "those who ask"),
-        ("hf://--/--", "no such names"),
+        ("hf://gated/vos", "access has to be requested"),
+        ("hf://--/--", "no valid name"),
     ],
 )
 def test_failed_download_is_reported(served, address, match):
