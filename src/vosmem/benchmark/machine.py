@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 import platform
 import sys
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.benchmark import Timer
 
 try:
     import resource
@@ -29,6 +29,9 @@ def seconds_of(run: Callable[[], object], min_seconds: float) -> list[float]:
         run: the call.
         min_seconds: the call is repeated for at least this long, and at least once.
     """
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # warns of a CUDA toolkit without a GPU
+    from torch.utils.benchmark import Timer
+
     timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads())
     return list(timer.blocked_autorange(min_run_time=min_seconds).times)
 
