@@ -76,20 +76,20 @@ def measure(
     if network.modulates:
         kinds |= {"features": LocalAttention(strength=0.5), "both": LocalAttention(strength=0.5, locality=locality)}
     ready = {name: Engine(torch.device("cpu"), local_attention=kind).ready(network) for name, kind in kinds.items()}
-    for place in range(count):
-        alone = video(source, None, num_frames, place)
+    for position in range(count):
+        alone = video(source, None, num_frames, position)
         scores = {name: follow(own, alone)[1] for name, own in ready.items()}
         for distance in DISTANCES:
-            beside = video(source, distance, num_frames, place)
+            beside = video(source, distance, num_frames, position)
             for name, own in ready.items():
                 taken, overlap = follow(own, beside)
                 values = {TAKEN: 100 * taken, "J %": 100 * overlap, ALONE: 100 * scores[name]}
                 yield {**dict(zip(COLUMNS, (name, distance), strict=True)), **values}
 
 
-def video(source: ImageSource, distance: float | None, num_frames: int, place: int) -> list[Shown]:
+def video(source: ImageSource, distance: float | None, num_frames: int, position: int) -> list[Shown]:
     """A video that depends only on its index, with a copy at a distance or without one."""
-    rng = np.random.default_rng(place)
+    rng = np.random.default_rng(position)
     item, label = choose_donor(source, rng)
     thing = cut_out(source.read(item), label, float(SIDE))
     others = [index for index in range(len(source)) if index != item]

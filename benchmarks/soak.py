@@ -98,11 +98,11 @@ def write_input(options: argparse.Namespace, folder: Path) -> None:
     for t in range(options.period):
         Image.fromarray(sequence.frame(t).permute(1, 2, 0).numpy()).save(folder / "period" / f"{t}.jpg", quality=95)
     for t in range(options.frames):
-        place = t % (2 * options.period)
-        place = place if place < options.period else 2 * options.period - 1 - place
+        index = t % (2 * options.period)
+        index = index if index < options.period else 2 * options.period - 1 - index
         link = folder / "frames" / f"{t:06d}.jpg"
         link.unlink(missing_ok=True)
-        os.link(folder / "period" / f"{place}.jpg", link)
+        os.link(folder / "period" / f"{index}.jpg", link)
     Image.fromarray(sequence.labels(0).numpy()).save(folder / "mask.png")
     torch.manual_seed(0)
     model = compose("train", f"model={options.model}", "model.weights=none").model
@@ -119,8 +119,8 @@ def segment(options: argparse.Namespace) -> None:
 
     folder = options.out / "work"
     given = ["--mask", folder / "mask.png", "--weights", folder / "network.ckpt", "--device", "cpu"]
-    said = [folder / "frames", *given, "--max-frames", 20, "--output", folder / "results"]
-    chosen = make_parser().parse_args(list(map(str, said)))
+    arguments = [folder / "frames", *given, "--max-frames", 20, "--output", folder / "results"]
+    chosen = make_parser().parse_args(list(map(str, arguments)))
     with replacing(folder / "frames.csv") as partial, partial.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)

@@ -57,7 +57,7 @@ def resident_mb(peak: bool = False) -> float:
 
 
 def reset_peak(device: torch.device) -> float:
-    """Forget the largest memory use so far; return the current use in units of 2^20 bytes.
+    """Reset the record of the largest memory use; return the current use in units of 2^20 bytes.
 
     On a CPU, memory that was freed but not returned to the system is returned first (Linux only).
     """

@@ -10,7 +10,7 @@ def run(arguments: list[str]) -> None:
     """Convert a checkpoint to a weights file."""
     parser = Parser(
         prog="vosmem convert",
-        description="Write the network of a checkpoint as a weights file, which every command takes in its place.",
+        description="Write the network of a checkpoint as a weights file, which every command accepts instead.",
         epilog="example: vosmem convert RUN_DIR/checkpoints/last.ckpt NAME.safetensors",
     )
     parser.add_argument("source", metavar="SOURCE", help="checkpoint of a training, or published STM or STCN weights")

@@ -20,7 +20,7 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
 
 
 def forget_main_module() -> None:
-    """Let Lightning start further processes by `sys.argv` alone.
+    """Make Lightning start further processes only from `sys.argv`.
 
     Seen in pytorch-lightning 2.6.6: `lightning_fabric.strategies.launchers.subprocess_script` starts `python -m MODULE`
     where `__main__.__spec__` names one, which in a process of a launcher is the launcher.
