@@ -11,6 +11,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from vosmem.commands.common import resolved
+from vosmem.data.sources.video_layouts import LAYOUTS
 
 CONF = files("vosmem.conf")
 EXPERIMENTS = sorted(path.name.removesuffix(".yaml") for path in (CONF / "experiment").iterdir())
@@ -18,7 +19,7 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and not pa
 CHOICES = [
     (group, path.name.removesuffix(".yaml"))
     for group in GROUPS
-    if group not in ("ablation", "debug", "experiment", "eviction", "launcher", "sweep", "paths")
+    if group not in ("ablation", "debug", "experiment", "eviction", "launcher", "local", "sweep", "paths")
     for path in sorted((CONF / group).iterdir(), key=lambda path: path.name)
     if path.name.endswith(".yaml")
 ]
@@ -183,6 +184,8 @@ def test_every_key_is_a_keyword_of_its_constructor(group, choice):
             parameters |= taken
             if "settings" not in taken:  # else the class hands its further keywords on
                 break
+        if "layout" in node and target.endswith(("evaluation_set", "training_videos")):  # hand keywords to the layout
+            parameters |= inspect.signature(LAYOUTS[node["layout"]]).parameters
         parameters.pop("settings", None)
         if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             continue

@@ -68,7 +68,7 @@ def _told(trainer: pl.Trainer, losses: Tensor) -> str:
 def _step_names(trainer: pl.Trainer) -> Sequence[str]:
     data: ClipData = trainer.datamodule  # type: ignore[attr-defined]
     assert data.sampler is not None  # as it trains
-    return [data.sample_name(key.item) for key in data.sampler.ahead(data.batch_size)]
+    return [data.sample_name(key.item) for key in data.sampler.upcoming(data.batch_size)]
 
 
 class ReplayedBatch(NamedTuple):

@@ -87,7 +87,7 @@ def run_training(
     if trainer.is_global_zero:
         _write_scores(output_dir, known)
     if fit:
-        with data.naming():
+        with data.naming_samples():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     last = output_dir / CHECKPOINTS / LAST
     trainer.save_checkpoint(last)

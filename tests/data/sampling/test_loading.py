@@ -69,7 +69,7 @@ def test_a_process_that_dies_names_its_sample():
 
 def test_the_next_samples_of_all_processes():
     sampler = ClipSampler([1.0] * 6, 6, seed=1, num_replicas=2, rank=1)
-    whole = sampler.ahead(6)
+    whole = sampler.upcoming(6)
     assert list(sampler) == whole[1::2]
     sampler.advance(2)
-    assert sampler.ahead(3) == whole[4:] and list(sampler) == [whole[5]]
+    assert sampler.upcoming(3) == whole[4:] and list(sampler) == [whole[5]]

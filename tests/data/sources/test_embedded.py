@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vosmem.data.sources.checks import check_images
-from vosmem.data.sources.embedded import embedded_images
+from vosmem.data.sources.coco import embedded_images
 from vosmem.errors import InputError
 
 SPLITS = ("train", "val")

@@ -105,7 +105,7 @@ class TestImageMaskFolder:
         (tmp_path / folder / "a.png").unlink()
         if not empty:
             (tmp_path / folder).rmdir()
-        with pytest.raises(InputError, match=naming(folder, "holds no pictures" if empty else "not found")):
+        with pytest.raises(InputError, match=naming(folder, "holds no images" if empty else "not found")):
             ImageMaskFolder(str(tmp_path))
 
     def test_a_mask_of_another_size_is_named_when_read(self, tmp_path):

@@ -1,7 +1,7 @@
-"""Decisions about a user's input that a run does not take in silence: one enum, with the text of the note for each.
+"""Decisions about a user's input that a run reports: one enum with the text of each note.
 
-A reader that uses less of a file than it holds, or uses the file otherwise than it says, makes a `Note` from a
-`Decision`. Notes are printed, and are in `run.json`, in the report and on the page.
+A reader that ignores a part of a file or reinterprets it makes a `Note` from a `Decision`. Notes are printed, and are
+in `run.json`, in the report and on the page.
 """
 
 from enum import Enum
@@ -9,23 +9,17 @@ from typing import Any
 
 
 class Note(str):
-    """The text of a note, with the decision that the note reports.
-
-    Args:
-        decision: what was decided.
-        text: one line for the user.
-    """
+    """One line for the user, with the decision that it reports."""
 
     decision: "Decision"
 
     def __new__(cls, decision: "Decision", text: str) -> "Note":
-        """A string that knows its decision."""
         note = super().__new__(cls, text)
         note.decision = decision
         return note
 
     def __getnewargs__(self) -> tuple["Decision", str]:  # type: ignore[override]  # for pickle and copy
-        """The arguments of `__new__`, so that a note survives the way from a worker process."""
+        """The arguments of `__new__`, so that a worker process can return a note."""
         return self.decision, str(self)
 
     @property
@@ -34,12 +28,12 @@ class Note(str):
         return self.decision.warns
 
     def prefixed(self, prefix: str) -> "Note":
-        """The note with more text in front, for example the name of the file."""
+        """The note after more text, for example the name of the file."""
         return Note(self.decision, prefix + self)
 
 
 class Decision(Enum):
-    """What readers decide about an input. The value is the template of the note and whether the note is a warning.
+    """What readers decide about an input: the template of the note, and whether it is a warning.
 
     Warnings are also printed on the standard error stream: the result may not be what the user meant.
 
