@@ -32,7 +32,7 @@ def test_help_of_train_has_a_line_for_every_group():
     config = compose("train", return_hydra_config=True)
     template = OmegaConf.to_container(config.hydra.help, resolve=False)["template"]
     listed = template[template.index("groups (") : template.index("choices of each group")]
-    lines = {name: text for name, text in re.findall(r"^  ([a-z_, ]+?)  +(\S.*)$", listed, re.M)}
+    lines = dict(re.findall(r"^  ([a-z_, ]+?)  +(\S.*)$", listed, re.M))
     names = {name for key in lines for name in key.split(", ")}
     assert used <= names, used - names
     assert all(len(text) > 10 for text in lines.values())

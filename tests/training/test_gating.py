@@ -130,7 +130,7 @@ def test_falls_need_a_way():
 
 @pytest.mark.parametrize("option", [{"matching_weight": 1.0}, {"recompute": True}, {"perturb": PriorPerturbation()}])
 def test_what_is_of_other_stages_is_refused(option):
-    with pytest.raises(InputError, match="say nothing to phase=gate"):
+    with pytest.raises(InputError, match="have no effect in phase=gate"):
         module(network(), **option)
 
 

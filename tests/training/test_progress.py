@@ -7,8 +7,8 @@ import pytorch_lightning as pl
 import torch
 
 from vosmem.shapes import Clip
-from vosmem.training import progress
-from vosmem.training.progress import WarnIfLong
+from vosmem.training import callbacks
+from vosmem.training.callbacks import WarnIfLong
 
 BATCH = Clip(
     torch.zeros(1, 2, 3, 16, 16, dtype=torch.uint8), torch.zeros(1, 2, 16, 16), torch.ones(1, dtype=torch.long)
@@ -24,7 +24,7 @@ def trainer_of(is_global_zero: bool) -> Mock:
 )
 def test_a_long_training_says_how_to_do_less(monkeypatch, capsys, seconds, expected):
     clock = [100.0]
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: clock[0])
     trainer = trainer_of(True)
     callback = WarnIfLong(minutes=20.0, steps=5)
     clock[0] += 1000  # the first step waits for the data
@@ -40,7 +40,7 @@ def test_a_long_training_says_how_to_do_less(monkeypatch, capsys, seconds, expec
 
 def test_only_one_process_says_so(monkeypatch, capsys):
     clock = iter(range(0, 10**6, 1000))
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: next(clock))
     trainer = trainer_of(False)
     callback = WarnIfLong(minutes=20.0, steps=1)
     for trainer.global_step in range(1, 5):

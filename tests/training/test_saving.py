@@ -59,7 +59,7 @@ def test_a_damaged_one_is_passed_over_in_one_line(tmp_path, capsys, harm):
     harm(folder / "last.ckpt")
     assert last_checkpoint(tmp_path) == folder / "previous.ckpt"
     told = capsys.readouterr().err
-    assert told.count("\n") == 1 and told.endswith("; going on from previous.ckpt, step 1\n")
+    assert told.count("\n") == 1 and told.endswith("; continuing from previous.ckpt, step 1\n")
     harm(folder / "previous.ckpt")
     with pytest.raises(InputError, match=r"\Anothing to resume: .*last\.ckpt.*; .*previous\.ckpt.*\Z"):
         last_checkpoint(tmp_path)

@@ -23,7 +23,6 @@ class VideoSequence(ABC):
     By default every frame has ground truth and needs a prediction, and all objects are given with the first frame.
 
     Attributes:
-        name: name in tables.
         object_ids: the ids on disk; objects that are given earlier come first.
         frame_names: stems of the frames, for the files that are written.
         exclude_last: whether the last frame is excluded from the score, as DAVIS does.
@@ -92,7 +91,6 @@ class RepeatedSequence(VideoSequence):
         return None if t % self.times else self.sequence.given_mask(t // self.times)
 
     def asks_for(self, t: int) -> bool:
-        """Whether the protocol asks for a mask of the frame."""
         return self.sequence.asks_for(t // self.times)
 
 
@@ -103,12 +101,10 @@ class AppearingSequence(VideoSequence):
 
     @property
     def object_ids(self) -> tuple[int, ...]:  # type: ignore[override]
-        """The ids on disk; objects that are given earlier come first."""
         return tuple(self._appearances)
 
     @property
     def given_at(self) -> tuple[int, ...]:
-        """For each slot the frame at which its mask is given."""
         return tuple(self._appearances.values())
 
 
@@ -125,11 +121,9 @@ class ClipSequence(VideoSequence):
         self._labels = torch.from_numpy(labels)
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """RGB bytes of frame t."""
         return self._frames[t]
 
     def labels(self, t: int) -> UInt8[Tensor, "H W"]:
-        """Labels of frame t."""
         return self._labels[t]
 
 
@@ -157,9 +151,6 @@ class SyntheticSequences(GeneratedSequences[ClipSequence]):
 
     Args:
         source: images that training never sees.
-        augmentation: how an image becomes a clip.
-        count: number of clips.
-        seed: base seed; equal seeds give equal clips.
     """
 
     def __init__(self, source: ImageSource, augmentation: ClipAugmentation, count: int, seed: int):

@@ -1,4 +1,4 @@
-"""The paper's Figure 5: where in the remembered frames the network looks."""
+"""Attention maps over memory frames, as in the paper's Figure 5."""
 
 from collections.abc import Sequence
 
@@ -11,26 +11,26 @@ from vosmem.ops.padding import STRIDE
 from vosmem.visualization.contact_sheet import SheetRow
 
 HEAT = colormaps["inferno"]
-DIMMED = 0.45  # of a frame under the heat
-SOFTNESS = 0.4  # of the blur between cells, in cells
+DIMMED = 0.45  # brightness of a frame under the heat map
+SOFTNESS = 0.4  # width of the blur between cells, in cells
 MARK = (255, 40, 40)
 
 
 def attention_row(
     caption: str,
-    asking: UInt8[np.ndarray, "H W 3"],
+    query_frame: UInt8[np.ndarray, "H W 3"],
     pixels: Sequence[tuple[int, int]],
-    remembered: Sequence[UInt8[np.ndarray, "H W 3"]],
+    memory_frames: Sequence[UInt8[np.ndarray, "H W 3"]],
     maps: Float[np.ndarray, "T h w"],
 ) -> SheetRow:
-    """A line of a sheet: the frame that asks with its pixels marked, and a heat map over each remembered frame.
+    """A row of a sheet: the query frame with its pixels marked, and a heat map over each memory frame.
 
     Args:
-        caption: what stands over it.
-        asking: RGB bytes.
-        pixels: row and column of those that ask.
-        remembered: the frames in memory, as many as maps.
-        maps: shares of the attention at each pixel, at the network's size; not below 0.
+        caption: caption of the row.
+        query_frame: RGB bytes.
+        pixels: row and column of the query pixels.
+        memory_frames: the frames in memory, as many as maps.
+        maps: shares of the attention at the network's resolution; not below 0.
 
     Example:
         >>> frame = np.zeros((32, 48, 3), np.uint8)
@@ -38,23 +38,18 @@ def attention_row(
         2
     """
     top = max(float(maps.max()), np.finfo(np.float32).tiny)
-    heated = [heat_over(frame, own / top) for frame, own in zip(remembered, maps, strict=True)]
-    return SheetRow(caption, [_marked(asking, pixels), *heated])
+    overlays = [heat_over(frame, own / top) for frame, own in zip(memory_frames, maps, strict=True)]
+    return SheetRow(caption, [_marked(query_frame, pixels), *overlays])
 
 
 def heat_over(frame: UInt8[np.ndarray, "H W 3"], heat: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "H W 3"]:
-    """A frame in grey, and in colour where it is hot.
-
-    Args:
-        frame: RGB bytes.
-        heat: in [0, 1], at the network's size.
-    """
+    """A grey frame under a colour map of `heat`, which is in [0, 1] at the network's resolution."""
     height, width = frame.shape[:2]
     wide = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST)
     spread = max(0.1, SOFTNESS * STRIDE * height / heat.shape[0])
     soft = np.clip(cv2.GaussianBlur(wide, (0, 0), spread), 0, 1)
     grey = DIMMED * frame.mean(axis=2, keepdims=True).repeat(3, axis=2)
-    strength = np.sqrt(soft)[..., None]  # small shares shall show
+    strength = np.sqrt(soft)[..., None]  # so that small shares are visible
     return ((1 - strength) * grey + strength * 255 * HEAT(strength[..., 0])[..., :3]).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""What the memory holds over a video."""
+"""Plot of the memory over a video."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ matplotlib.use("agg")  # runs have no screen
 
 
 def draw_memory(moments: Sequence[Moment], threshold: float | None = None) -> Figure:
-    """Which frames are in memory at each frame; below it the gate's word, the objects' variation, where there is any.
+    """Plot the frames in memory at each frame, and below the gate's count and the objects' variation, if traced.
 
     Args:
-        moments: of a video, in order; at least one.
-        threshold: of an adaptive memory, in [0, 1].
+        moments: trace of a video, in order; at least one.
+        threshold: threshold of an adaptive memory, in [0, 1].
     """
     varied = [moment for moment in moments if moment.variation is not None]
     gated = [moment for moment in moments if moment.stay is not None]
@@ -39,17 +39,17 @@ def draw_memory(moments: Sequence[Moment], threshold: float | None = None) -> Fi
 
 
 def plot_memory(moments: Sequence[Moment], path: Path, threshold: float | None = None) -> Path:
-    """As `draw_memory`, written as a PNG; its folder is made."""
+    """Write the plot of `draw_memory` as a PNG; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draw_memory(moments, threshold).savefig(path, dpi=120)
     return path
 
 
 def _draw_frames(panel: Axes, moments: Sequence[Moment]) -> None:
-    """A point for each frame in memory (upwards) at each frame of the video."""
+    """One point for each frame in memory (y) at each frame of the video (x)."""
     stays = {moment.t for moment in moments if moment.kept}
     pairs = [(moment.t, held) for moment in moments for held in moment.held]
-    for kept, colour, label in ((True, "C0", "kept"), (False, "C1", "the one before alone")):
+    for kept, colour, label in ((True, "C0", "kept"), (False, "C1", "previous frame only")):
         _points(panel, [pair for pair in pairs if (pair[1] in stays) == kept], colour, label, marker="s")
     _points(panel, [(m.t, m.t) for m in moments if m.mask_given], "C3", "mask given", marker="D", size=30)
     panel.set(ylabel="frame in memory")
@@ -59,7 +59,7 @@ def _draw_frames(panel: Axes, moments: Sequence[Moment]) -> None:
 def _draw_count(panel: Axes, moments: Sequence[Moment]) -> None:
     times, counts = [moment.t for moment in moments], [len(moment.held) for moment in moments]
     panel.step(times, counts, where="mid", color="C0", label="in memory")
-    _points(panel, [(m.t, m.stay) for m in moments if m.stay is not None], "C4", "gate: may stay")
+    _points(panel, [(m.t, m.stay) for m in moments if m.stay is not None], "C4", "gate: to keep")
     panel.set(ylabel="frames")
     panel.set_ylim(bottom=0)
 

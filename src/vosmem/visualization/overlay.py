@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-# Colours that stay apart on photographs, also for most colour-blind readers (after Okabe and Ito).
+# Colours that are distinct on photographs, also for most colour-blind readers (after Okabe and Ito).
 COLOURS = np.array(
     [(230, 57, 70), (0, 158, 255), (255, 200, 0), (0, 190, 120), (204, 102, 255), (255, 127, 14), (120, 220, 255)],
     np.uint8,
@@ -21,16 +21,10 @@ HEADER = 22
 def overlay(
     frame: UInt8[np.ndarray, "H W 3"], labels: UInt8[np.ndarray, "H W"], alpha: float = 0.5
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Tint each object and draw its outline; background stays as it is.
-
-    Args:
-        frame: RGB bytes.
-        labels: 0 background, k gets colour k.
-        alpha: strength of the tint in [0, 1].
-    """
+    """Tint each object k with colour k and draw its outline; `alpha` in [0, 1] is the strength of the tint."""
     out = frame.copy()
     left, top, width, height = cv2.boundingRect((labels > 0).astype(np.uint8))
-    # One pixel more on each side, so that the outline sees what is beside the objects.
+    # One pixel more on each side, so that the outline includes the objects' neighbours.
     box = slice(max(0, top - 1), top + height + 1), slice(max(0, left - 1), left + width + 1)
     labels, part = np.ascontiguousarray(labels[box]), out[box]
     inside = labels > 0
@@ -47,12 +41,12 @@ def overlay_strip(
     height: int = 160,
     predictions: Sequence[str] = ("prediction",),
 ) -> Path:
-    """A picture with a line for each sequence: first frame with its given mask, a later frame, truth, predictions.
+    """Write a PNG with a row for each sequence: first frame with its given mask, a later frame, truth, predictions.
 
     Args:
         rows: first frame (3, H, W) bytes, given labels, later frame, its true labels, its labels by each prediction.
-        path: the PNG to write.
-        height: of a frame in the picture, in pixels.
+        path: the PNG; its folder is made.
+        height: height of a frame in pixels.
         predictions: titles of the predictions.
     """
     titles = ("given mask", "frame", "truth", *predictions)
@@ -66,8 +60,8 @@ def overlay_strip(
     sheet = Image.fromarray(np.concatenate([np.full((HEADER, width, 3), 255, np.uint8), *lines]))
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=14)
-    for place, title in enumerate(titles):
-        draw.text((place * (width + GAP) / len(titles) + 4, 2), title, fill=(40, 40, 40), font=font)
+    for index, title in enumerate(titles):
+        draw.text((index * (width + GAP) / len(titles) + 4, 2), title, fill=(40, 40, 40), font=font)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
     return path

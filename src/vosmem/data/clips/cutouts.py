@@ -29,8 +29,6 @@ def choose_donor(source: ImageSource, rng: np.random.Generator, tries: int = 40)
     """Draw an image and an object that is neither tiny nor cut off by the image's border.
 
     Args:
-        source: the images.
-        rng: random generator.
         tries: largest number of images to try; then the object that is cut off least is taken.
 
     Returns:
@@ -123,9 +121,6 @@ def paste(
     """Paste a cut-out over a frame and its labels, in place.
 
     Args:
-        frame: RGB bytes.
-        labels: the frame's labels.
-        cutout: the cut-out.
         matrix: affine map from the cut-out's pixels to the frame's.
         label: label of the pixels that show the cut-out; 0 for a distractor.
         bend: displacements (x, y) in the cut-out's pixels on a coarse grid over it, interpolated; None is rigid.

@@ -51,7 +51,6 @@ class ObjectFraming:
 
         Args:
             clip: frames of one size with objects 1..K. A frame that occurs twice is cut once.
-            rng: random generator.
 
         Returns:
             one square a frame; pixels outside the frame have the mean colour and are background.

@@ -146,13 +146,7 @@ class ClipAugmentation:
 
 
 class SyntheticClips(Dataset):
-    """Clips of a set of images; a sample depends only on (seed, epoch, index in the epoch).
-
-    Args:
-        source: the images.
-        augmentation: how an image becomes a clip.
-        seed: base seed of all draws.
-    """
+    """Clips of a set of images; a sample depends only on (seed, epoch, index in the epoch)."""
 
     def __init__(self, source: ImageSource, augmentation: ClipAugmentation, seed: int):
         self.source, self.augmentation, self.seed = source, augmentation, seed
@@ -161,7 +155,6 @@ class SyntheticClips(Dataset):
         return len(self.source)
 
     def __getitem__(self, key: SampleKey) -> Clip:
-        """The clip of a sampler's key, as tensors without the batch axis."""
         seed = (self.seed, key.epoch, key.position)
         return as_clip(*self.augmentation(self.source.read(key.item), seed, self.source))
 
@@ -210,7 +203,6 @@ class JoinedClips(Dataset):
         return self._ends[-1]
 
     def __getitem__(self, key: SampleKey) -> Clip:
-        """The clip of a sampler's key."""
         part, item = self.locate(key.item)
         clip: Clip = self.parts[part][key._replace(item=item)]
         return clip

@@ -52,7 +52,6 @@ class Pasting:
             clip: image and objects 1..K of each frame.
             donors: images to cut objects out of; None pastes only copies.
             max_objects: largest number of objects to follow; pasted ones get the ids after K.
-            rng: random generator.
         """
         first = clip[0]
         scenes = [LabelledImage(frame.image.copy(), frame.labels.copy()) for frame in clip]

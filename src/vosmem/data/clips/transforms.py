@@ -114,7 +114,6 @@ class ZoomShortSide(A.DualTransform):
         self.size, self.zoom = size, zoom
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw the new size."""
         height, width = params["shape"][:2]
         scale = self.py_random.uniform(*self.zoom) * self.size / min(height, width)
         return {"target": (max(self.size, round(width * scale)), max(self.size, round(height * scale)))}
@@ -125,5 +124,4 @@ class ZoomShortSide(A.DualTransform):
         return cv2.resize(img, target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
     def apply_to_mask(self, mask: np.ndarray, target: tuple[int, int], **params: Any) -> np.ndarray:
-        """Nearest-neighbour interpolation."""
         return cv2.resize(mask, target, interpolation=cv2.INTER_NEAREST_EXACT)

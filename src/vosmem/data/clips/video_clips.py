@@ -19,9 +19,7 @@ class VideoClips(Dataset):
     """Clips of a set of videos; a sample depends only on (seed, epoch, index in the epoch, greatest skip).
 
     Args:
-        videos: the videos.
         augmentation: augmentation; its `num_frames` is the clip's length.
-        seed: base seed of all draws.
         reversal: probability that a clip runs backwards.
         redundancy: probability that some frames of a clip, except the last two, repeat: the frames between two copies
             are then as informative as the augmentation makes them, and no more.
@@ -56,7 +54,6 @@ class VideoClips(Dataset):
         return len(self.videos)
 
     def __getitem__(self, key: SampleKey) -> Clip:
-        """The clip of a sampler's key, as tensors without the batch axis."""
         video = self.videos[key.item]
 
         def take(rng: np.random.Generator) -> list[LabelledImage]:
@@ -114,7 +111,6 @@ def choose_times(num_frames: int, count: int, max_skip: int, frame_step: int, rn
         max_skip: greatest number of frames of the original rate to skip between two neighbours; each pair draws its
             own, uniformly from 0 up. Less if the video is too short for it.
         frame_step: frames of the original rate between two frames of the video.
-        rng: random generator.
 
     Source:
         STM's authors for skips; STCN for dividing a skip by 5 where only every fifth frame is there.

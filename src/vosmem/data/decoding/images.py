@@ -54,10 +54,6 @@ def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
 def as_rgb(image: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
     """Convert a decoded image to RGB bytes; of 16 bits the upper eight.
 
-    Args:
-        image: the image.
-        path: its file, for the message.
-
     Raises:
         InputError: the image holds floating-point numbers, or a colour space that Pillow cannot convert to RGB.
     """

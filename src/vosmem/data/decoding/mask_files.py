@@ -53,7 +53,6 @@ def read_mask(
     colour images. Transparency is ignored, except in an image of one colour: there the opaque pixels are the object.
 
     Args:
-        path: the file.
         max_objects: more ids than this are an error; None for no limit (and no notes on thin ids).
         clean: whether to give the pixels of thin ids, which are never 3 pixels wide, to the nearest other id; they come
             from anti-aliasing.

@@ -47,8 +47,8 @@ def pack(colours: UInt8[np.ndarray, "*S 3"]) -> Int32[np.ndarray, "*S"]:
 class ColourIds:
     """Ids of the colours in the masks of one video; a colour keeps its id. Black is background.
 
-    New colours get the ids of the DAVIS palette if it holds all of them, else their grey level if all are grey, else the
-    lowest free ids, darker colours first.
+    New colours get the ids of the DAVIS palette if it holds all of them, else their grey level if all are grey, else
+    the lowest free ids, darker colours first.
 
     Example:
         >>> ids = ColourIds()

@@ -38,7 +38,6 @@ def load_picture(path: Path, what: str = "image", page: int | None = None) -> Im
     """Decode an image to its end.
 
     Args:
-        path: the file.
         what: noun for the file in messages.
         page: page of a stack or an animation, from 0 up; None for a file of one image.
 

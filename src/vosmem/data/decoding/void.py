@@ -35,7 +35,6 @@ class VoidRule:
         """Learn the meaning of 255 from the next mask of the video, in the order of frames.
 
         Args:
-            mask: the mask.
             label: name of the mask in messages.
 
         Returns:

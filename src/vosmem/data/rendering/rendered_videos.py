@@ -22,9 +22,7 @@ class RenderedSequence(VideoSequence):
     """One video. Frames are rendered on demand; each is a function of (seed, t) only.
 
     Args:
-        name: name in tables.
         source: images with objects: some objects are cut out, and another image is the background.
-        scene: ranges of what the video may hold.
         seed: numbers that identify the video.
 
     Raises:
@@ -52,11 +50,9 @@ class RenderedSequence(VideoSequence):
         self._staging, self._latest = self._staging._replace(actors=actors), None
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """RGB bytes of frame t."""
         return torch.from_numpy(self.render(t)[0]).permute(2, 0, 1)
 
     def labels(self, t: int) -> UInt8[Tensor, "H W"]:
-        """Slots of frame t."""
         return torch.from_numpy(self.render(t)[1])
 
     def render(self, t: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W"]]:

@@ -85,7 +85,6 @@ class Actor(NamedTuple):
     """A cut-out and its motion.
 
     Attributes:
-        cutout: the cut-out.
         label: its slot; 0 if it is not followed.
         x: displacement of its centre to the right of the world's centre, in pixels.
         y: displacement of its centre below the world's centre, in pixels.

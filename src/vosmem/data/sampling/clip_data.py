@@ -26,13 +26,11 @@ class ClipData(pl.LightningDataModule, ABC):
     """Clips for training in an order that resumes, and sequences for validation.
 
     Args:
-        clips: makes the clip of a sampler's key.
         repeats: how often a pass holds each element that clips are made of.
         sequences: validation sequences: clips of held-out images, or videos.
         batch_size: clips of one optimiser step, over all devices.
         device_batch_size: clips that one device takes at a time; gradients are accumulated up to `batch_size`.
         samples_per_epoch: clips of an epoch; None is one pass. Rounded down to whole batches.
-        seed: base seed of order and draws.
         num_workers: loader processes; their number never changes a sample.
         curriculum: the greatest skip of each epoch, for clips of videos.
         one_batch: whether every step sees the clips of the first step, to check that a network learns at all.
@@ -184,9 +182,7 @@ class ClipData(pl.LightningDataModule, ABC):
         return loader
 
     def state_dict(self) -> dict[str, Any]:
-        """The sampler's position."""
         return {} if self.sampler is None else self.sampler.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Resume at a saved position when the loader is made."""
         self._state = state_dict or None

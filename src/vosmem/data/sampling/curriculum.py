@@ -48,7 +48,6 @@ class SkipShares:
         shares: start of each step, ascending from 0 to below 1.
         skips: the greatest skip of each step.
         max_steps: optimiser steps of the training.
-        batch_size: samples of a step.
 
     Raises:
         InputError: the lists differ in length, shares do not ascend from 0 to below 1, or a skip is negative.

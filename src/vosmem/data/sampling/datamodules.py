@@ -19,14 +19,7 @@ from vosmem.errors import InputError
 
 
 class PretrainData(ClipData):
-    """Synthetic clips of images for training.
-
-    Args:
-        source: the training images.
-        augmentation: how an image becomes a training clip.
-        seed: base seed of order and draws.
-        settings: other keywords of `ClipData`.
-    """
+    """Synthetic clips of images for training."""
 
     def __init__(self, *, source: ImageSource, augmentation: ClipAugmentation, seed: int, **settings: Any):
         self.source = source
@@ -35,11 +28,9 @@ class PretrainData(ClipData):
         )
 
     def check(self, decode: bool = False) -> bool:
-        """Check all training images, see `ClipData.check`."""
         return _check_images(self.source, decode)
 
     def sample_name(self, item: int) -> str:
-        """Name of the image."""
         return self.source.name(item)
 
 
@@ -47,14 +38,8 @@ class MainData(ClipData):
     """Clips of videos for training.
 
     Args:
-        videos: the training videos.
         augmentation: augmentation; its `num_frames` is the clip's length.
-        curriculum: the greatest skip of each epoch.
         reversal: probability that a clip runs backwards.
-        redundancy: see `VideoClips`.
-        returning: see `VideoClips`.
-        seed: base seed of order and draws.
-        settings: other keywords of `ClipData`.
     """
 
     def __init__(
@@ -75,11 +60,9 @@ class MainData(ClipData):
         super().__init__(clips=clips, repeats=repeats_of(videos), seed=seed, curriculum=curriculum, **settings)
 
     def check(self, decode: bool = False) -> bool:
-        """Check all training videos, see `ClipData.check`."""
         return _check_videos(self.videos, self.num_frames, decode)
 
     def sample_name(self, item: int) -> str:
-        """Name of the video."""
         return self.videos[item].name
 
 
@@ -89,15 +72,11 @@ class MixedData(ClipData):
     A network memorises few videos quickly; images add objects, as clips of their own and pasted over the videos.
 
     Args:
-        videos: the training videos.
         images: the training images; also the donors of pasted objects.
         augmentation: augmentation of video clips.
         image_augmentation: how an image becomes a clip.
         image_share: share of the clips that are made of images, in (0, 1).
-        curriculum: the greatest skip of video clips.
         reversal: probability that a video clip runs backwards.
-        seed: base seed of order and draws.
-        settings: other keywords of `ClipData`.
 
     Raises:
         InputError: `image_share` is outside (0, 1), or the clips differ in size or number of frames.
@@ -142,12 +121,10 @@ class MixedData(ClipData):
         super().__init__(clips=self._joined, repeats=repeats, seed=seed, curriculum=curriculum, **settings)
 
     def check(self, decode: bool = False) -> bool:
-        """Check all training videos and images, see `ClipData.check`."""
         videos_ran = _check_videos(self.videos, self.num_frames, decode)
         return _check_images(self.images, decode) or videos_ran
 
     def sample_name(self, item: int) -> str:
-        """Name of the video or the image."""
         part, index = self._joined.locate(item)
         return self.images.name(index) if part else self.videos[index].name
 
@@ -156,9 +133,7 @@ class FolderData(MainData):
     """`MainData` of one data set on disk.
 
     Args:
-        root: folder of the data set.
         layout: key of `video_layouts.LAYOUTS`; `folder` has `JPEGImages/<video>` and `Annotations/<video>`.
-        settings: keywords of `MainData`.
     """
 
     def __init__(self, *, root: str, layout: str = "folder", **settings: Any):

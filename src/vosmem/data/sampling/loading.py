@@ -23,10 +23,7 @@ class ClipLoader(DataLoader):
     """Batches of clips, from loader processes or from this one.
 
     Args:
-        clips: makes the clip of a sampler's key.
         name: name of an item's sample in messages.
-        num_workers: loader processes.
-        settings: other keywords of `DataLoader`.
     """
 
     def __init__(self, clips: Dataset, name: Callable[[int], str], num_workers: int, **settings: Any):

@@ -37,7 +37,6 @@ class ClipSampler(Sampler[SampleKey]):
         repeats: how often a pass holds each element of the data set; fractions are met on average.
         samples_per_epoch: samples of an epoch over all processes. If it exceeds a pass, an epoch has several passes,
             each with its own shuffle.
-        seed: base seed.
         num_replicas: number of processes.
         rank: index of this process.
         curriculum: the greatest skip as training proceeds; None is 0 throughout.
@@ -111,7 +110,6 @@ class ClipSampler(Sampler[SampleKey]):
         return {"epoch": self.epoch, "done": self._done}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Resume at a saved position."""
         self.epoch, self._done = int(state["epoch"]), int(state["done"])
 
     def _skip_at(self, position: int) -> int:

@@ -22,11 +22,6 @@ SHOWN = 10
 def check_videos(videos: Sequence[TrainingVideo], num_frames: int, decode: bool = False) -> None:
     """Read the header of every frame and mask of a set of videos.
 
-    Args:
-        videos: the videos.
-        num_frames: frames of a clip.
-        decode: whether to decode every file, too.
-
     Raises:
         InputError: a video is shorter than a clip, or frames or masks cannot be opened or differ in size; the message
             lists the first ten and the count.
@@ -44,10 +39,6 @@ def check_videos(videos: Sequence[TrainingVideo], num_frames: int, decode: bool 
 
 def check_images(source: ImageSource, decode: bool = False) -> None:
     """Read the header of every image and mask of a set.
-
-    Args:
-        source: the images.
-        decode: whether to decode every file, too.
 
     Raises:
         InputError: images or masks cannot be opened or differ in size; the message lists the first ten and the count.

@@ -45,7 +45,6 @@ class CocoInstances:
         return len(self._entries)
 
     def name(self, index: int) -> str:
-        """File name."""
         return str(self._entries[index]["file_name"])
 
     def read(self, index: int) -> LabelledImage:

@@ -38,10 +38,8 @@ def evaluation_set(
 
     Args:
         layout: a key of `video_layouts.LAYOUTS`.
-        root: folder of the data set.
         sequences: names to take instead of all.
         submission: see `EvaluationSet`.
-        settings: keywords of the layout's function.
 
     Raises:
         InputError: the layout or a name is unknown, or a folder or file is missing or damaged.
@@ -69,7 +67,6 @@ class FolderSequence(AppearingSequence):
             self._check_first_frame()
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """Decode frame t."""
         return torch.from_numpy(read_image(self._frames[t]).copy()).permute(2, 0, 1)
 
     def labels(self, t: int) -> UInt8[Tensor, "H W"] | None:
@@ -86,7 +83,6 @@ class FolderSequence(AppearingSequence):
         return torch.where(torch.isin(slots, torch.tensor(new, dtype=torch.uint8)), slots, torch.zeros_like(slots))
 
     def asks_for(self, t: int) -> bool:
-        """Whether the protocol asks for a mask of frame t."""
         return self.video.asked_frames is None or self.frame_names[t] in self.video.asked_frames
 
     @cached_property

@@ -17,12 +17,7 @@ Sizes = tuple[tuple[int, int], tuple[int, int]]  # width and height of an image 
 
 
 class LabelledImage(NamedTuple):
-    """An image with its objects.
-
-    Attributes:
-        image: RGB bytes.
-        labels: 0 background, every other value one object; values may have gaps.
-    """
+    """An image with its objects."""
 
     image: UInt8[np.ndarray, "H W 3"]
     labels: UInt8[np.ndarray, "H W"]
@@ -93,11 +88,9 @@ class PairedImages:
         return self._names[index]
 
     def read(self, index: int) -> LabelledImage:
-        """Decode image and mask."""
         return read_pair(*self.pairs[index], self._read_mask)
 
     def sizes(self, index: int) -> Sizes:
-        """From both headers."""
         return pair_sizes(*self.pairs[index], self._mask_size)
 
 
@@ -105,7 +98,6 @@ class ImageMaskFolder(PairedImages):
     """A folder with `images/` and `masks/` whose files pair by stem.
 
     Args:
-        root: the folder.
         mask_ids: what the ids of a mask mean. `each`: every id is an object. `union`: all ids together are one object.
             `regions`: the ids, background included, tile the image, and any of them may be chosen as an object.
         images: name of the folder of images.

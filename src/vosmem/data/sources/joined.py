@@ -23,17 +23,14 @@ class _Elements:
         return len(self._elements)
 
     def name(self, index: int) -> str:
-        """Name of an image in its own set."""
         source, own_index = self._elements[index]
         return source.name(own_index)
 
     def read(self, index: int) -> LabelledImage:
-        """Decode an image and its labels."""
         source, own_index = self._elements[index]
         return source.read(own_index)
 
     def sizes(self, index: int) -> Sizes:
-        """Width and height of an image and of its mask."""
         source, own_index = self._elements[index]
         return source.sizes(own_index)
 
@@ -42,7 +39,6 @@ class JoinedImages(_Elements):
     """Several sets of images as one, in the order given.
 
     Args:
-        sources: the sets by name.
         weights: how often a pass through the joined set holds each image of a set, above 0; fractions are met on
             average. The default is 1.
 
@@ -59,7 +55,6 @@ class Subset(_Elements):
     """Every n-th image of a set, or all others: a simple hold-out split.
 
     Args:
-        source: the set.
         every: n.
         held_out: True for images 0, n, 2n, ...; False for the rest.
 
@@ -84,7 +79,6 @@ class CachedImages(_Elements):
         self._decoded: dict[int, LabelledImage] = {}
 
     def read(self, index: int) -> LabelledImage:
-        """The decoded image and its labels."""
         if index not in self._decoded:
             self._decoded[index] = super().read(index)
         return self._decoded[index]
@@ -94,7 +88,6 @@ class JoinedVideos(ConcatDataset[TrainingVideo], Sequence[TrainingVideo]):
     """Several sets of training videos as one, in the order given.
 
     Args:
-        sources: the sets by name.
         weights: see `JoinedImages`. DAVIS with 5 next to YouTube-VOS with 1 is usual.
 
     Raises:
@@ -134,10 +127,6 @@ def repeats(source: ImageSource | Sequence[TrainingVideo]) -> Float[np.ndarray, 
 
 def long_enough(videos: Sequence[TrainingVideo], num_frames: int) -> Sequence[TrainingVideo]:
     """The videos that have at least the frames of a clip; a warning names the others. Joined sets keep their weights.
-
-    Args:
-        videos: the videos.
-        num_frames: frames of a clip.
 
     Raises:
         InputError: all videos are too short.

@@ -21,9 +21,7 @@ class Layout:
 
     Attributes:
         images: glob pattern of the folders with images, relative to the root; `*` matches any one folder.
-        masks: glob pattern of the folders with masks.
         image_ends: ends of the images' names; those of all image types if empty.
-        mask_ends: ends of the masks' names.
     """
 
     images: str
@@ -55,7 +53,6 @@ class SaliencySet(PairedImages):
 
     Args:
         layout: a key of `SALIENCY_LAYOUTS`.
-        root: folder of the set.
 
     Raises:
         InputError: the layout is unknown, the folder is missing or has no known layout, or files do not pair.

@@ -14,7 +14,6 @@ class TrainingVideo(Protocol):
     """A video whose frames all have masks.
 
     Attributes:
-        name: name in messages.
         frame_step: frames of the original rate from one frame to the next: 5 where every fifth is there.
     """
 
@@ -63,10 +62,8 @@ def training_videos(
 
     Args:
         layout: a key of `video_layouts.LAYOUTS`.
-        root: folder of the data set.
         frame_step: frames of the original rate between two neighbours: 5 for YouTube-VOS at 6 frames a second.
         exclude: videos to leave out, such as those that validation uses.
-        settings: keywords of the layout's function.
 
     Raises:
         InputError: the layout or a name is unknown, or a folder or file is missing.
@@ -84,7 +81,6 @@ class RenderedTraining(Sequence[TrainingVideo]):
         return len(self.videos)
 
     def __getitem__(self, index: int) -> TrainingVideo:  # type: ignore[override]
-        """A video; slices are not supported."""
         return _Rendered(self.videos, range(len(self))[index])
 
 

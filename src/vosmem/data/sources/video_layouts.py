@@ -95,10 +95,8 @@ def find_videos(
 
     Args:
         layout: a key of `LAYOUTS`.
-        root: folder of the data set.
         names: videos to take instead of all. Without names, a warning lists videos that have frames but no masks.
         exclude: videos to leave out.
-        settings: keywords of the layout's function.
 
     Raises:
         InputError: the layout or a name is unknown, a folder or list is missing, or there is no video.
