@@ -53,7 +53,7 @@ class TestFolderSequence:
         assert torch.equal(sequence.given_mask(0), sequence.labels(0))
         assert [sequence.given_mask(t) for t in (1, 2)] == [None, None]
 
-    def test_frames_stand_in_natural_order(self, tmp_path):
+    def test_frames_are_in_natural_order(self, tmp_path):
         sequence = folder_sequence(*save_sequence(tmp_path, [[0, 1]] * 3, names=["1", "2", "10"]))
         assert list(sequence.frame_names) == ["1", "2", "10"]
         assert [int(sequence.frame(t)[0, 0, 0]) for t in range(3)] == [0, 1, 2]
@@ -74,7 +74,7 @@ class TestFolderSequence:
         assert sequence.object_ids == (1,)
         assert np.array_equal(sequence.labels(1), picture_of(ids) > 0)
 
-    def test_what_is_no_picture_is_overlooked(self, tmp_path):
+    def test_files_that_are_no_images_are_ignored(self, tmp_path):
         frames, masks, _ = save_sequence(tmp_path, [[0, 1]])
         for folder in (frames, masks):
             (folder / ".DS_Store").write_text("no picture")
@@ -193,7 +193,7 @@ class TestSyntheticSequences:
     def test_a_longer_set_starts_with_the_shorter_one(self, make):
         assert self.same(make(6, 1)[:3], make(3, 1))
 
-    def test_names_go_round_the_stills_and_differ(self, make):
+    def test_names_cycle_through_the_images_and_differ(self, make):
         sequences = make(6, 1)
         assert [sequence.name[:3] for sequence in sequences] == ["000", "001", "002", "003", "000", "001"]
         assert len({sequence.name for sequence in sequences}) == 6

@@ -1,4 +1,4 @@
-"""Teaching the gate: the rest stays, gradients reach it, and what it is told is what a bank would tell it."""
+"""Training the gate: the rest is frozen, gradients reach the gate, and its inputs equal those of a memory bank."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""What local attention is told in training: changed masks, the same ones whenever the clip is the same."""
+"""Perturbed previous masks for local attention: a function of the clip only."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""A training that would be long says so once, with what makes it shorter."""
+"""A long training warns once, with a setting that makes it shorter."""
 
 from unittest.mock import Mock
 
@@ -22,7 +22,7 @@ def trainer_of(is_global_zero: bool) -> Mock:
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(10.0, None), (30.0, "94 steps will take about 47 minutes"), (7.0, None)]
 )
-def test_a_long_training_says_how_to_do_less(monkeypatch, capsys, seconds, expected):
+def test_a_long_training_warns_with_a_shorter_setting(monkeypatch, capsys, seconds, expected):
     clock = [100.0]
     monkeypatch.setattr(callbacks.time, "perf_counter", lambda: clock[0])
     trainer = trainer_of(True)
@@ -38,7 +38,7 @@ def test_a_long_training_says_how_to_do_less(monkeypatch, capsys, seconds, expec
         assert said.count("vosmem:") == 1 and expected in said and "trainer.max_steps=42" in said
 
 
-def test_only_one_process_says_so(monkeypatch, capsys):
+def test_only_one_process_warns(monkeypatch, capsys):
     clock = iter(range(0, 10**6, 1000))
     monkeypatch.setattr(callbacks.time, "perf_counter", lambda: next(clock))
     trainer = trainer_of(False)

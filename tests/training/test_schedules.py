@@ -1,4 +1,4 @@
-"""A checkpoint goes on along the schedule that counts, as though it had begun with it."""
+"""A resumed checkpoint follows the configured schedule, as if the training had begun with it."""
 
 import copy
 from functools import partial

@@ -5,15 +5,18 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from vosmem.data.videos import VideoSequence
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.inference.sequences.methods import segment_sequence
 from vosmem.training.modules import PretrainModule
-from vosmem.visualization.overlay import overlay_strip
+from vosmem.visualization.contact_sheet import SheetRow, contact_sheet
+from vosmem.visualization.overlay import overlay
 
 ROWS = 6
+HEIGHT = 160  # of a frame in the image, in pixels
 
 
 class ValidationStrip:
@@ -48,10 +51,16 @@ class ValidationStrip:
 
     def draw(self, path: Path) -> Path:
         """Write the image: the given mask, the last frame, its ground truth, and a column for each `predict`."""
-        rows: list[tuple[Tensor, Tensor | None, Tensor, Tensor | None, *tuple[Tensor, ...]]] = []
+        rows = []
         for index, sequence in enumerate(self.sequences):
             last = len(sequence) - 1
-            predicted = tuple(labels[index] for labels in self._labels.values())
-            given, truth = sequence.given_mask(0), sequence.labels(last)
-            rows.append((sequence.frame(0), given, sequence.frame(last), truth, *predicted))
-        return overlay_strip(rows, path, predictions=tuple(self._labels))
+            masks = [sequence.labels(last), *(labels[index] for labels in self._labels.values())]
+            tinted = [_tinted(sequence.frame(last), labels) for labels in (None, *masks)]
+            caption = ", ".join((f"{sequence.name}: given mask", "last frame", "truth", *self._labels))
+            rows.append(SheetRow(caption, [_tinted(sequence.frame(0), sequence.given_mask(0)), *tinted]))
+        return contact_sheet(rows, path, HEIGHT)
+
+
+def _tinted(frame: Tensor, labels: Tensor | None) -> np.ndarray:
+    image = np.ascontiguousarray(frame.permute(1, 2, 0).cpu().numpy())
+    return image if labels is None else overlay(image, labels.cpu().numpy())

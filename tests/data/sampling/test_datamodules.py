@@ -26,7 +26,7 @@ def plain_synthesis():
 
 
 def rich_synthesis():
-    """All that `conf/augmentation/rich.yaml` has: other stills' objects, bending, blur, JPEG."""
+    """All that `conf/augmentation/rich.yaml` has: objects of other images, bending, blur, JPEG."""
     GlobalHydra.instance().clear()
     with initialize_config_module("vosmem.conf", version_base="1.3"):
         config = compose(
@@ -43,7 +43,7 @@ def rich_synthesis():
 
 @pytest.fixture(params=[plain_synthesis, rich_synthesis])
 def make(images, request):
-    """Makes the data of a run on four stills."""
+    """Makes the data of a run on four images."""
 
     def make_data(num_sequences=0, world_size=1, rank=0, **options):
         source = ImageMaskFolder(str(images))
@@ -159,7 +159,7 @@ def test_a_restart_goes_on_with_the_next_sample(make):
     assert restored.state_dict() == data.state_dict()
 
 
-def test_before_a_run_there_is_no_position(make):
+def test_state_before_a_run_has_no_position(make):
     data = make()
     data.load_state_dict(make().state_dict())
     assert same(epoch_of(data), epoch_of(make()))

@@ -1,4 +1,4 @@
-"""Videos and stills in one training: shares, order, seeds, and what is pasted."""
+"""Videos and images in one training: shares, order, seeds, and pasted objects."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ class Grey:
         return self.count
 
     def name(self, index):
-        return f"still {index}"
+        return f"image {index}"
 
     def read(self, index):
         labels = np.zeros((32, 32), np.uint8)
@@ -56,7 +56,7 @@ def test_an_item_is_the_clip_of_its_own_set():
     made = data.clips[SampleKey(1, 2, 2 + 5, 5)]
     alone = SyntheticClips(Grey(7), augmentation(), seed=3)[SampleKey(1, 2, 5, 5)]
     assert all(torch.equal(one, other) for one, other in zip(made, alone, strict=True))
-    assert data.sample_name(1) == data.videos[1].name and data.sample_name(2) == "still 0"
+    assert data.sample_name(1) == data.videos[1].name and data.sample_name(2) == "image 0"
 
 
 def test_clips_of_both_have_one_shape():

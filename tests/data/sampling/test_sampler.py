@@ -1,4 +1,4 @@
-"""The order of samples: a function of seed and epoch, whoever shares it and wherever it goes on."""
+"""The order of samples: a function of seed and epoch, for any number of processes and after any restart."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Stills of a COCO file, and what is said of one that cannot be used."""
+"""Images of a COCO file, and the errors for a file that cannot be used."""
 
 import json
 

@@ -82,7 +82,7 @@ class TestFolders:
                 picture.save(tmp_path / kind / "cat" / f"{name}.{suffix}")
         return str(tmp_path)
 
-    def test_of_each_object_the_first_mask_alone_is_given(self, folder):
+    def test_only_the_first_mask_of_each_object_is_given(self, folder):
         """The leak that scores a method on its own input: full ground truth lies where the given masks do."""
         sequence = evaluation_set("folder", folder, exclude_last=False)[0]
         assert (sequence.object_ids, sequence.given_at, sequence.exclude_last) == ((4, 9), (0, 1), False)
@@ -90,7 +90,7 @@ class TestFolders:
         assert sequence.given_mask(2) is None
         assert set(np.unique(sequence.labels(1))) == {0, 1, 2}
 
-    def test_without_late_objects_the_first_frame_says_it_all(self, folder):
+    def test_without_late_objects_only_the_first_frame_gives_objects(self, folder):
         sequence = evaluation_set("folder", folder, late_objects=False)[0]
         assert (sequence.object_ids, sequence.given_at) == ((4,), (0,))
 
@@ -102,7 +102,7 @@ class TestFolders:
             evaluation_set("folder", folder)[0].object_ids  # noqa: B018
 
 
-def test_test_dev_has_first_masks_alone(tmp_path):
+def test_test_dev_has_only_first_masks(tmp_path):
     root = write_davis(tmp_path / "davis", {"one": 1, "two": 2})
     (root / "ImageSets" / "2017" / "val.txt").rename(root / "ImageSets" / "2017" / "test-dev.txt")
     for mask in (root / "Annotations").rglob("*.png"):

@@ -1,4 +1,4 @@
-"""Stills from folders and from COCO files, sets joined and divided, and what is said of sets that cannot be used."""
+"""Images from folders, and the errors for sets that cannot be used."""
 
 import re
 
@@ -43,7 +43,7 @@ class TestImageMaskFolder:
         save_pair(tmp_path, "a.2")
         assert len(ImageMaskFolder(str(tmp_path))) == 2
 
-    def test_what_is_no_picture_is_overlooked(self, tmp_path):
+    def test_files_that_are_no_images_are_ignored(self, tmp_path):
         save_pair(tmp_path, "a")
         for name in (".DS_Store", "._a.png", "Thumbs.db", "notes.txt"):
             (tmp_path / "images" / name).write_text("no picture")

@@ -12,7 +12,7 @@ from vosmem.errors import InputError
 
 
 class Names:
-    """A set of stills that are told apart by their name, size and colour."""
+    """A set of images with distinct names, sizes and colours."""
 
     def __init__(self, prefix, count):
         self.prefix, self.count = prefix, count

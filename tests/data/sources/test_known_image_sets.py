@@ -1,4 +1,4 @@
-"""Public still sets in the shape their authors give them, with the blemishes that copies of them have."""
+"""Public image sets in their authors' layout, with the irregularities of common copies."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from vosmem.errors import InputError
 SILHOUETTE = np.zeros((6, 8), np.uint8)
 SILHOUETTE[1:4, 2:7] = 1
 
-# Picture and mask of one still, as the set's authors name them.
+# Image and mask, as named by the set's authors.
 FILES = {
     "ecssd": ("images/0001.jpg", "ground_truth_mask/0001.png"),
     "msra10k": ("Imgs/77.jpg", "Imgs/77.png"),
@@ -68,7 +68,7 @@ class TestSaliencySet:
         save_still(tmp_path, ("b.JPG", "b.png"))
         assert len(SaliencySet(layout, str(tmp_path))) == 2
 
-    def test_what_is_no_picture_is_overlooked(self, tmp_path, layout):
+    def test_files_that_are_no_images_are_ignored(self, tmp_path, layout):
         save_still(tmp_path, FILES[layout])
         for name in (".DS_Store", "Thumbs.db", "._x.jpg", "readme.txt"):
             for file in FILES[layout]:

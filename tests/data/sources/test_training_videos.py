@@ -70,7 +70,7 @@ def masks_of(*rows):
     ],
     ids=["0/255", "void later", "object later", "void and object later"],
 )
-def test_what_255_means_is_settled_once(tmp_path, masks, expected):
+def test_the_meaning_of_255_is_fixed_for_a_video(tmp_path, masks, expected):
     stems = [f"{t:05d}" for t in range(len(masks))]
     save(tmp_path / "JPEGImages" / "clip", stems, [np.zeros((1, 2, 3), np.uint8)] * len(masks))
     save(tmp_path / "Annotations" / "clip", stems, masks)
@@ -79,7 +79,7 @@ def test_what_255_means_is_settled_once(tmp_path, masks, expected):
         assert {t: found.read(t).labels[0].tolist() for t in read} == dict(enumerate(expected))
 
 
-def test_faults_are_named(tmp_path):
+def test_a_mask_without_frame_is_named(tmp_path):
     write_video(tmp_path, masked=["00000", "00077"])
     with pytest.raises(InputError, match=r"\Avideo 'clip': mask '00077' has no frame.*\Z"):
         video(tmp_path)
@@ -107,7 +107,7 @@ def test_any_folder(tmp_path):
 @pytest.mark.parametrize(
     ("missing", "named"), [("", "not found"), ("JPEGImages", "JPEGImages"), ("Annotations", "no video")]
 )
-def test_a_folder_that_is_no_set(tmp_path, missing, named):
+def test_a_folder_without_the_layout_is_named(tmp_path, missing, named):
     root = tmp_path / "set"
     if missing:
         write_video(root)
@@ -147,7 +147,7 @@ def test_joined_sets_with_weights(tmp_path):
         JoinedVideos(sets, {"c": 5.0})
 
 
-def test_one_short_video_does_not_stop_a_training(tmp_path, capsys):
+def test_a_short_video_is_left_out_with_a_warning(tmp_path, capsys):
     for name, length in (("long", 6), ("short", 4), ("other", 8)):
         write_video(tmp_path, name, stems=range(length))
     settings = {"batch_size": 2, "device_batch_size": 2, "samples_per_epoch": 4, "num_workers": 0, "sequences": []}
