@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from notebooks.figures import attention_row, draw_memory, heat_over, plot_memory
 from PIL import Image
 
 from vosmem.memory.trace import Moment
-from vosmem.visualization.attention import attention_row, heat_over
-from vosmem.visualization.memory import draw_memory, plot_memory
 
 
 def test_heat_is_brightest_where_the_share_is_largest():
