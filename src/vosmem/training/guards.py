@@ -12,7 +12,6 @@ from torch.nn.utils import get_total_norm
 
 from vosmem.data.sampling.clip_data import ClipData
 from vosmem.errors import InputError
-from vosmem.shapes import Clip
 from vosmem.training.lightning_internals import scales_gradients
 
 SHOWN = 8
@@ -38,9 +37,7 @@ class StopAtNotFinite(pl.Callback):
         """Keep the loss of a batch."""
         self._losses.append(loss.detach())
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
         """Raise NotFinite if a loss or gradient of the step is not finite."""
         losses, self._losses = torch.stack(self._losses), []
         finite = losses.isfinite().all()
@@ -104,15 +101,11 @@ class Replay(pl.Callback):
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
         self._loss = float(loss)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Clip, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
         """Record a batch before the last of the step."""
         self._record(trainer, pl_module)
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
         """Record the last batch of the step, and raise Replayed."""
         self._record(trainer, pl_module)
         raise Replayed

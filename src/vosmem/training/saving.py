@@ -84,13 +84,11 @@ class LastCheckpoint(RunCheckpoint):
         super().__init__(**settings)
         self._stepping: int | None = None  # the step of the last weight update that started
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:
         """Record that the weights change from here to the end of the step."""
         self._stepping = trainer.global_step
 
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_validation_start(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:
         """Save the state that a resumed training would validate."""
         if trainer.state.fn == TrainerFn.FITTING and not has_saved(self, trainer):
             save_now(self, trainer)

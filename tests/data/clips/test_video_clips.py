@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.sampling.test_datamodules import epoch_of, same
+from tests.messages import naming
 from vosmem.data.clips.image_clips import ClipAugmentation
 from vosmem.data.clips.pasting import Pasting
 from vosmem.data.clips.transforms import CropAffine
@@ -216,7 +217,7 @@ def test_a_share_of_the_clips_returns_to_every_part_of_what_it_remembers():
 
 
 def test_clips_too_short_to_return_are_refused():
-    with pytest.raises(InputError, match="clips of 3 frames"):
+    with pytest.raises(InputError, match=naming("datamodule.returning=0.5", "4 or more frames", "not 3")):
         VideoClips([Numbered()], augmentation(), seed=0, returning=0.5)
 
 

@@ -61,15 +61,15 @@ def test_32_bit_ids(tmp_path, values):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "named"),
     [
         (blocks([0, 70000]).astype(np.int32), ("70000", "65535")),
         (blocks([0, -1]).astype(np.int32), ("-1", "65535")),
-        (blocks([0, 1]).astype(np.float32), ("fractional",)),
+        (blocks([0, 1]).astype(np.float32), ("floating-point",)),
     ],
 )
-def test_numbers_that_are_no_ids_are_refused(tmp_path, values, said):
-    with pytest.raises(InputError, match=naming("mask.tif", *said, "save ids")):
+def test_numbers_that_are_no_ids_are_refused(tmp_path, values, named):
+    with pytest.raises(InputError, match=naming("mask.tif", *named, "save ids")):
         read_mask(saved(tmp_path / "mask.tif", values))
 
 

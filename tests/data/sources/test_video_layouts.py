@@ -52,3 +52,9 @@ def test_excluded_videos_must_exist(flat):
     assert [video.name for video in training_videos("flat", str(flat), exclude=["cat"])] == ["dog"]
     with pytest.raises(InputError, match=naming("'cow'", "cat, dog")):
         training_videos("flat", str(flat), exclude=["cow"])
+
+
+def test_empty_data_set_is_named(flat, tmp_path_factory):
+    root = tmp_path_factory.mktemp("empty")
+    with pytest.raises(InputError, match=naming(str(root), "no video", "flat")):
+        training_videos("flat", str(root))

@@ -109,6 +109,8 @@ def find_videos(
             "that holds JPEGImages"
         )
     videos = {video.name: video for video in LAYOUTS[layout](Path(root), **settings)}
+    if not videos:
+        raise InputError(f"{root!r} holds no video in the {layout} layout: correct the root or the layout")
     for name in (*(names or ()), *exclude):
         if name not in videos:
             chosen = ", ".join(f"{key}={value}" for key, value in settings.items())
