@@ -63,14 +63,14 @@ class SkipShares:
 
     def __init__(self, shares: Sequence[float], skips: Sequence[int], max_steps: int, batch_size: int):
         self.shares, self.skips, self.num_samples = list(shares), list(skips), max_steps * batch_size
-        _check("shares", self.shares, self.skips, 1)
+        _check("shares", self.shares, self.skips, 1.0)
 
     def __call__(self, epoch: int, samples: int) -> int:
         """The greatest skip after a number of samples of the whole training."""
         return self.skips[bisect_right(self.shares, samples / self.num_samples) - 1]
 
 
-def _check(name: str, starts: Sequence[float], skips: Sequence[int], end: float) -> None:
+def _check(name: str, starts: Sequence[int | float], skips: Sequence[int], end: float) -> None:
     ascends = all(before < after for before, after in pairwise([*starts, end]))
     if len(starts) != len(skips) or list(starts[:1]) != [0] or not ascends or min(skips) < 0:
         raise InputError(
