@@ -43,7 +43,7 @@ def loader(fault, num_workers=2) -> ClipLoader:
     return ClipLoader(Numbers(fault), lambda item: f"number {item}", num_workers, batch_size=2, sampler=sampler)
 
 
-def test_all_samples_come_however_many_processes():
+def test_any_number_of_processes_gives_all_samples():
     expected = [batch.tolist() for batch in loader(nothing, num_workers=0)]
     assert sorted(number for batch in expected for number in batch) == list(range(8))
     workers = loader(nothing)
@@ -51,7 +51,7 @@ def test_all_samples_come_however_many_processes():
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_what_is_wrong_with_a_sample_is_one_line(num_workers):
+def test_a_faulty_sample_gives_one_line(num_workers):
     with pytest.raises(InputError, match=r"\Aimage '5\.jpg' cannot be read: replace the file\Z"):
         list(loader(unreadable, num_workers))
 

@@ -59,7 +59,7 @@ def test_a_changed_file_is_checked_again(files, change):
     assert check_once(passes, files, "headers")
 
 
-def test_without_a_list_of_files_or_a_place_every_check_runs(files, monkeypatch):
+def test_without_a_list_of_files_or_a_cache_every_check_runs(files, monkeypatch):
     for unknown in (None, []):
         assert check_once(passes, unknown, "headers")
         assert check_once(passes, unknown, "headers")

@@ -37,11 +37,11 @@ def named(message):
     return list(dict.fromkeys(re.findall(r"\bn\d+\b", message)))
 
 
-def test_good_stills_pass(folder):
+def test_good_images_pass(folder):
     check_images(ImageMaskFolder(str(folder(3))))
 
 
-def test_every_kind_of_fault_is_listed_and_good_stills_are_not(folder):
+def test_every_kind_of_fault_is_listed_and_good_images_are_not(folder):
     root = folder(8, wrong=[1, 6])
     source = ImageMaskFolder(str(root))
     (root / "images" / "n2.png").write_text("no picture")

@@ -57,7 +57,7 @@ class TestYouTubeVOS:
             (lambda path: path.write_text('{"videos": {"0a": {"objects": {}}}}'), "'0b' is not in meta.json"),
         ],
     )
-    def test_an_unfit_meta_json_is_named(self, youtubevos, spoil, message):
+    def test_an_invalid_meta_json_is_named(self, youtubevos, spoil, message):
         spoil(youtubevos / "valid" / "meta.json")
         with pytest.raises(InputError, match=message):
             evaluation_set("youtubevos", str(youtubevos))

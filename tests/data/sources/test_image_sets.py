@@ -65,7 +65,7 @@ class TestImageMaskFolder:
         assert labels.dtype == np.uint8
         assert np.array_equal(labels, expected)
 
-    def test_255_regions_are_told_apart(self, tmp_path):
+    def test_255_regions_are_distinct(self, tmp_path):
         labels = np.arange(255, dtype=np.uint8).reshape(15, 17)
         save_pair(tmp_path, "a", labels=labels)
         assert np.array_equal(ImageMaskFolder(str(tmp_path), "regions").read(0).labels, labels + 1)
@@ -75,7 +75,7 @@ class TestImageMaskFolder:
         with pytest.raises(InputError, match=naming("mask_ids='all'")):
             ImageMaskFolder(str(tmp_path), "all")
 
-    def test_lone_files_are_listed(self, tmp_path):
+    def test_unpaired_files_are_listed(self, tmp_path):
         for stem in ("a", "b", "c"):
             save_pair(tmp_path, stem)
         (tmp_path / "masks" / "a.png").unlink()
@@ -83,7 +83,7 @@ class TestImageMaskFolder:
         with pytest.raises(InputError, match=naming("2 files", "a.png has no mask", "c.png has no image")):
             ImageMaskFolder(str(tmp_path))
 
-    def test_of_many_lone_files_the_first_ten_are_listed(self, tmp_path):
+    def test_of_many_unpaired_files_the_first_ten_are_listed(self, tmp_path):
         for number in range(14):
             save_pair(tmp_path, str(number))
             if number != 5:
@@ -92,7 +92,7 @@ class TestImageMaskFolder:
             ImageMaskFolder(str(tmp_path))
         assert re.findall(r"(\d+)\.png", str(caught.value)) == ["0", "1", "2", "3", "4", "6", "7", "8", "9", "10"]
 
-    def test_two_pictures_of_one_stem_are_not_silently_one(self, tmp_path):
+    def test_two_images_of_one_stem_are_refused(self, tmp_path):
         save_pair(tmp_path, "a")
         save_pair(tmp_path, "a", (".bmp", ".png"))
         with pytest.raises(InputError, match=naming("a.")):

@@ -50,7 +50,7 @@ def test_every_layout_is_tried():
 
 @pytest.mark.parametrize("layout", FILES)
 class TestSaliencySet:
-    def test_its_own_tree(self, tmp_path, layout):
+    def test_layout_of_the_authors(self, tmp_path, layout):
         save_still(tmp_path, FILES[layout])
         source = SaliencySet(layout, str(tmp_path))
         assert isinstance(source, ImageSource) and len(source) == 1
@@ -59,11 +59,11 @@ class TestSaliencySet:
         assert np.array_equal(source.read(0).labels, SILHOUETTE)
         assert source.read(0).image.shape == (6, 8, 3)
 
-    def test_the_form_that_this_project_writes_itself(self, tmp_path, layout):
+    def test_images_and_masks_folders(self, tmp_path, layout):
         save_still(tmp_path, ("images/a.jpg", "masks/a.png"))
         assert np.array_equal(SaliencySet(layout, str(tmp_path)).read(0).labels, SILHOUETTE)
 
-    def test_pictures_and_masks_in_one_folder(self, tmp_path, layout):
+    def test_images_and_masks_in_one_folder(self, tmp_path, layout):
         save_still(tmp_path, ("a.jpg", "a.png"))
         save_still(tmp_path, ("b.JPG", "b.png"))
         assert len(SaliencySet(layout, str(tmp_path))) == 2
@@ -86,7 +86,7 @@ class TestSaliencySet:
         with pytest.raises(InputError, match=naming("1 files", f"mask y{mask.name} has no image")):
             SaliencySet(layout, str(tmp_path))
 
-    def test_another_set_in_its_place(self, tmp_path, layout):
+    def test_another_layout_is_named(self, tmp_path, layout):
         save_still(tmp_path, ("elsewhere/a/b/1.jpg", "elsewhere/a/b/1.png"))
         with pytest.raises(InputError, match=naming(str(tmp_path), layout, "expected")):
             SaliencySet(layout, str(tmp_path))
@@ -105,12 +105,12 @@ class TestSaliencySet:
     ],
     ids=["0/1", "0/255", "one bit", "RGB", "RGBA", "16 bit", "grey"],
 )
-def test_masks_in_every_form_that_copies_have(tmp_path, mask, mode):
+def test_masks_of_every_kind(tmp_path, mask, mode):
     save_still(tmp_path, FILES["ecssd"], mask, mode)
     assert np.array_equal(SaliencySet("ecssd", str(tmp_path)).read(0).labels, SILHOUETTE)
 
 
-def test_soft_edges_belong_to_the_nearer_side(tmp_path):
+def test_soft_edges_are_thresholded_at_half(tmp_path):
     mask = np.array([[0, 60, 120, 180, 255]], np.uint8)
     save_still(tmp_path, FILES["ecssd"], mask, shape=(1, 5))
     assert SaliencySet("ecssd", str(tmp_path)).read(0).labels.tolist() == [[0, 0, 0, 1, 1]]
