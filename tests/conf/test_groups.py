@@ -31,7 +31,7 @@ def test_help_of_train_has_a_line_for_every_group():
     assert {"model", "train_images", "scene", "local_attention", "debug", "experiment"} <= used
     config = compose("train", return_hydra_config=True)
     template = OmegaConf.to_container(config.hydra.help, resolve=False)["template"]
-    listed = template[template.index("groups (") : template.index("choices of each group")]
+    listed = template[template.index("groups (") : template.index("== Configuration groups ==")]
     lines = dict(re.findall(r"^  ([a-z_, ]+?)  +(\S.*)$", listed, re.M))
     names = {name for key in lines for name in key.split(", ")}
     assert used <= names, used - names
@@ -40,7 +40,7 @@ def test_help_of_train_has_a_line_for_every_group():
 
 def test_help_has_no_line_for_a_missing_group():
     template = OmegaConf.to_container(compose("train", return_hydra_config=True).hydra.help, resolve=False)["template"]
-    listed = template[template.index("groups (") : template.index("choices of each group")]
+    listed = template[template.index("groups (") : template.index("== Configuration groups ==")]
     names = {name for key in re.findall(r"^  ([a-z_, ]+?)  +\S", listed, re.M) for name in key.split(", ")}
     folders = {path.name for path in (Path(__file__).parents[2] / "conf").iterdir() if path.is_dir()}
     assert names <= folders
