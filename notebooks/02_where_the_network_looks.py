@@ -20,13 +20,13 @@
 
 # %%
 import numpy as np
+from figures import attention_row
 
 from vosmem.commands import compose, load_network, make
 from vosmem.commands.training import calibrated_network
 from vosmem.inference.propagation.attention_maps import AttentionTracer
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.memory.policy import EveryN
-from vosmem.visualization.attention import attention_row
 from vosmem.visualization.contact_sheet import draw_sheet
 
 STM_CHECKPOINT = None  # "outputs/.../checkpoints/last.ckpt"

@@ -19,13 +19,13 @@
 from pathlib import Path
 
 import torch
+from figures import plot_memory
 from IPython.display import Image
 
 from vosmem.commands import compose, load_network, make
 from vosmem.commands.training import calibrated_network
 from vosmem.inference.propagation.memory_trace import trace_memory
 from vosmem.visualization.contact_sheet import draw_sheet, rendered_rows
-from vosmem.visualization.memory import plot_memory
 
 CHECKPOINT = None  # of a network with a gate: "outputs/.../checkpoints/last.ckpt"
 

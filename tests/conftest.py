@@ -1,4 +1,4 @@
-"""Shape checks for all tests, and the small data that they share."""
+"""Shape checks and small data sets for all tests."""
 
 import logging
 import os
@@ -146,13 +146,13 @@ def davis(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Four stills of two objects."""
+    """Four images of two objects."""
     return write_images(tmp_path / "images")
 
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder in the place of that of the weights that come with the package."""
+    """An empty folder in place of the package's weights."""
     from vosmem.checkpoints import bundled
 
     folder = tmp_path / "shelf"

@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 
 import vosmem
 from tests.conftest import ROOT
-from vosmem.data.sources.evaluation_sets import davis_sequences
+from vosmem.data.sources.evaluation_sets import evaluation_set
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.memory.policy import Candidate
@@ -60,7 +60,7 @@ def test_augmentation(composed):
 
 def test_eviction_trace(davis, small_stm, monkeypatch, capsys):
     monkeypatch.setattr(vosmem, "load", lambda: Segmenter(small_stm, Engine(torch.device("cpu"))))
-    (sequence, *_) = davis_sequences(str(davis), 2016)
+    (sequence, *_) = evaluation_set("davis", str(davis), year=2016)
     code = PYTHON[1].replace("max_frames=5", "interval=1, max_frames=2")
     exec(code, {"sequence": sequence})
     rows = [line.split(" ", 1) for line in capsys.readouterr().out.splitlines()]

@@ -34,7 +34,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, older):
 
 def test_a_folder_is_one_runs_at_a_time(tmp_path):
     with locked(tmp_path / "out"):
-        with pytest.raises(InputError, match=r"out' is in use by another run: wait for its end, or name another"):
+        with pytest.raises(InputError, match=r"out' is in use by another run: wait for its end, or use another"):
             locked(tmp_path / "out").__enter__()
         with locked(tmp_path / "other"):
             pass

@@ -31,6 +31,7 @@ def test_the_pair_is_in_step_and_has_no_outputs(script):
 @pytest.mark.parametrize("script", TO_RUN)
 def test_it_runs(script, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER))  # for figures.py, since it runs in another folder
     notebook = jupytext.read(script)
     client = NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}

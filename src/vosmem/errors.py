@@ -1,22 +1,18 @@
-"""The one exception for a user's mistake (anything else is a defect of the program), and warnings to the user."""
+"""The exception for a user's mistake (any other exception is a bug), and warnings to the user."""
 
 import sys
 from multiprocessing import parent_process
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used.
+    """An input cannot be used.
 
-    The message is one line that names the thing and the mend. The command line prints it alone, without a stack
+    The message is one line that names the bad value and how to fix it. The command line prints it without a stack
     trace, and exits with status 2.
     """
 
 
 def warn(message: str) -> None:
-    """Print a warning on the standard error stream. A worker process prints none: its parent read the same data.
-
-    Args:
-        message: one line: what is not as a user may expect, and how to change that.
-    """
+    """Print a one-line warning on stderr, except in a worker process, whose parent reads the same data."""
     if parent_process() is None:
         print(f"vosmem: warning: {message}", file=sys.stderr)

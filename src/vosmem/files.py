@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and folders that belong to one process at a time."""
+"""Atomic writes of files, and locks on folders."""
 
 import errno
 import os
@@ -16,13 +16,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name to write to; what lies there takes the path's place if nothing went wrong.
-
-    Args:
-        path: the file; its folder is made.
+    """Yield a path to write to, and move the file to `path` if no error is raised. The folder is made.
 
     Raises:
-        OSError: the folder cannot be made, or the file not be put in its place.
+        OSError: the folder cannot be made, or the file cannot be moved.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
@@ -34,15 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write a text file; an older one stays until the new one is whole.
-
-    Args:
-        path: the file; its folder is made.
-        text: what it is to hold, as UTF-8.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write a text file atomically as UTF-8; its folder is made. OSError if it cannot be written."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
     return path
@@ -50,23 +39,20 @@ def write_text(path: Path, text: str) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep a folder for this process; the lock is gone with the process, however that ends.
-
-    Args:
-        folder: the folder; it is made.
+    """Lock a folder for this process, and make it if needed; the lock ends with the process, however it ends.
 
     Raises:
-        InputError: another process works in it.
-        OSError: it cannot be made.
+        InputError: another process holds the lock.
+        OSError: the folder cannot be made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
-        with suppress(NotImplementedError):  # of a file system without locks
+        with suppress(NotImplementedError):  # a file system without locks
             lock.acquire(timeout=0)
     except Timeout as error:
         raise InputError(
-            f"{str(folder)!r} is in use by another run: wait for its end, or name another output folder"
+            f"{str(folder)!r} is in use by another run: wait for its end, or use another output folder"
         ) from error
     try:
         yield
@@ -74,18 +60,18 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def unwritable(error: OSError, otherwise: Path, mend: str) -> InputError:
-    """What to tell a user of a file that could not be written.
+def unwritable(error: OSError, default: Path, fix: str) -> InputError:
+    """The error for a file that could not be written.
 
     Args:
-        error: what the system said.
-        otherwise: what to name where the system names no file.
-        mend: what to do beside freeing space.
+        error: the system's error.
+        default: the path to report if the system's error has none.
+        fix: how to fix it, other than by freeing space.
 
     Example:
         >>> print(unwritable(OSError(28, "No space left on device", "a.png"), Path("out"), "name another --output"))
         'a.png' cannot be written (No space left on device): free some space, or name another --output
     """
-    where = error.filename or otherwise
+    where = error.filename or default
     free = "free some space, or " if error.errno in FULL else ""
-    return InputError(f"{str(where)!r} cannot be written ({error.strerror or error}): {free}{mend}")
+    return InputError(f"{str(where)!r} cannot be written ({error.strerror or error}): {free}{fix}")

@@ -1,4 +1,4 @@
-"""How long each stage of a command's start takes, one log line a stage."""
+"""Duration of each stage of a command's start, one log line a stage."""
 
 import logging
 import time
@@ -12,18 +12,14 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def timed(stage: str) -> Iterator[None]:
-    """Log the seconds that a stage takes, once it is done.
-
-    Args:
-        stage: names it.
-    """
+    """Log the seconds that a stage takes."""
     start = time.perf_counter()
     yield
     report_stage(stage, time.perf_counter() - start)
 
 
 def report_stage(stage: str, seconds: float) -> None:
-    """Log the seconds of a stage, in the first process of a run only."""
+    """Log the seconds of a stage, only in the first process of a run."""
     if is_first_process():
         log.info("start-up: %s: %.1f s", stage, seconds)
 

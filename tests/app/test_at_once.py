@@ -12,10 +12,10 @@ from tests.app.conftest import COUNT
 from tests.messages import naming
 from tests.segmentation.made import StillMethod, write_frames
 from vosmem.app import project as project_module
+from vosmem.app import propagation_job as job_module
 from vosmem.app import results as results_module
 from vosmem.app import session as session_module
 from vosmem.app import session_store as studio_module
-from vosmem.app import propagation_job as job_module
 from vosmem.app.project import Project
 from vosmem.app.results import Results
 from vosmem.app.session_store import SessionStore

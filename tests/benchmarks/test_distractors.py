@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from benchmarks.distractors import COPY, DISTANCES, MASK, SIDE, measure, plot, video
 
-from vosmem.data.sources.embedded import embedded_images
+from vosmem.data.sources.coco import embedded_images
 from vosmem.networks import REMN, LocalAttention
 
 

@@ -1,4 +1,4 @@
-"""Every experiment composes, says what it promises, and fits the constructors."""
+"""Every experiment composes, overrides the defaults, and fits the constructors."""
 
 import inspect
 from importlib.resources import files
@@ -11,6 +11,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from vosmem.commands.common import resolved
+from vosmem.data.sources.video_layouts import LAYOUTS
 
 CONF = files("vosmem.conf")
 EXPERIMENTS = sorted(path.name.removesuffix(".yaml") for path in (CONF / "experiment").iterdir())
@@ -18,7 +19,7 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and not pa
 CHOICES = [
     (group, path.name.removesuffix(".yaml"))
     for group in GROUPS
-    if group not in ("ablation", "debug", "experiment", "eviction", "launcher", "sweep", "paths")
+    if group not in ("ablation", "debug", "experiment", "eviction", "launcher", "local", "sweep", "paths")
     for path in sorted((CONF / group).iterdir(), key=lambda path: path.name)
     if path.name.endswith(".yaml")
 ]
@@ -38,7 +39,7 @@ def composed(*overrides: str, command: str = "train") -> DictConfig:
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_experiment_composes_without_a_gap(name):
+def test_every_experiment_composes_without_missing_values(name):
     fill = FILL if name != "pretrain_embedded" else FILL[:1]
     config = resolved(composed(f"experiment={name}", *fill))
     assert config["name"] == name
@@ -76,7 +77,7 @@ OVERRIDDEN = {
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_experiments_win_over_defaults(name):
+def test_experiments_override_defaults(name):
     experiment, default = composed(f"experiment={name}", *FILL[:1]), composed(*FILL)
     for key, value in OVERRIDDEN[name].items():
         assert OmegaConf.select(experiment, key) == value
@@ -126,7 +127,7 @@ def test_the_papers_scale_of_main_training(name):
         ),
     ],
 )
-def test_the_scale_of_remns_stages(name, steps, batch, scale):
+def test_the_scale_of_remns_phases(name, steps, batch, scale):
     config = composed(f"experiment={name}", *WITHOUT_STEPS)
     assert config.trainer.max_steps == steps and config.datamodule.batch_size == batch
     assert config.model.backbone == "resnet50" and config.augmentation.size == 384
@@ -183,6 +184,8 @@ def test_every_key_is_a_keyword_of_its_constructor(group, choice):
             parameters |= taken
             if "settings" not in taken:  # else the class hands its further keywords on
                 break
+        if "layout" in node and target.endswith(("evaluation_set", "training_videos")):  # hand keywords to the layout
+            parameters |= inspect.signature(LAYOUTS[node["layout"]]).parameters
         parameters.pop("settings", None)
         if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             continue
@@ -233,7 +236,7 @@ def test_every_launcher_composes(name, command):
         ({"SLURM_NTASKS_PER_NODE": "4", "SLURM_NNODES": "3"}, 4, 3),
     ],
 )
-def test_ddp_takes_what_started_it(monkeypatch, environment, devices, nodes):
+def test_ddp_reads_the_launcher_environment(monkeypatch, environment, devices, nodes):
     for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE", "SLURM_NTASKS_PER_NODE", "SLURM_NNODES"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -267,7 +270,7 @@ def test_rows_of_the_ablation(row):
 
 @pytest.mark.parametrize("choice", ["all", "oldest", "random", "usage", "novelty", "gate"])
 @pytest.mark.parametrize("memory", ["every_n", "adaptive", "dynamic"])
-def test_who_leaves_can_be_chosen_for_every_memory(choice, memory):
+def test_every_memory_takes_every_eviction_policy(choice, memory):
     policy = instantiate(composed(f"memory={memory}", f"eviction={choice}", "+max_frames=5", command="evaluate").memory)
     assert policy.gated == (choice == "gate")
     if choice in ("oldest", "random", "usage", "novelty"):

@@ -68,7 +68,7 @@ def test_videos_can_be_pickled_in_use(data_sets):
 def test_a_spawned_process_gives_the_samples_of_this_one(data_sets):
     clips = JoinedClips([data.clips for data in data_sets.values()])
     ends = clips._ends.tolist()
-    keys = [SampleKey(0, place, end - 1, 1) for place, end in enumerate(ends)]
+    keys = [SampleKey(0, position, end - 1, 1) for position, end in enumerate(ends)]
     loader = ClipLoader(clips, str, 1, sampler=keys, batch_size=1, multiprocessing_context="spawn")
     for key, batch in zip(keys, loader, strict=True):
         assert all(torch.equal(one, other[0]) for one, other in zip(clips[key], batch, strict=True))

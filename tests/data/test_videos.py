@@ -9,9 +9,9 @@ from tests.golden_video import video
 from tests.messages import naming
 from vosmem.data.clips.image_clips import ClipAugmentation
 from vosmem.data.clips.transforms import CropAffine
-from vosmem.data.sources.evaluation_sets import davis_sequences
-from vosmem.data.sources.folder_sequences import FolderSequence
+from vosmem.data.sources.evaluation_sets import FolderSequence, evaluation_set
 from vosmem.data.sources.image_sets import ImageMaskFolder
+from vosmem.data.sources.video_layouts import VideoFolder
 from vosmem.data.videos import ClipSequence, RepeatedSequences, SyntheticSequences
 from vosmem.errors import InputError
 
@@ -33,9 +33,13 @@ def picture_of(ids):
     return np.resize(np.array(ids, np.uint8), (3, 4))
 
 
+def folder_sequence(frames, masks, truth, **settings):
+    return FolderSequence(VideoFolder("fish", frames, masks, truth, **settings))
+
+
 class TestFolderSequence:
     def test_frames_masks_and_ids(self, tmp_path):
-        sequence = FolderSequence("fish", *save_sequence(tmp_path, [[0, 3, 200], None, [200, 0]]))
+        sequence = folder_sequence(*save_sequence(tmp_path, [[0, 3, 200], None, [200, 0]]))
         assert (sequence.name, len(sequence), sequence.object_ids) == ("fish", 3, (3, 200))
         assert list(sequence.frame_names) == ["00000", "00001", "00002"]
         for t in range(3):
@@ -45,53 +49,53 @@ class TestFolderSequence:
         assert np.array_equal(sequence.labels(2), picture_of([2, 0]))
 
     def test_only_the_first_mask_is_given(self, tmp_path):
-        sequence = FolderSequence("fish", *save_sequence(tmp_path, [[0, 3]] * 3))
+        sequence = folder_sequence(*save_sequence(tmp_path, [[0, 3]] * 3))
         assert torch.equal(sequence.given_mask(0), sequence.labels(0))
         assert [sequence.given_mask(t) for t in (1, 2)] == [None, None]
 
-    def test_frames_stand_in_natural_order(self, tmp_path):
-        sequence = FolderSequence("fish", *save_sequence(tmp_path, [[0, 1]] * 3, names=["1", "2", "10"]))
+    def test_frames_are_in_natural_order(self, tmp_path):
+        sequence = folder_sequence(*save_sequence(tmp_path, [[0, 1]] * 3, names=["1", "2", "10"]))
         assert list(sequence.frame_names) == ["1", "2", "10"]
         assert [int(sequence.frame(t)[0, 0, 0]) for t in range(3)] == [0, 1, 2]
 
     def test_ids_that_come_later_are_background(self, tmp_path):
-        sequence = FolderSequence("fish", *save_sequence(tmp_path, [[0, 2], [7, 2, 0, 1]]))
+        sequence = folder_sequence(*save_sequence(tmp_path, [[0, 2], [7, 2, 0, 1]]))
         assert sequence.object_ids == (2,)
         assert np.array_equal(sequence.labels(1), picture_of([0, 1, 0, 0]))
 
     @pytest.mark.parametrize("ids", [[0, 255], [1, 255], [255]])
     def test_void_is_background_in_every_frame(self, tmp_path, ids):
-        sequence = FolderSequence("fish", *save_sequence(tmp_path, [[0, 1, 255], ids]))
+        sequence = folder_sequence(*save_sequence(tmp_path, [[0, 1, 255], ids]))
         assert np.array_equal(sequence.labels(1), picture_of([i % 255 for i in ids]))
 
     @pytest.mark.parametrize("ids", [[0, 3, 200], [0, 255]])
     def test_merged_objects_are_one(self, tmp_path, ids):
-        sequence = FolderSequence("fish", *save_sequence(tmp_path, [ids, ids]), merge_objects=True)
+        sequence = folder_sequence(*save_sequence(tmp_path, [ids, ids]), merge_objects=True)
         assert sequence.object_ids == (1,)
         assert np.array_equal(sequence.labels(1), picture_of(ids) > 0)
 
-    def test_what_is_no_picture_is_overlooked(self, tmp_path):
+    def test_files_that_are_no_images_are_ignored(self, tmp_path):
         frames, masks, _ = save_sequence(tmp_path, [[0, 1]])
         for folder in (frames, masks):
             (folder / ".DS_Store").write_text("no picture")
             (folder / "Thumbs.db").write_text("no picture")
-        assert len(FolderSequence("fish", frames, masks, masks)) == 1
+        assert len(folder_sequence(frames, masks, masks)) == 1
 
     @pytest.mark.parametrize("masks", [[None, [0, 1]], [None, [0, 1], [0, 1]]])
     def test_a_missing_first_mask_is_named(self, tmp_path, masks):
         with pytest.raises(InputError, match=naming("'fish'", "00000.png", "masks")):
-            FolderSequence("fish", *save_sequence(tmp_path, masks))
+            folder_sequence(*save_sequence(tmp_path, masks))
 
     def test_masks_without_frame_are_named_and_counted(self, tmp_path):
         frames, masks, _ = save_sequence(tmp_path, [[0, 1]] * 4)
         for name in ("00001", "00003"):
             (frames / f"{name}.png").unlink()
         with pytest.raises(InputError, match=naming("'fish'", "00001", "frames", "2 in all")):
-            FolderSequence("fish", frames, masks, masks)
+            folder_sequence(frames, masks, masks)
 
     def test_a_first_mask_without_object_is_named(self, tmp_path):
         with pytest.raises(InputError, match=naming("'fish'", "00000.png", "no object")):
-            FolderSequence("fish", *save_sequence(tmp_path, [[0], [0, 1]]))
+            folder_sequence(*save_sequence(tmp_path, [[0], [0, 1]]))
 
     @pytest.mark.parametrize("folder", ["frames", "masks"])
     @pytest.mark.parametrize("empty", [True, False])
@@ -100,13 +104,13 @@ class TestFolderSequence:
         (tmp_path / folder / "00000.png").unlink()
         if not empty:
             (tmp_path / folder).rmdir()
-        with pytest.raises(InputError, match=naming(folder, "holds no pictures" if empty else "not found")):
-            FolderSequence("fish", *folders)
+        with pytest.raises(InputError, match=naming(folder, "holds no images" if empty else "not found")):
+            folder_sequence(*folders)
 
     def test_a_broken_frame_is_named(self, tmp_path):
         frames, masks, _ = save_sequence(tmp_path, [[0, 1]] * 2)
         (frames / "00001.png").write_text("no picture")
-        sequence = FolderSequence("fish", frames, masks, masks)
+        sequence = folder_sequence(frames, masks, masks)
         with pytest.raises(InputError, match=naming("frames/00001.png")):
             sequence.frame(1)
 
@@ -114,7 +118,7 @@ class TestFolderSequence:
 class TestDavis:
     @pytest.mark.parametrize(("year", "ids"), [(2016, [(1,), (1,)]), (2017, [(1,), (1, 2)])])
     def test_2016_merges_objects_and_2017_keeps_them(self, davis, year, ids):
-        sequences = davis_sequences(str(davis), year)
+        sequences = evaluation_set("davis", str(davis), year=year)
         assert [sequence.name for sequence in sequences] == ["one", "two"]
         assert [sequence.object_ids for sequence in sequences] == ids
         for seed, sequence in enumerate(sequences):
@@ -124,7 +128,7 @@ class TestDavis:
                 assert np.array_equal(sequence.labels(t), merged)
 
     def test_the_last_frame_is_left_out_of_the_score(self, davis):
-        assert all(sequence.exclude_last for sequence in davis_sequences(str(davis), 2017))
+        assert all(sequence.exclude_last for sequence in evaluation_set("davis", str(davis), year=2017))
 
     def test_the_list_of_2016_may_hold_two_paths_a_line(self, davis):
         (davis / "ImageSets" / "2016" / "val.txt").unlink()
@@ -135,37 +139,39 @@ class TestDavis:
             for t in range(5)
         ]
         (davis / "ImageSets" / "480p" / "val.txt").write_text("\n".join(lines) + "\n")
-        assert [sequence.name for sequence in davis_sequences(str(davis), 2016)] == ["two", "one"]
+        assert [sequence.name for sequence in evaluation_set("davis", str(davis), year=2016)] == ["two", "one"]
 
     def test_the_list_of_the_year_is_taken(self, davis):
         (davis / "ImageSets" / "2017" / "val.txt").write_text("two\r\n\n")
-        assert [sequence.name for sequence in davis_sequences(str(davis), 2017)] == ["two"]
-        assert len(davis_sequences(str(davis), 2016)) == 2
+        assert [sequence.name for sequence in evaluation_set("davis", str(davis), year=2017)] == ["two"]
+        assert len(evaluation_set("davis", str(davis), year=2016)) == 2
 
     def test_chosen_sequences(self, davis):
-        assert [sequence.name for sequence in davis_sequences(str(davis), 2017, sequences=["two"])] == ["two"]
+        assert [sequence.name for sequence in evaluation_set("davis", str(davis), year=2017, sequences=["two"])] == [
+            "two"
+        ]
 
     def test_an_unknown_sequence_is_named(self, davis):
         with pytest.raises(InputError, match=naming("'three'", "val", "one, two")):
-            davis_sequences(str(davis), 2017, sequences=["one", "three"])
+            evaluation_set("davis", str(davis), year=2017, image_set="val", sequences=["one", "three"])
 
     def test_a_missing_root_is_named(self, tmp_path):
         with pytest.raises(InputError, match=naming("nowhere", "eval_set.root")):
-            davis_sequences(str(tmp_path / "nowhere"), 2017)
+            evaluation_set("davis", str(tmp_path / "nowhere"), year=2017)
 
     def test_a_missing_list_is_named(self, davis):
         with pytest.raises(InputError, match=naming("test-dev.txt", "ImageSets/2017/test-dev.txt")):
-            davis_sequences(str(davis), 2017, image_set="test-dev")
+            evaluation_set("davis", str(davis), year=2017, image_set="test-dev")
 
     def test_an_empty_list_is_named(self, davis):
         (davis / "ImageSets" / "2017" / "val.txt").write_text("\n \n")
         with pytest.raises(InputError, match=naming("2017/val.txt", "empty")):
-            davis_sequences(str(davis), 2017)
+            evaluation_set("davis", str(davis), year=2017)
 
     def test_a_listed_sequence_without_frames_is_named(self, davis):
         (davis / "ImageSets" / "2017" / "val.txt").write_text("one\nthree\n")
         with pytest.raises(InputError, match=naming("JPEGImages/480p/three")):
-            davis_sequences(str(davis), 2017)
+            evaluation_set("davis", str(davis), year=2017)
 
 
 class TestSyntheticSequences:
@@ -187,7 +193,7 @@ class TestSyntheticSequences:
     def test_a_longer_set_starts_with_the_shorter_one(self, make):
         assert self.same(make(6, 1)[:3], make(3, 1))
 
-    def test_names_go_round_the_stills_and_differ(self, make):
+    def test_names_cycle_through_the_images_and_differ(self, make):
         sequences = make(6, 1)
         assert [sequence.name[:3] for sequence in sequences] == ["000", "001", "002", "003", "000", "001"]
         assert len({sequence.name for sequence in sequences}) == 6
@@ -206,7 +212,7 @@ class TestSyntheticSequences:
 
 
 def test_repeated_frames_are_the_same_video_slower(davis):
-    (one, *_) = davis_sequences(str(davis), 2017, "val", "480p", None)
+    (one, *_) = evaluation_set("davis", str(davis), year=2017)
     slow = RepeatedSequences([one], 3)[0]
     assert len(slow) == 3 * len(one) and len(set(slow.frame_names)) == len(slow)
     assert slow.object_ids == one.object_ids and slow.given_at == one.given_at

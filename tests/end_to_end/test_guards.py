@@ -162,7 +162,7 @@ def test_a_damaged_checkpoint_is_passed_over(folder, monkeypatch, capfd, harm):
     checkpoint.write_bytes(harm(checkpoint.read_bytes()))
     capfd.readouterr()
     assert train("train", f"resume={run}", cwd=folder, monkeypatch=monkeypatch) == 0
-    one_line(capfd, "last.ckpt' is damaged", "going on from previous.ckpt, step 5")
+    one_line(capfd, "last.ckpt' is damaged", "continuing from previous.ckpt, step 5")
     assert_same_training(folder / run, folder / "whole")
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.youtubevos import labels_at, write_youtubevos
-from vosmem.data.sources.evaluation_sets import youtubevos_sequences
+from vosmem.data.sources.evaluation_sets import evaluation_set
 from vosmem.evaluation.baselines import CopyFirstMask
 from vosmem.evaluation.report import results, results_table
 from vosmem.evaluation.run import evaluate_sequence
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def sequences(tmp_path):
     root = write_youtubevos(tmp_path)
-    return youtubevos_sequences(str(root), truth=str(root / "truth"))
+    return evaluation_set("youtubevos", str(root), truth=str(root / "truth"))
 
 
 def test_an_object_counts_from_the_frame_after_its_mask(sequences):
@@ -56,7 +56,7 @@ def test_of_one_group_alone_there_is_no_g(sequences):
 
 
 def test_without_ground_truth_there_is_no_score(tmp_path):
-    sequence = youtubevos_sequences(str(write_youtubevos(tmp_path)))[0]  # its late mask does not show the other object
+    sequence = evaluation_set("youtubevos", str(write_youtubevos(tmp_path)))[0]  # its late mask lacks the other object
     outcome = results({"0a": evaluate_sequence(sequence, CopyFirstMask(), CPU)}, {})
     assert outcome["num_objects"] == 0 and "J&F" not in outcome and "G" not in outcome
 

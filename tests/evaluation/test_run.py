@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from vosmem.data.sources.evaluation_sets import davis_sequences
+from vosmem.data.sources.evaluation_sets import evaluation_set
 from vosmem.data.videos import ClipSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.baselines import CopyFirstMask, WarpByFlow
@@ -36,7 +36,7 @@ class Oracle:
 
 
 def test_only_the_first_mask_is_given_and_the_truth_scores_one(davis):
-    for sequence in davis_sequences(str(davis), year=2017):
+    for sequence in evaluation_set("davis", str(davis), year=2017):
         oracle = Oracle(sequence)
         run = evaluate_sequence(sequence, oracle, CPU)
         assert oracle.given == [0] and run.masks_used == ["00000"]
@@ -58,7 +58,7 @@ def test_written_masks_carry_the_ids_and_score_the_same(davis, tmp_path):
         ids = slots_to_ids(segmented.labels.numpy(), sequence.object_ids)
         write_labels(tmp_path / sequence.name / f"{sequence.frame_names[segmented.t]}.png", ids)
 
-    sequences = davis_sequences(str(davis), year=2017)
+    sequences = evaluation_set("davis", str(davis), year=2017)
     runs = {sequence.name: evaluate_sequence(sequence, CopyFirstMask(), CPU, write) for sequence in sequences}
     outcome = results(runs, {"method": "copy"})
     scored = score_results(score_folders(davis / "Annotations" / "480p", tmp_path), {})

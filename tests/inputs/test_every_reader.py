@@ -11,10 +11,10 @@ from vosmem.app.project import Project
 from vosmem.app.uploads import Limits
 from vosmem.data.decoding.palette import davis_palette
 from vosmem.data.sources.coco import CocoInstances
-from vosmem.data.sources.evaluation_sets import davis_sequences
-from vosmem.data.sources.folder_sequences import FolderSequence
+from vosmem.data.sources.evaluation_sets import FolderSequence, evaluation_set
 from vosmem.data.sources.image_sets import ImageMaskFolder
-from vosmem.data.sources.training_videos import davis_videos, folder_videos
+from vosmem.data.sources.training_videos import training_videos
+from vosmem.data.sources.video_layouts import VideoFolder
 from vosmem.inputs.open import open_videos
 
 HEIGHT, WIDTH = 24, 32
@@ -74,23 +74,23 @@ def write_set(root, masks, save):
 
 
 def training(root):
-    (video,) = folder_videos(str(root / "plain"))
+    (video,) = training_videos("folder", str(root / "plain"))
     return [objects(video.read(t).labels) for t in range(3)]
 
 
 def davis_training(root):
-    (video,) = davis_videos(str(root / "davis"), 2017, "val")
+    (video,) = training_videos("davis", str(root / "davis"), year=2017, image_set="val")
     return [objects(video.read(t).labels) for t in range(3)]
 
 
 def evaluation(root):
     frames, masks = (root / "plain" / folder / "clip" for folder in ("JPEGImages", "Annotations"))
-    sequence = FolderSequence("clip", frames, masks, masks, late_objects=True)
+    sequence = FolderSequence(VideoFolder("clip", frames, masks, masks, late_objects=True))
     return [objects(sequence.labels(t)) for t in range(3)]
 
 
 def davis_evaluation(root):
-    (sequence,) = davis_sequences(str(root / "davis"), 2017, "val")
+    (sequence,) = evaluation_set("davis", str(root / "davis"), year=2017)
     return [objects(sequence.labels(t)) for t in range(3)]
 
 

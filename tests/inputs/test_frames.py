@@ -84,7 +84,7 @@ def test_a_broken_frame_is_named_and_the_others_are_read(tmp_path, share):
     assert [shade(frames.frame(t)) for t in (0, 2)] == [0, 2]
 
 
-@pytest.mark.parametrize(("make", "said"), [(False, "not found"), (True, "no pictures")])
+@pytest.mark.parametrize(("make", "said"), [(False, "not found"), (True, "no images")])
 def test_a_missing_or_empty_folder_is_named(tmp_path, make, said):
     if make:
         (tmp_path / "cat").mkdir()

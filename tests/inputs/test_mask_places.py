@@ -142,7 +142,7 @@ def test_soft_edges_of_a_mask_in_the_transparency(tmp_path, source):
 def test_colours_and_transparency_that_contradict_each_other(tmp_path, source):
     colours = np.where(SHAPE[..., None] > 0, (0, 0, 0), (255, 255, 255)).astype(np.uint8)
     alpha(colours, SHAPE).save(tmp_path / "mask.png")
-    with pytest.raises(InputError, match=naming("mask.png", "transparent where its colours name an object")):
+    with pytest.raises(InputError, match=naming("mask.png", "transparent where its colours hold an id")):
         opened(source, tmp_path / "mask.png")
 
 

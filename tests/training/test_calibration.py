@@ -37,7 +37,7 @@ def test_statistics_are_the_means_over_the_batches():
     torch.testing.assert_close(stem.bn1.running_var, variances, rtol=1e-3, atol=1e-5)
 
 
-def test_nothing_else_changes_and_batch_norm_holds_again():
+def test_nothing_else_changes_and_batch_norm_is_frozen_again():
     network, untouched = new_network(), new_network()
     calibrate_batch_norm(network, clips(2))
     for (name, value), other in zip(network.named_parameters(), untouched.parameters(), strict=True):
@@ -68,7 +68,7 @@ def heads_error(network, teacher):
 
 
 @torch.no_grad()
-def test_a_fitted_head_says_what_query_and_teacher_say():
+def test_a_fitted_head_reproduces_query_key_and_teacher_value():
     network = new_network()
     teacher = REMN(**WIDTHS, weights="none", value_weights="none").eval()
     for other in (network, teacher):
@@ -137,7 +137,7 @@ def test_each_encoder_of_stm_is_calibrated_only_if_it_starts_from_random(tmp_pat
         assert bool(mean.any()), "mean 0 is that of no features"
 
 
-def test_calibration_leaves_a_network_of_trained_trunks_alone(tmp_path):
+def test_calibration_does_not_change_trained_trunks(tmp_path):
     network = STM(**WIDTHS, weights=trained_resnet18(tmp_path))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     calibrate(network, clips(1), Calibration(1, key_std=None))

@@ -1,4 +1,4 @@
-"""Teaching the gate: the rest stays, gradients reach it, and what it is told is what a bank would tell it."""
+"""Training the gate: the rest is frozen, gradients reach the gate, and its inputs equal those of a memory bank."""
 
 from functools import partial
 
@@ -58,7 +58,7 @@ def module(taught, size_weight=0.02, consistency=1.0, loss=None, rate=1e-2, **ot
 
 
 @pytest.mark.parametrize("kind", ["stm", "remn"])
-def test_shapes_and_clips_that_do_not_see_each_other(kind):
+def test_shapes_and_independence_of_clips(kind):
     batch = clip()
     gated = unroll_gated(network(kind), batch, 0.5, 2)
     assert gated.logits.shape == gated.full.shape == (2, 2, 3, 32, 32) and gated.kept.shape == (2,)
@@ -79,7 +79,7 @@ def test_only_the_gate_learns(kind, monkeypatch):
     assert len(group["params"]) == 4
 
 
-def test_economy_alone_lets_all_frames_go_and_a_cold_mask_is_what_a_short_memory_says(monkeypatch):
+def test_size_weight_only_drops_all_frames_and_a_cold_mask_equals_a_short_memory(monkeypatch):
     made = module(network(), size_weight=1.0, consistency=0.0, loss=Nothing(), rate=0.1)
     monkeypatch.setattr(made, "log", lambda *args, **options: None)
     optimizer, batch = made.configure_optimizers()["optimizer"], clip((1,))
@@ -96,7 +96,7 @@ def test_economy_alone_lets_all_frames_go_and_a_cold_mask_is_what_a_short_memory
     torch.testing.assert_close(gated.logits[:, 0], made.network.segment(query, memory), rtol=1e-3, atol=1e-3)
 
 
-def test_a_gate_that_keeps_all_says_what_all_frames_say(monkeypatch):
+def test_a_gate_that_keeps_all_equals_the_whole_memory(monkeypatch):
     made = network()
     torch.nn.init.constant_(made.gate.stays.bias, 60)
     monkeypatch.setattr("vosmem.training.gating.MARGIN", 0.0)  # with it the last of all has half its weight
@@ -123,19 +123,19 @@ def test_clips_too_short_and_networks_without_a_gate():
         module(STM(backbone="resnet10", **WIDTHS))
 
 
-def test_falls_need_a_way():
+def test_linear_schedule_needs_steps():
     with pytest.raises(InputError, match="1 or more"):
         LinearFall(1.0, 0.2, 0)
 
 
 @pytest.mark.parametrize("option", [{"matching_weight": 1.0}, {"recompute": True}, {"perturb": PriorPerturbation()}])
-def test_what_is_of_other_stages_is_refused(option):
-    with pytest.raises(InputError, match="say nothing to phase=gate"):
+def test_settings_of_other_phases_are_refused(option):
+    with pytest.raises(InputError, match="have no effect in phase=gate"):
         module(network(), **option)
 
 
 @pytest.mark.parametrize("kind", ["remn", "stm"])
-def test_in_other_stages_all_that_can_learn_does(kind):
+def test_in_other_phases_all_other_parameters_learn(kind):
     """Processes that share a step wait for every gradient; a gate that is not asked has none."""
     settings = {
         "optimizer": partial(torch.optim.SGD, lr=1.0),

@@ -91,7 +91,7 @@ def fitted(folder):
     return trainer, watch
 
 
-def test_what_is_used_while_a_training_runs(tmp_path):
+def test_internals_during_a_training(tmp_path):
     trainer, seen = fitted(tmp_path)
     expected = {
         "when Trainer.fit reads accumulate_grad_batches": (
@@ -140,7 +140,7 @@ def test_loggers_count_by_the_step_that_is_set(tmp_path):
     )
 
 
-def test_scaled_gradients_are_told_by_the_precision_plugin():
+def test_scaled_gradients_are_reported_by_the_precision_plugin():
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     assert not scales_gradients(trainer)
     scaler = inspect.signature(MixedPrecision.__init__).parameters.get("scaler")

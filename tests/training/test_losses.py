@@ -55,7 +55,7 @@ def test_overlap_is_one_minus_the_soft_jaccard_of_the_objects_in_sight():
     torch.testing.assert_close(WithOverlap(ClipCrossEntropy(), weight=2.0)(logits, labels, 0) - nothing, 2 * expected)
 
 
-def test_overlap_of_a_perfect_mask_costs_nothing():
+def test_overlap_loss_of_a_perfect_mask_is_zero():
     labels = torch.tensor([0, 1, 1, 0]).view(1, 1, 2, 2)
     logits = 60.0 * torch.stack([labels == 0, labels == 1], dim=2)
     assert WithOverlap(ClipCrossEntropy(), weight=1.0)(logits, labels, step=0) < 1e-6
@@ -82,7 +82,7 @@ def test_before_the_start_it_is_plain_cross_entropy():
 
 
 @pytest.mark.parametrize(("share", "start", "end"), [(0.0, 0, 1), (1.5, 0, 1), (0.5, 5, 5)])
-def test_impossible_settings(share, start, end):
+def test_invalid_loss_settings_are_refused(share, start, end):
     with pytest.raises(InputError, match="0 < share"):
         BootstrappedCrossEntropy(share=share, start=start, end=end)
 
@@ -100,12 +100,12 @@ def test_matching_loss_of_shares_is_the_whole():
 
 
 @pytest.mark.parametrize("carried", [1e-5, 1 - 1e-5])
-def test_matching_loss_pulls_hardest_where_the_match_is_worst(carried):
+def test_matching_loss_has_its_largest_gradient_at_the_worst_match(carried):
     """No flat part: a clamp of what is carried would leave the worst cells without a gradient."""
     worst = torch.tensor(carried).expand(1, 1, 1, 1).clone().requires_grad_()
     matching_loss(worst, torch.full((1, 1, 1, 1), float(carried < 0.5)), batch_size=1).backward()
     assert worst.grad.abs() > 1e4
 
 
-def test_matching_loss_without_objects_is_nothing():
+def test_matching_loss_without_objects_is_zero():
     assert matching_loss(torch.zeros(0, 2, 3, 3), torch.zeros(0, 2, 3, 3), batch_size=2) == 0

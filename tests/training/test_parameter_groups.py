@@ -56,6 +56,6 @@ def test_frozen_stages(stages, frozen):
     assert still == set(frozen.split())
 
 
-def test_there_are_three_stages():
+def test_frozen_stages_above_three_are_refused():
     with pytest.raises(InputError, match="frozen_stages=4"):
         make_module(REMN(backbone="resnet18", value_weights="none", **WIDTHS), frozen_stages=4)

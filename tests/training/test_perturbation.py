@@ -1,4 +1,4 @@
-"""What local attention is told in training: changed masks, the same ones whenever the clip is the same."""
+"""Perturbed previous masks for local attention: a function of the clip only."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ def masks(count=4):
     return out
 
 
-def test_it_depends_on_clip_and_frame_alone():
+def test_perturbation_depends_only_on_clip_and_frame():
     batch, given = clips(), masks()
     together = ALWAYS(given, batch, 1)
     for row in range(4):
@@ -42,7 +42,7 @@ def test_it_depends_on_clip_and_frame_alone():
         ({}, 0.05, 3.2),
     ],
 )
-def test_sizes_stay_within_what_is_asked(changes, least, most):
+def test_perturbation_stays_within_its_ranges(changes, least, most):
     many = clips(20)
     changed = dataclasses.replace(ALWAYS, **changes)(masks(20), many, 1)
     ratios = changed.sum(dim=(1, 2, 3)) / masks(20).sum(dim=(1, 2, 3))
@@ -51,7 +51,7 @@ def test_sizes_stay_within_what_is_asked(changes, least, most):
     assert ((changed - masks(20)).abs().amax(dim=(1, 2, 3)) > 0.01).all(), "a mask is left as it was"
 
 
-def test_how_often():
+def test_perturbation_probability():
     many, given = clips(200), masks(200)
     assert torch.equal(PriorPerturbation(probability=0.0)(given, many, 1), given)
     dropped = PriorPerturbation(probability=1.0, drop=1.0)(given, many, 1)

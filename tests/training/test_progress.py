@@ -1,4 +1,4 @@
-"""A training that would be long says so once, with what makes it shorter."""
+"""A long training warns once, with a setting that makes it shorter."""
 
 from unittest.mock import Mock
 
@@ -7,8 +7,8 @@ import pytorch_lightning as pl
 import torch
 
 from vosmem.shapes import Clip
-from vosmem.training import progress
-from vosmem.training.progress import WarnIfLong
+from vosmem.training import callbacks
+from vosmem.training.callbacks import WarnIfLong
 
 BATCH = Clip(
     torch.zeros(1, 2, 3, 16, 16, dtype=torch.uint8), torch.zeros(1, 2, 16, 16), torch.ones(1, dtype=torch.long)
@@ -22,9 +22,9 @@ def trainer_of(is_global_zero: bool) -> Mock:
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(10.0, None), (30.0, "94 steps will take about 47 minutes"), (7.0, None)]
 )
-def test_a_long_training_says_how_to_do_less(monkeypatch, capsys, seconds, expected):
+def test_a_long_training_warns_with_a_shorter_setting(monkeypatch, capsys, seconds, expected):
     clock = [100.0]
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: clock[0])
     trainer = trainer_of(True)
     callback = WarnIfLong(minutes=20.0, steps=5)
     clock[0] += 1000  # the first step waits for the data
@@ -38,9 +38,9 @@ def test_a_long_training_says_how_to_do_less(monkeypatch, capsys, seconds, expec
         assert said.count("vosmem:") == 1 and expected in said and "trainer.max_steps=42" in said
 
 
-def test_only_one_process_says_so(monkeypatch, capsys):
+def test_only_one_process_warns(monkeypatch, capsys):
     clock = iter(range(0, 10**6, 1000))
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: next(clock))
     trainer = trainer_of(False)
     callback = WarnIfLong(minutes=20.0, steps=1)
     for trainer.global_step in range(1, 5):

@@ -20,7 +20,7 @@ def step_of(path) -> int:
     return CheckpointFiles().load_checkpoint(path)["global_step"]
 
 
-def test_the_one_before_stays(tmp_path):
+def test_the_previous_checkpoint_is_kept(tmp_path):
     folder = saved(tmp_path, 1, 2, 3)
     assert {path.name: step_of(path) for path in folder.iterdir()} == {"last.ckpt": 3, "previous.ckpt": 2}
     CheckpointFiles().save_checkpoint({"global_step": 3}, folder / "best.ckpt")
@@ -29,7 +29,7 @@ def test_the_one_before_stays(tmp_path):
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_what_was_there_is_there_when_writing_fails(tmp_path, monkeypatch, call):
+def test_a_failed_write_keeps_the_old_checkpoint(tmp_path, monkeypatch, call):
     folder = saved(tmp_path, 1, 2)
 
     def full(*arguments):
@@ -53,13 +53,13 @@ def flip(path):
     [flip, lambda path: path.write_bytes(path.read_bytes()[:-500]), lambda path: path.write_bytes(b"")],
     ids=["one bit", "cut", "empty"],
 )
-def test_a_damaged_one_is_passed_over_in_one_line(tmp_path, capsys, harm):
+def test_a_damaged_checkpoint_is_skipped_with_one_line(tmp_path, capsys, harm):
     folder = saved(tmp_path, 1, 2)
     assert last_checkpoint(tmp_path) == folder / "last.ckpt" and capsys.readouterr().err == ""
     harm(folder / "last.ckpt")
     assert last_checkpoint(tmp_path) == folder / "previous.ckpt"
     told = capsys.readouterr().err
-    assert told.count("\n") == 1 and told.endswith("; going on from previous.ckpt, step 1\n")
+    assert told.count("\n") == 1 and told.endswith("; continuing from previous.ckpt, step 1\n")
     harm(folder / "previous.ckpt")
     with pytest.raises(InputError, match=r"\Anothing to resume: .*last\.ckpt.*; .*previous\.ckpt.*\Z"):
         last_checkpoint(tmp_path)

@@ -1,4 +1,4 @@
-"""A checkpoint goes on along the schedule that counts, as though it had begun with it."""
+"""A resumed checkpoint follows the configured schedule, as if the training had begun with it."""
 
 import copy
 from functools import partial
@@ -63,7 +63,7 @@ def test_a_longer_schedule_counts_from_the_next_step(name, done):
 
 
 @pytest.mark.parametrize("name", LONGER)
-def test_the_same_schedule_leaves_the_checkpoint_alone(name):
+def test_an_equal_schedule_leaves_the_checkpoint_unchanged(name):
     make = LONGER[name][0]
     checkpoint = checkpoint_after(make, 3)
     kept = copy.deepcopy(checkpoint)

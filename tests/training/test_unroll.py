@@ -23,7 +23,7 @@ def test_shapes_and_padded_slots(small_network):
     assert (logits[1, :, 2] == -torch.inf).all() and logits[0].isfinite().all()
 
 
-def test_clips_of_a_batch_do_not_see_each_other(small_network):
+def test_clips_of_a_batch_are_independent(small_network):
     batch = clip()
     alone = unroll(small_network, Clip(*(part[1:] for part in batch))).logits
     torch.testing.assert_close(unroll(small_network, batch).logits[1:, :, :2], alone, rtol=1e-4, atol=1e-4)
@@ -56,7 +56,7 @@ def test_a_detached_estimate_is_the_same_without_its_gradient(small_network):
     assert not torch.allclose(small_network.decoder.predict.weight.grad, with_flow)
 
 
-def test_computing_anew_gives_the_same_gradients_and_keeps_less(small_network):
+def test_recomputing_gives_equal_gradients_in_less_memory(small_network):
     batch, gradients, kept = clip(size=64), [], []
 
     def keep(tensor):
@@ -115,7 +115,7 @@ def moving_square() -> Clip:
     return Clip(frames, labels, torch.tensor([1]))
 
 
-def test_one_clip_can_be_learnt_by_heart():
+def test_a_network_can_overfit_one_clip():
     network = STM(
         backbone="resnet18", key_channels=16, value_channels=32, decoder_channels=16, weights="none", init="matched"
     ).train()
@@ -131,7 +131,7 @@ def test_one_clip_can_be_learnt_by_heart():
     assert iou > 0.9
 
 
-def test_carried_masks_are_what_matching_alone_would_say(small_network):
+def test_carried_masks_are_the_prediction_of_matching_only(small_network):
     batch = clip(num_objects=(2, 1))
     _, carried, expected = unroll(small_network, batch)
     assert carried.shape == expected.shape == (3, 2, 2, 2)
@@ -142,7 +142,7 @@ def test_carried_masks_are_what_matching_alone_would_say(small_network):
     torch.testing.assert_close(unroll(small_network, still).carried, torch.ones(2, 2, 2, 2))
 
 
-def test_changed_masks_keep_how_far_objects_moved(small_network, monkeypatch):
+def test_perturbed_masks_keep_the_displacement_of_objects(small_network, monkeypatch):
     """Local attention widens its search by the displacement between two frames: a shift of both leaves it."""
     priors = []
 

@@ -1,4 +1,4 @@
-"""Sheets hold what was asked for, in its place."""
+"""Contact sheets hold the requested images in order."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from vosmem.visualization.contact_sheet import (
 )
 
 
-def test_stills_are_shown_plain_and_tinted_each_once():
+def test_images_are_shown_plain_and_tinted_each_once():
     rows = list(image_rows(Blocks(6), count=5, seed=0, columns=2))
     assert [len(row.pictures) for row in rows] == [4, 4, 2]
     names = "   ".join(row.caption for row in rows)
@@ -28,7 +28,7 @@ def test_stills_are_shown_plain_and_tinted_each_once():
     assert changed[15:35, 20:40].all() and not changed[:9].any()
 
 
-def test_clips_are_shown_with_their_still_frames_and_masks():
+def test_clips_are_shown_with_their_image_frames_and_masks():
     rows = list(clip_rows(Blocks(4), make_augmentation(), count=2, seed=0))
     assert [len(row.pictures) for row in rows] == [7, 7]
     assert all("1 objects" in row.caption for row in rows)
@@ -43,7 +43,7 @@ def test_videos_are_shown_from_first_to_last_frame():
 
 
 @pytest.mark.parametrize("height", [10, 40])
-def test_a_sheet_holds_every_picture_at_its_height(tmp_path, height):
+def test_a_sheet_holds_every_image_at_its_height(tmp_path, height):
     red, blue = (np.full((20, 30, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
     path = contact_sheet([SheetRow("one", [red, blue]), SheetRow("two", [blue])], tmp_path / "new" / "s.png", height)
     sheet = np.asarray(Image.open(path))

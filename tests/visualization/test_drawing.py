@@ -1,15 +1,14 @@
-"""Drawings: what is tinted, and one table of metrics from a run and its resumptions."""
+"""Overlays, and one table of metrics from a run and its resumptions."""
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 
 from vosmem.visualization.curves import collect_metrics, plot_curves
-from vosmem.visualization.overlay import COLOURS, overlay, overlay_strip
+from vosmem.visualization.overlay import COLOURS, overlay
 
 
-def test_background_stays_and_objects_get_their_colour():
+def test_background_is_unchanged_and_objects_get_their_colour():
     frame, labels = np.full((12, 16, 3), 100, np.uint8), np.zeros((12, 16), np.uint8)
     labels[2:8, 2:8], labels[2:8, 10:15] = 1, 2
     drawn = overlay(frame, labels)
@@ -19,28 +18,12 @@ def test_background_stays_and_objects_get_their_colour():
     assert (frame == 100).all()  # the input is not drawn on
 
 
-def test_a_strip_holds_a_line_for_each_sequence(tmp_path):
-    frame, labels = torch.zeros(3, 20, 30, dtype=torch.uint8), torch.zeros(20, 30, dtype=torch.uint8)
-    path = overlay_strip([(frame, labels, frame, None, labels)] * 2, tmp_path / "strip.png", height=40)
-    with Image.open(path) as image:
-        assert 4 * 60 <= image.size[0] < 5 * 60 and image.size[1] >= 2 * 40
-
-
-def test_a_strip_has_a_column_for_each_prediction(tmp_path):
-    frame, labels = torch.full((3, 40, 60), 100, dtype=torch.uint8), torch.zeros(40, 60, dtype=torch.uint8)
-    row = frame, labels, frame, labels, labels, torch.ones_like(labels)
-    path = overlay_strip([row], tmp_path / "strip.png", height=40, predictions=("before training", "after training"))
-    with Image.open(path) as image:
-        before, after = (np.asarray(image)[30:60, column + 10 : column + 50] for column in (3 * 64, 4 * 64))
-    assert (before == 100).all() and not (after == 100).all()
-
-
 def write_log(folder, steps, loss):
     folder.mkdir(parents=True)
     pd.DataFrame({"step": steps, "train/loss": loss, "val/J&F": 0.5}).to_csv(folder / "metrics.csv", index=False)
 
 
-def test_steps_done_twice_count_once(tmp_path):
+def test_the_later_log_of_a_step_counts(tmp_path):
     write_log(tmp_path / "csv" / "version_0", [1, 2, 3, 4], 9.0)
     write_log(tmp_path / "csv" / "version_1", [3, 4, 5], 1.0)
     metrics = collect_metrics(tmp_path)
@@ -50,7 +33,7 @@ def test_steps_done_twice_count_once(tmp_path):
         assert image.size[0] > 500
 
 
-def test_what_a_later_log_does_not_say_of_its_first_step_stays(tmp_path):
+def test_values_missing_in_a_later_log_are_kept_from_the_earlier(tmp_path):
     """A training that goes on with the validation of a step whose loss is logged already."""
     write_log(tmp_path / "csv" / "version_0", [1, 2], 9.0)
     later = pd.DataFrame({"step": [2, 3], "train/loss": [None, 1.0], "val/J&F": [0.7, None]})

@@ -1,4 +1,4 @@
-"""Overlay videos: what is written can be read, and a browser could play it."""
+"""Overlay videos can be read again, in a format that browsers play."""
 
 from fractions import Fraction
 
@@ -10,7 +10,7 @@ from vosmem.visualization.video import write_video
 
 
 @pytest.mark.parametrize("size", [(32, 48), (33, 49)])
-def test_frames_come_back(tmp_path, size):
+def test_written_frames_can_be_read(tmp_path, size):
     ramp = np.linspace(0, 200, size[1], dtype=np.uint8)
     frames = [np.broadcast_to((ramp + t)[None, :, None], (*size, 3)) for t in range(12)]
     path = write_video(iter(frames), tmp_path / "new" / "video.mp4", Fraction(30000, 1001))
@@ -28,7 +28,7 @@ def test_frames_come_back(tmp_path, size):
     assert content.index(b"moov") < content.index(b"mdat")  # it starts to play before it is loaded
 
 
-def test_an_error_leaves_no_video_and_an_older_one_alone(tmp_path):
+def test_an_error_leaves_no_video_and_keeps_an_older_one(tmp_path):
     path = write_video([np.zeros((16, 16, 3), np.uint8)], tmp_path / "video.mp4", 24)
     older = path.read_bytes()
 

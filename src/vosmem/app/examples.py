@@ -10,7 +10,7 @@ from jaxtyping import UInt16
 from vosmem.data.decoding.images import read_labels
 from vosmem.data.rendering.rendered_videos import RenderedSequence
 from vosmem.data.rendering.scenes import Scene
-from vosmem.data.sources.embedded import embedded_images
+from vosmem.data.sources.coco import embedded_images
 from vosmem.errors import InputError
 from vosmem.inference.output.davis_folders import write_frame
 

@@ -22,14 +22,13 @@ from vosmem.errors import InputError
 from vosmem.inference.engine.precision import has_fast_bfloat16
 from vosmem.networks.network import MemoryNetwork
 from vosmem.startup import timed
-from vosmem.training.calibration import Calibration, calibrate
-from vosmem.training.callbacks import KeepConfig
+from vosmem.training.calibration import CalibrateNetwork, Calibration, calibrate
+from vosmem.training.callbacks import KeepConfig, TimeFirstBatch
 from vosmem.training.guards import ReplayedBatch, replay_step
 from vosmem.training.lightning_internals import set_accumulation
 from vosmem.training.modules import PretrainModule
 from vosmem.training.run import TrainingReport, finished_run, hush_lightning, run_training
 from vosmem.training.saving import CheckpointFiles, last_checkpoint
-from vosmem.training.starting import CalibrateNetwork, TimeFirstBatch
 
 MEMORY_ADVICE = (
     "lower datamodule.device_batch_size (a step stays the same), set phase.recompute=true, "

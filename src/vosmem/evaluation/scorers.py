@@ -7,7 +7,8 @@ from itertools import repeat
 from pathlib import Path
 
 from vosmem.data.decoding.images import find_void_rule, is_image, read_labels
-from vosmem.data.sources.folder_sequences import FolderSequence
+from vosmem.data.sources.evaluation_sets import FolderSequence
+from vosmem.data.sources.video_layouts import VideoFolder
 from vosmem.errors import InputError, warn
 from vosmem.metrics.davis import ObjectScore, SequenceScorer
 from vosmem.ops.masks import ids_to_slots
@@ -85,7 +86,7 @@ def _score_sequence(
     truth: Path, predictions: Path, alone: bool, merge_objects: bool, late_objects: bool
 ) -> list[ObjectScore]:
     sequence = FolderSequence(
-        truth.name, frames=truth, masks=truth, truth=truth, merge_objects=merge_objects, late_objects=True
+        VideoFolder(truth.name, truth, truth, truth, merge_objects=merge_objects, late_objects=True)
     )
     predictions = find_masks(predictions, sequence.name, sequence.frame_names, alone)
     given_at = dict(enumerate(sequence.given_at, start=1))

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from vosmem.data.decoding.images import is_image
+from vosmem.data.decoding.images import is_image, list_pictures
 from vosmem.data.decoding.notes import Decision, Note
-from vosmem.data.sources.video_folders import list_pictures
 from vosmem.errors import InputError
 from vosmem.inputs.wording import counted, listed
 

@@ -1,35 +1,61 @@
-"""What a network takes from training data before its first step: statistics, a head, the scale of its keys."""
+"""Calibration of a network on training data before its first step: batch norms, memory head, scale of keys."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
+import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from vosmem.data.sampling.clip_data import ClipData
 from vosmem.errors import InputError
 from vosmem.networks.network import MemoryNetwork
 from vosmem.networks.stm import STM
 from vosmem.ops.masks import one_hot, pack, slots_in_use
 from vosmem.shapes import Clip
+from vosmem.startup import timed
+from vosmem.training.modules import PretrainModule
 
-RIDGE = 0.1  # of the fit, as a share of the features' mean power
+RIDGE = 0.1  # weight of the ridge penalty, as a share of the features' mean power
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is calibrated.
+    """Settings of the calibration.
 
     Args:
-        batches: training batches that are looked at; 0 for none.
-        key_std: spread that the keys are scaled to, once their mean is taken off; None leaves the keys.
-        teacher: a trained network that the memory's head of an STM is fitted to; None leaves the head.
+        batches: number of training batches; 0 disables calibration.
+        key_std: standard deviation of the keys after centring; None leaves the keys.
+        teacher: a trained network whose values the memory head of an STM is fitted to; None leaves the head.
     """
 
     batches: int
     key_std: float | None
     teacher: MemoryNetwork | None = None
+
+
+class CalibrateNetwork(pl.Callback):
+    """Calibrates a network when its training is set up: after the check of the data, before its weights are copied.
+
+    It has to come before callbacks that average weights.
+    """
+
+    def __init__(self, calibration: Calibration):
+        self.calibration = calibration
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str, **_: Any) -> None:
+        """Calibrate, in every process alike."""
+        if stage != "fit" or not self.calibration.batches:
+            return
+        assert isinstance(pl_module, PretrainModule)
+        data: ClipData = trainer.datamodule  # type: ignore[attr-defined]
+        with timed("calibration"):
+            batches = islice(data.calibration_dataloader(), self.calibration.batches)
+            calibrate(pl_module.network, batches, self.calibration)
 
 
 def calibrate(network: MemoryNetwork, batches: Iterable[Clip], what: Calibration) -> None:
@@ -44,14 +70,14 @@ def calibrate(network: MemoryNetwork, batches: Iterable[Clip], what: Calibration
 
 @torch.no_grad()
 def calibrate_batch_norm(network: MemoryNetwork, clips: Sequence[Clip]) -> None:
-    """Set the batch norms' running statistics of randomly started trunks to the mean over some training batches.
+    """Set the running statistics of batch norms in randomly initialised trunks to the mean over some training batches.
 
-    Without it a randomly started trunk would normalise with mean 0 and variance 1, which its features do not have. A
-    trunk with trained weights keeps their statistics. Afterwards all statistics are held again.
+    Without it such a trunk would normalise with mean 0 and variance 1, which its features do not have. A trained trunk
+    keeps its statistics. Afterwards all statistics are frozen again.
 
     Args:
         network: the network; its statistics change, its parameters do not.
-        clips: batches of clips; their first two frames are encoded, with the first one's masks.
+        clips: batches of clips; their first two frames are encoded, with the masks of the first.
     """
     norms = [norm for trunk in network.trunks() if trunk.starts_random for norm in trunk.batch_norms()]
     if not norms:
@@ -72,21 +98,21 @@ def calibrate_batch_norm(network: MemoryNetwork, clips: Sequence[Clip]) -> None:
 
 @torch.no_grad()
 def calibrate_keys(network: MemoryNetwork, clips: Sequence[Clip], key_std: float) -> None:
-    """Centre the query keys at zero and scale them; the memory's, where they are others, get the same shift and scale.
+    """Centre the query keys at zero and scale them; separate memory keys get the same shift and scale.
 
-    Features behind a ReLU share a large mean, which a dot product takes for likeness, and a freshly drawn head makes
-    keys so small that the softmax over the memory is nearly uniform: what is read then says nothing of where, and
+    Features after a ReLU share a large mean, which dominates dot products, and a randomly initialised head makes keys
+    so small that the softmax over the memory is nearly uniform: the readout is then independent of the query, and
     hardly any gradient reaches the keys.
 
     Args:
-        network: the network; weights and biases of what makes its keys change.
+        network: the network; weights and biases of its key convolutions change.
         clips: batches of clips; their second frames are encoded.
-        key_std: standard deviation over cells and channels that the keys get.
+        key_std: standard deviation of the keys over cells and channels.
     """
     keys = torch.cat([network.encode_query(clip.frames[:, 1].float() / 255).key.flatten(2) for clip in clips])
     mean = keys.mean(dim=(0, 2))
     scale = key_std / (keys - mean.view(1, -1, 1)).std()
-    for conv in network.key_convs():  # so that each becomes (key - mean) * scale
+    for conv in network.key_convs():  # its output becomes (key - mean) * scale
         assert conv.bias is not None
         conv.weight.mul_(scale)
         conv.bias.sub_(mean).mul_(scale)
@@ -94,21 +120,21 @@ def calibrate_keys(network: MemoryNetwork, clips: Sequence[Clip], key_std: float
 
 @torch.no_grad()
 def fit_memory_head(network: MemoryNetwork, teacher: MemoryNetwork, clips: Sequence[Clip]) -> None:
-    """Fit the head of an STM's memory by ridge regression, so that query and decoder can read it from the first step.
+    """Fit the memory head of an STM by ridge regression, so that query and decoder can read it from the first step.
 
-    The key is fitted to the network's own query key of the same cell, and the value to the value that a trained network
-    remembers, which the decoder was trained with.
+    The key is fitted to the network's own query key of the same cell, and the value to that of a trained network, which
+    the decoder was trained with.
 
     Args:
-        network: the STM; the weights of its memory's head change.
-        teacher: the trained network, with values of the same width.
-        clips: batches of clips, all frames of which are encoded with their true masks.
+        network: the STM; the weights of its memory head change.
+        teacher: the trained network, with equally wide values.
+        clips: batches of clips; all frames are encoded with their true masks.
 
     Raises:
-        InputError: the network is not an STM, or the teacher's values are not as wide as its.
+        InputError: the network is not an STM, or the teacher's values have another width.
     """
     if not isinstance(network, STM):
-        raise InputError("calibration.teacher fits the memory's head of an STM: set it to null for other networks")
+        raise InputError("calibration.teacher fits the memory head of an STM: set it to null for other networks")
     head = network.memory_head
     gram = moment = torch.zeros(())
     for clip in clips:
@@ -141,6 +167,6 @@ def _cells(x: Float[Tensor, "B C N"]) -> Float[Tensor, "BN C"]:
 
 
 def _masks(clip: Clip, t: int) -> tuple[Bool[Tensor, "B K"], Float[Tensor, "B K H W"]]:
-    """The slots of a batch that are in use, and the masks of a frame."""
+    """The valid slots of a batch, and the masks of frame t."""
     num_slots = max(1, int(clip.num_objects.max()))
     return slots_in_use(clip.num_objects, num_slots), one_hot(clip.labels[:, t], num_slots)

@@ -1,4 +1,4 @@
-"""Teaching the gate of the dynamic memory, with everything else of the network held still."""
+"""Training of the dynamic memory's gate, with the rest of the network frozen."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,17 +18,17 @@ from vosmem.training.losses import divergence
 from vosmem.training.modules import PretrainModule
 
 NUM_FIXED = 2  # the frame with the given mask, and the newest
-# In training a frame needs half a count more to stay than it does at inference. Else the economy pushes the count to
-# where it is rounded, and whether the last frame that is needed stays is chance.
+# In training a frame needs half a count more to stay than at inference. Otherwise the memory-size penalty pushes the
+# count to the rounding threshold, and whether the last needed frame stays is random.
 MARGIN = 0.5
 
 
 class Gated(NamedTuple):
-    """What a clip's last frames give when the memory of all the others is gated.
+    """The logits of a clip's last frames, given the gated memory of all other frames.
 
     Attributes:
-        logits: read through the soft mask of the gate.
-        full: read from all frames, without gradients.
+        logits: logits with the gate's soft mask on the memory.
+        full: logits with the whole memory, without gradients.
         kept: share of the frames that the gate keeps.
     """
 
@@ -38,7 +38,7 @@ class Gated(NamedTuple):
 
 
 class _Remembered(NamedTuple):
-    """A clip's memory, and what the gate is told of its frames."""
+    """A clip's memory, and the gate's inputs for its frames."""
 
     memory: Memory
     descriptors: Float[Tensor, "B T D"]
@@ -46,16 +46,16 @@ class _Remembered(NamedTuple):
 
 
 def unroll_gated(network: MemoryNetwork, clip: Clip, temperature: float, num_queries: int) -> Gated:
-    """Memorise a clip with its true masks, all but its last frames; segment those through the gate's soft mask.
+    """Memorise all but the last frames of a clip with true masks; segment the last with the gate's soft mask.
 
-    Gradients reach the gate alone, by how many frames it keeps. It does not use `unroll`: true masks are memorised, and
-    no frame is segmented before the last ones.
+    Only the gate gets gradients, through the number of frames that it keeps. It does not use `unroll`: true masks are
+    memorised, and no frame before the last ones is segmented.
 
     Args:
         network: the network, with a gate.
         clip: at least three frames more than `num_queries`, whose sides are multiples of 16.
-        temperature: as of `log_mask`.
-        num_queries: frames at the end that are segmented.
+        temperature: see `log_mask`.
+        num_queries: number of last frames to segment.
 
     Raises:
         InputError: the clip is too short.
@@ -63,7 +63,7 @@ def unroll_gated(network: MemoryNetwork, clip: Clip, temperature: float, num_que
     num_frames = clip.frames.shape[1] - num_queries
     if num_frames <= NUM_FIXED:
         raise InputError(
-            f"clips of {clip.frames.shape[1]} frames leave nothing to a gate: raise augmentation.num_frames to "
+            f"clips of {clip.frames.shape[1]} frames are too short to train a gate: raise augmentation.num_frames to "
             f"{num_queries + NUM_FIXED + 1} or more"
         )
     frames = clip.frames.float() / 255
@@ -104,21 +104,21 @@ def _remember(
 def _gate(
     network: MemoryNetwork, remembered: _Remembered, temperature: float
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B"]]:
-    """What is added to the affinity of each frame, and how many frames the gate keeps."""
-    assert network.gate is not None  # whoever trains it has looked
+    """The bias on the affinity of each frame, and the number of frames that the gate keeps."""
+    assert network.gate is not None  # GateModule checks it
     num_frames = remembered.usage.shape[1]
     middle = range(1, num_frames - 1)
-    seats = torch.tensor([0, num_frames - 1, *middle], device=remembered.usage.device)  # as a bank ranks them
-    order, novelty = rank(remembered.descriptors[:, seats], NUM_FIXED)
-    place = seats[order]
-    age = (num_frames - 1 - place).to(novelty.dtype)
-    count = network.gate(novelty, remembered.usage.gather(1, place), age, NUM_FIXED)
+    by_bank = torch.tensor([0, num_frames - 1, *middle], device=remembered.usage.device)  # the bank's order
+    order, novelty = rank(remembered.descriptors[:, by_bank], NUM_FIXED)
+    frame_index = by_bank[order]
+    age = (num_frames - 1 - frame_index).to(novelty.dtype)
+    count = network.gate(novelty, remembered.usage.gather(1, frame_index), age, NUM_FIXED)
     by_rank = log_mask(count - MARGIN, num_frames, NUM_FIXED, temperature)
-    return torch.zeros_like(by_rank).scatter(1, place, by_rank), count
+    return torch.zeros_like(by_rank).scatter(1, frame_index, by_rank), count
 
 
 def _shares(network: MemoryNetwork, query: Query, memory: Memory, valid: Bool[Tensor, "B K"]) -> Float[Tensor, "B T"]:
-    """The share of the attention of each clip that each frame gets; 0 for clips without objects."""
+    """The share of a clip's attention on each frame; 0 for clips without objects."""
     rows = frame_shares(network, query, memory, valid)
     owners = owners_of(rows, valid)
     sums = rows.new_zeros(len(valid), rows.shape[1]).index_add(0, owners, rows)
@@ -131,23 +131,24 @@ def _joined(entries: list[Memory]) -> Memory:
 
 
 class GateModule(PretrainModule):
-    """The last stage: how many of the remembered frames are worth their room.
+    """REMN's last training phase: the gate learns how many memory frames to keep.
 
-    The loss is that of the masks found through the gate, and how far they are from those found with all frames, and the
-    share of the frames that it keeps.
+    The loss sums the loss of the masks with the gated memory, their divergence from the masks with the whole memory,
+    and the share of kept frames.
 
     Args:
-        temperature: of the soft mask, from the step.
-        economy: weight of the share that is kept; the higher, the fewer frames stay.
-        consistency: weight of the difference from what all frames say.
-        num_queries: frames at the end of each clip that are segmented.
-        settings: those of `PretrainModule`; of the loss of other frames, and how they are unrolled, nothing can be set.
+        temperature: temperature of the soft mask, as a function of the step.
+        size_weight: scales the memory-size penalty, the share of kept frames. Too small: the gate learns a
+            constant count. Too large: the gate drops every frame.
+        consistency: weight of the divergence.
+        num_queries: number of last frames of each clip to segment.
+        settings: keywords of `PretrainModule`, except `matching_weight`, `recompute` and `perturb`.
 
     Raises:
         InputError: the network has no gate, or `matching_weight`, `recompute` or `perturb` is set.
 
     Source:
-        this project's; REMN's abstract says that the gate is differentiable.
+        this project; REMN's abstract says that the gate is differentiable.
     """
 
     def __init__(
@@ -164,7 +165,7 @@ class GateModule(PretrainModule):
             raise InputError("the network has no gate to train: set model.gate=true")
         if self.matching_weight or self.recompute or self.perturb is not None:
             raise InputError(
-                "phase.matching_weight, phase.recompute and phase.perturb say nothing to phase=gate: leave them out"
+                "phase.matching_weight, phase.recompute and phase.perturb have no effect in phase=gate: leave them out"
             )
         self.network.requires_grad_(False)
         self.network.gate.requires_grad_(True)
@@ -172,14 +173,13 @@ class GateModule(PretrainModule):
         self.size_weight, self.consistency = size_weight, consistency
 
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
-        """Loss of a batch of clips."""
         temperature = self.temperature(self.global_step)
         gated = unroll_gated(self.network, clip, temperature, self.num_queries)
-        found = self.loss(gated.logits, clip.labels[:, -self.num_queries :], self.global_step)
-        apart, kept = divergence(gated.full, gated.logits), gated.kept.mean()
-        loss: Tensor = found + self.consistency * apart + self.size_weight * kept
+        mask_loss = self.loss(gated.logits, clip.labels[:, -self.num_queries :], self.global_step)
+        gap, kept = divergence(gated.full, gated.logits), gated.kept.mean()
+        loss: Tensor = mask_loss + self.consistency * gap + self.size_weight * kept
         self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
         self.log("train/kept_share", kept, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
-        self.log("train/divergence", apart, batch_size=len(clip.frames), sync_dist=True)
+        self.log("train/divergence", gap, batch_size=len(clip.frames), sync_dist=True)
         self.log("train/temperature", temperature, batch_size=len(clip.frames))
         return loss

@@ -1,4 +1,4 @@
-"""Stopping a training whose numbers are no numbers, and doing the step over that it stopped at."""
+"""Stopping a training whose loss or gradients are not finite, and replaying the step that it stopped at."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,22 +12,22 @@ from torch.nn.utils import get_total_norm
 
 from vosmem.data.sampling.clip_data import ClipData
 from vosmem.errors import InputError
-from vosmem.shapes import Clip
 from vosmem.training.lightning_internals import scales_gradients
 
 SHOWN = 8
 
 
 class NotFinite(InputError):
-    """Loss or gradients of a step are not finite; the weights are those before it."""
+    """Loss or gradients of a step are not finite; the weights are those before the step."""
 
     all_processes = True
 
 
 class StopAtNotFinite(pl.Callback):
-    """Ends a training before a step whose loss or gradients are not finite; they would spoil the weights for good.
+    """Ends a training before a step whose loss or gradients are not finite, which would ruin the weights.
 
-    Asks the device once a step. Gradients are left out where fp16 scales them, which steps over such ones by itself.
+    It synchronises with the device once a step. Gradients are not checked if fp16 scales them: the scaler skips a step
+    with infinite gradients.
     """
 
     def __init__(self) -> None:
@@ -37,48 +37,42 @@ class StopAtNotFinite(pl.Callback):
         """Keep the loss of a batch."""
         self._losses.append(loss.detach())
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
-        """Look at all losses and gradients of the step.
-
-        Raises:
-            NotFinite: one is not finite.
-        """
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """Raise NotFinite if a loss or gradient of the step is not finite."""
         losses, self._losses = torch.stack(self._losses), []
         finite = losses.isfinite().all()
         if not scales_gradients(trainer):
             gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
             finite &= get_total_norm(gradients).isfinite()
         if not trainer.strategy.reduce_boolean_decision(bool(finite)):
-            raise NotFinite(_told(trainer, losses))
+            raise NotFinite(_fault(trainer, losses))
 
 
-def _told(trainer: pl.Trainer, losses: Tensor) -> str:
+def _fault(trainer: pl.Trainer, losses: Tensor) -> str:
     names = _step_names(trainer)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    loss = float(losses.sum())  # they are shares of the step's already
+    loss = float(losses.sum())  # each is already divided by the number of batches of the step
     what = f"the loss is {loss}" if not torch.isfinite(losses).all() else f"gradients are not finite (loss {loss:.4g})"
     replay = f"look at it with: vosmem train resume={trainer.default_root_dir} replay=true; then "
-    saved = f"the state before it is saved; {replay}" if trainer.global_step else ""  # nothing is before the first
+    saved = f"the state before it is saved; {replay}" if trainer.global_step else ""
     advice = "lower optimizer.lr or set trainer.gradient_clip_val"
     return f"{what} in step {trainer.global_step + 1}, of {', '.join(names[:SHOWN])}{more}: {saved}{advice}"
 
 
 def _step_names(trainer: pl.Trainer) -> Sequence[str]:
     data: ClipData = trainer.datamodule  # type: ignore[attr-defined]
-    assert data.sampler is not None  # as it trains
-    return [data.sample_name(key.item) for key in data.sampler.ahead(data.batch_size)]
+    assert data.sampler is not None  # the training has started
+    return [data.sample_name(key.item) for key in data.sampler.upcoming(data.batch_size)]
 
 
 class ReplayedBatch(NamedTuple):
-    """What a batch of a step gives when it is done over.
+    """A batch of a replayed step.
 
     Attributes:
-        names: of its samples.
-        loss: its loss, as a share of the step's.
-        first_output: the first part of the network whose output is not finite; None where all are.
-        first_gradient: the first weight whose gradient is not finite after this batch; None where all are.
+        names: names of its samples.
+        loss: its share of the step's loss.
+        first_output: the first module whose output is not finite; None if all outputs are finite.
+        first_gradient: the first weight whose gradient is not finite after this batch; None if all are finite.
     """
 
     names: Sequence[str]
@@ -88,11 +82,11 @@ class ReplayedBatch(NamedTuple):
 
 
 class Replayed(Exception):
-    """The step is done over; nothing was changed."""
+    """The step was replayed; nothing was changed."""
 
 
 class Replay(pl.Callback):
-    """Does the next step over, up to where the weights would change, and notes what each batch gives."""
+    """Replays the next step up to the weight update, and records each batch."""
 
     def __init__(self) -> None:
         self.batches: list[ReplayedBatch] = []
@@ -100,38 +94,28 @@ class Replay(pl.Callback):
         self._loss = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Watch what every part of the network gives."""
         for name, part in pl_module.named_modules():
             if name:
-                part.register_forward_hook(lambda _part, _inputs, output, name=name: self._watch(name, output))
+                part.register_forward_hook(lambda _part, _inputs, output, name=name: self._check(name, output))
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
-        """Note the loss."""
         self._loss = float(loss)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Clip, batch_idx: int
-    ) -> None:
-        """Note a batch after which the weights stay."""
-        self._note(trainer, pl_module)
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """Record a batch before the last of the step."""
+        self._record(trainer, pl_module)
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
-        """Note the last batch of the step, and end.
-
-        Raises:
-            Replayed: always.
-        """
-        self._note(trainer, pl_module)
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        """Record the last batch of the step, and raise Replayed."""
+        self._record(trainer, pl_module)
         raise Replayed
 
-    def _watch(self, name: str, output: Any) -> None:
+    def _check(self, name: str, output: Any) -> None:
         tensors = output if isinstance(output, tuple) else (output,)
         if not all(bool(t.isfinite().all()) for t in tensors if isinstance(t, Tensor) and t.is_floating_point()):
             self._bad_outputs.append(name)
 
-    def _note(self, trainer: pl.Trainer, module: nn.Module) -> None:
+    def _record(self, trainer: pl.Trainer, module: nn.Module) -> None:
         data: ClipData = trainer.datamodule  # type: ignore[attr-defined]
         size = data.device_batch_size * trainer.world_size
         start = len(self.batches) * size
@@ -147,15 +131,8 @@ class Replay(pl.Callback):
 def replay_step(
     trainer: pl.Trainer, module: pl.LightningModule, data: ClipData, checkpoint: Path
 ) -> list[ReplayedBatch]:
-    """Do the step over that follows a checkpoint; nothing is changed.
-
-    Args:
-        trainer: has a `Replay` among its callbacks.
-        module: what was trained.
-        data: samples.
-        checkpoint: file of the state before the step.
-    """
+    """Replay the step after a checkpoint; nothing is changed. The trainer needs a `Replay` callback."""
     with suppress(Replayed):
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    (noting,) = (callback for callback in trainer.callbacks if isinstance(callback, Replay))  # type: ignore[attr-defined]
-    return noting.batches
+    (replay,) = (callback for callback in trainer.callbacks if isinstance(callback, Replay))  # type: ignore[attr-defined]
+    return replay.batches

@@ -1,6 +1,6 @@
-"""Everything that is used of PyTorch Lightning beyond its documented interface, a function each.
+"""Uses of PyTorch Lightning beyond its documented interface, one function each.
 
-`tests/training/test_lightning_internals.py` holds each to what it expects, and says which change of Lightning broke it.
+`tests/training/test_lightning_internals.py` tests each, and names the change of Lightning that broke it.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 
 def batches_done(trainer: pl.Trainer) -> int:
-    """Batches that a training has begun in all its epochs, the one under way included.
+    """Batches that a training has started in all epochs, including the current one.
 
     Seen in 2.6.6: `Trainer.fit_loop` and `total_batch_idx` are public names without documentation.
     """
@@ -18,7 +18,7 @@ def batches_done(trainer: pl.Trainer) -> int:
 
 
 def validate_now(trainer: pl.Trainer) -> None:
-    """Validate in the middle of a training, as its loop would.
+    """Validate in the middle of a training, as Lightning's loop would.
 
     Seen in 2.6.6: `_TrainingEpochLoop.advance` does the same around `val_loop.run()`; `Trainer.validate` would end the
     training's state.
@@ -29,16 +29,16 @@ def validate_now(trainer: pl.Trainer) -> None:
 
 
 def set_logged_step(trainer: pl.Trainer, step: int) -> None:
-    """Let what is logged from here on stand at a step.
+    """Set the step of the values that are logged from now on.
 
-    Seen in 2.6.6: loggers count by `_TrainingEpochLoop._batches_that_stepped`. A checkpoint holds it as it was before
-    the step that it was saved in, and the loop makes up for that in the next step alone.
+    Seen in 2.6.6: loggers count by `_TrainingEpochLoop._batches_that_stepped`. A checkpoint holds its value before the
+    step that it was saved in, and the loop corrects it only in the next step.
     """
     trainer.fit_loop.epoch_loop._batches_that_stepped = step
 
 
 def batch_progress(checkpoint: dict[str, Any]) -> tuple[dict[str, int], dict[str, int]]:
-    """The counts of batches in a checkpoint, of the epoch and of all: they are Lightning's own, to be changed in place.
+    """The batch counts of a checkpoint, of the epoch and in total; callers may change them in place.
 
     Seen in 2.6.6: each has `ready`, `started`, `processed` and `completed`.
     """
@@ -47,39 +47,34 @@ def batch_progress(checkpoint: dict[str, Any]) -> tuple[dict[str, int], dict[str
 
 
 def has_saved(callback: ModelCheckpoint, trainer: pl.Trainer) -> bool:
-    """Whether a callback has saved the step that a training is at.
+    """Whether a callback has saved the current step.
 
-    Seen in 2.6.6: `ModelCheckpoint._last_global_step_saved`, by which it saves no step twice itself.
+    Seen in 2.6.6: `ModelCheckpoint._last_global_step_saved`, by which Lightning saves no step twice.
     """
     return callback._last_global_step_saved == trainer.global_step
 
 
 def save_now(callback: ModelCheckpoint, trainer: pl.Trainer) -> None:
-    """Save by a callback that monitors nothing, whatever its interval.
+    """Save now with a callback that monitors nothing, whatever its interval.
 
-    Seen in 2.6.6: `ModelCheckpoint._save_none_monitor_checkpoint`, which also notes path and step; the documented
-    `Trainer.save_checkpoint` does neither.
+    Seen in 2.6.6: `ModelCheckpoint._save_none_monitor_checkpoint`, which also records path and step; the documented
+    `Trainer.save_checkpoint` does not.
     """
     callback._save_none_monitor_checkpoint(trainer, callback._monitor_candidates(trainer))
 
 
 def scales_gradients(trainer: pl.Trainer) -> bool:
-    """Whether gradients are scaled, as fp16 needs it.
+    """Whether gradients are scaled, as for fp16.
 
-    Seen in 2.6.6: `MixedPrecision.scaler`, which other precisions do not have.
+    Seen in 2.6.6: `MixedPrecision.scaler`, which other precisions lack.
     """
     return getattr(trainer.precision_plugin, "scaler", None) is not None
 
 
 def set_accumulation(trainer: pl.Trainer, batches: int, validate_every: int) -> None:
-    """Set what the constructor takes too, once a trainer knows how many devices it has.
+    """Set gradient accumulation and validation interval, both in batches, when the number of devices is known.
 
     Seen in 2.6.6: `fit` reads `accumulate_grad_batches` and `val_check_interval` when it starts.
-
-    Args:
-        trainer: that has not begun.
-        batches: whose gradients make a step.
-        validate_every: batches between two validations.
     """
     trainer.accumulate_grad_batches = batches
     trainer.val_check_interval = validate_every

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from vosmem.errors import InputError
 from vosmem.ops.masks import one_hot
 
-LEAST_CARRIED = 1e-6  # keeps the logarithm of what a match carries finite
+LEAST_CARRIED = 1e-6  # keeps the logarithm of carried masks finite
 
 
 class ClipCrossEntropy(nn.Module):
@@ -27,27 +27,27 @@ class ClipCrossEntropy(nn.Module):
 
 
 class BootstrappedCrossEntropy(nn.Module):
-    """Cross entropy over the hardest pixels of each frame; easy background no longer drowns the object's edge.
+    """Cross entropy over the hardest pixels of each frame, so that easy background does not outweigh the object's edge.
 
-    Until `start` all pixels count; then the share falls linearly to `share` at `end`, where it stays.
+    Until `start` all pixels count; then their share falls linearly to `share` at `end` and stays there.
 
     Args:
         share: final share of pixels, in (0, 1].
         start: step at which the share starts to fall.
-        end: step at which it has fallen.
+        end: step at which it reaches `share`.
 
     Raises:
         InputError: the share is outside (0, 1], or `end` is not after `start`.
 
     Source:
-        the re-implementations of STM listed with STCN; there 0.15, 20,000 and 70,000.
+        the re-implementations of STM listed with STCN, with 0.15, 20,000 and 70,000.
     """
 
     def __init__(self, share: float, start: int, end: int):
         super().__init__()
         if not 0 < share <= 1 or end <= start:
             raise InputError(
-                f"bootstrapped loss needs 0 < share <= 1 and start < end, not share={share}, {start}..{end}"
+                f"bootstrapped loss with share={share}, start={start}, end={end}: use 0 < share <= 1 and start < end"
             )
         self.share, self.start, self.end = share, start, end
 
@@ -67,14 +67,14 @@ class BootstrappedCrossEntropy(nn.Module):
 
 
 class WithOverlap(nn.Module):
-    """A loss by pixels, and beside it one minus the soft Jaccard of each object.
+    """A loss by pixels plus one minus the soft Jaccard index of each object.
 
-    Cross entropy alone teaches a network that is still unsure where an object went to call everything background. The
-    overlap counts an object as a whole, whatever its size, so the mask is given where it pays.
+    With cross entropy only, a network that is unsure where an object went learns to predict background everywhere. The
+    overlap weighs every object alike, whatever its size.
 
     Args:
         pixels: the loss by pixels.
-        weight: weight of the overlap: a mean over the objects of a frame and over clips, a sum over frames.
+        weight: weight of the overlap, a mean over the objects of a frame and over clips, and a sum over frames.
     """
 
     def __init__(self, pixels: nn.Module, weight: float):
@@ -90,16 +90,16 @@ class WithOverlap(nn.Module):
         shared = (probs * truth).sum(dim=(3, 4))
         size = truth.sum(dim=(3, 4))
         jaccard = shared / (probs.sum(dim=(3, 4)) + size - shared).clamp(min=1)
-        seen = size > 0  # of an object out of sight there is nothing to overlap with
+        seen = size > 0  # an object out of view has no overlap
         missed = ((1 - jaccard) * seen).sum(dim=2) / seen.sum(dim=2).clamp(min=1)
         return self.pixels(logits, labels, step) + self.weight * missed.mean(dim=0).sum()
 
 
 def divergence(full: Float[Tensor, "B T K1 H W"], other: Float[Tensor, "B T K1 H W"]) -> Float[Tensor, ""]:
-    """Kullback-Leibler divergence of the second distribution from the first, the mean over pixels, frames and clips.
+    """Kullback-Leibler divergence from `full` to `other`, the mean over pixels, frames and clips.
 
     Args:
-        full: logits that the others should say the same as; they get no gradient.
+        full: reference logits, which get no gradient.
         other: logits; padded slots are -inf in both.
     """
     used = full.isfinite() & other.isfinite()
@@ -111,21 +111,21 @@ def divergence(full: Float[Tensor, "B T K1 H W"], other: Float[Tensor, "B T K1 H
 def matching_loss(
     carried: Float[Tensor, "O T h w"], expected: Float[Tensor, "O T h w"], batch_size: int
 ) -> Float[Tensor, ""]:
-    """Cross entropy between the masks that the memory read carries over and the true ones, cell by cell.
+    """Cross entropy between the masks read from the memory and the true masks, cell by cell.
 
-    It tells the keys directly which cells belong together, where the main loss has to reach them through the values
-    and the decoder. Not in the paper; helps where clips are few.
+    It supervises the keys directly, which the main loss reaches only through the values and the decoder. Not in the
+    paper; helps if there are few clips.
 
     Args:
-        carried: masks of remembered frames, read from the memory in place of the values; in [0, 1].
+        carried: masks of memory frames, read from the memory in place of the values; in [0, 1].
         expected: true masks, averaged over cells; in [0, 1].
-        batch_size: clips that the objects belong to. The loss is a mean over cells and a sum over objects and frames,
-            divided by it, so that shares of a batch average to the whole.
+        batch_size: number of clips. The loss is a mean over cells and a sum over objects and frames, divided by it, so
+            that shares of a batch average to the whole.
     """
     if not len(carried):
         return carried.sum()
     with torch.autocast(carried.device.type, enabled=False):  # autocast refuses this loss
-        # Squeezed, not clamped: a clamp has no gradient where the match is worst.
+        # Rescaled, not clamped: a clamp has no gradient where the match is worst.
         inside = LEAST_CARRIED + (1 - 2 * LEAST_CARRIED) * carried.float()
         cells = F.binary_cross_entropy(inside, expected.float(), reduction="none")
     return cells.mean(dim=(2, 3)).sum() / batch_size

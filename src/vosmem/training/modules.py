@@ -27,31 +27,29 @@ MakeScheduler = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRSch
 
 
 class PretrainModule(pl.LightningModule):
-    """Teaches a network on short clips, and scores it on sequences as it would be used.
+    """Trains a network on short clips, and validates it on sequences as in an evaluation.
 
     Args:
-        network: the network.
         loss: from logits (B, T-1, K+1, H, W), labels (B, T-1, H, W) and the step to a scalar.
         optimizer: makes the optimiser from parameter groups.
-        scheduler: makes a schedule that is stepped after every optimiser step.
+        scheduler: makes a schedule, which is stepped after every optimiser step.
         policy: which frames validation keeps in memory.
-        backbone_lr_factor: learning rate of the trunk that reads frames without masks, as a share of the rest's; 0
-            freezes it, which saves its backward pass. A trunk that reads masks learns at the full rate: it starts
-            from image classification, where there were none.
-        mask_lr_factor: learning rate of the filters that read masks, as a share of the rest's; they start from random.
-        frozen_stages: stages of the first trunk that are not trained: 0 none, 1 its stem and `layer1`, 2 also
-            `layer2`.
-        matching_weight: weight of `matching_loss`, which teaches the keys directly; 0 is the paper.
-        recompute: as of `unroll`; for clips that do not fit into a GPU's memory otherwise.
-        perturb: as of `unroll`; None tells local attention what was found.
-        zoom: window that validation looks through; None looks at whole frames, as the papers do.
+        backbone_lr_factor: learning rate of the trunk without mask input, relative to the rest; 0 freezes it, which
+            saves its backward pass. A trunk with mask input has the full rate: it starts from image classification,
+            which has no masks.
+        mask_lr_factor: learning rate of the filters that read masks, relative to the rest; they start from random.
+        frozen_stages: frozen ResNet stages of the first trunk: 0 none, 1 its stem and `layer1`, 2 also `layer2`.
+        matching_weight: weight of `matching_loss`, which supervises the keys directly; the paper has 0.
+        recompute: see `unroll`; for clips that exceed a GPU's memory otherwise.
+        perturb: see `unroll`; None gives local attention the predicted masks.
+        zoom: window of validation; None validates on whole frames, as the papers do.
 
     Source:
         STM sections 3.6 and 3.7.
     """
 
     detach_masks = False
-    watch: Writer | None = None  # is shown every frame that validation segments
+    watch: Writer | None = None  # is called with every frame that validation segments
 
     def __init__(
         self,
@@ -78,15 +76,15 @@ class PretrainModule(pl.LightningModule):
         trunk = network.trunks()[0]
         trunk.freeze(3 if not backbone_lr_factor else frozen_stages)
         if network.gate is not None:
-            network.gate.requires_grad_(False)  # it learns in a stage of its own; no other asks it anything
+            network.gate.requires_grad_(False)  # only phase=gate uses and trains it
         self.val_scores = MeanScores()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on along the schedule of this configuration, also where the run began with another."""
+        """Continue on the schedule of this configuration, even if the run began with another."""
         follow_schedule(checkpoint, self._make_scheduler)
 
     def on_train_start(self) -> None:
-        """Say so if the schedule has ended before the training."""
+        """Warn if the schedule ends before the training."""
         rates = [group["lr"] for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
         if any(rates) or not rates or not 0 < self.global_step < self.trainer.max_steps:
             return
@@ -98,7 +96,6 @@ class PretrainModule(pl.LightningModule):
             )
 
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
-        """Loss of a batch of clips."""
         logits, carried, expected = unroll(self.network, clip, self.detach_masks, self.recompute, self.perturb)
         loss = self.loss(logits, clip.labels[:, 1:], self.global_step)
         # The mean over processes, so that the curve does not depend on their number.
@@ -110,9 +107,9 @@ class PretrainModule(pl.LightningModule):
         return loss + self.matching_weight * matching
 
     def validation_step(self, sequence: VideoSequence | None, batch_index: int) -> dict[str, SequenceRun] | None:
-        """Propagate through a sequence as `vosmem evaluate` with the same `zoom` does, and score it.
+        """Segment a sequence as `vosmem evaluate` with an equal `zoom` does, and score it.
 
-        None stands for a sequence where there are fewer of them than processes.
+        The sequence is None if there are fewer sequences than processes.
         """
         if sequence is None:
             return None
@@ -125,11 +122,11 @@ class PretrainModule(pl.LightningModule):
         """Log J&F and every metric over all objects."""
         scores = self.val_scores.compute()
         self.log_dict({f"val/{name}": value for name, value in scores.items()}, prog_bar=False)
-        self.log("val_j_and_f", scores["J&F"], prog_bar=True, logger=False)  # a name that file names and bars can hold
+        self.log("val_j_and_f", scores["J&F"], prog_bar=True, logger=False)  # a name for file names and progress bars
         self.val_scores.reset()
 
     def configure_optimizers(self) -> Any:
-        """Groups for the first trunk, for the filters that read masks and for the rest; empty ones are left out."""
+        """Parameter groups of the first trunk, of mask filters, and of the rest; empty groups are dropped."""
         trunk_ids = {id(p) for p in self.network.trunks()[0].parameters()}
         mask_ids = {id(p) for trunk in self.network.trunks() for p in trunk.mask_convs.parameters()}
         trainable = [p for p in self.network.parameters() if p.requires_grad]
@@ -147,12 +144,11 @@ class PretrainModule(pl.LightningModule):
 
 
 class MainModule(PretrainModule):
-    """The second stage: the same network, unroll and loss, on clips of real video.
+    """Main training: `PretrainModule` on clips of video.
 
     Args:
         detach_masks: whether an estimate is memorised without its gradient, which saves memory and is what some
-            re-implementations do; the paper lets it flow.
-        settings: those of `PretrainModule`.
+            re-implementations do; the paper keeps the gradient.
     """
 
     def __init__(self, *, detach_masks: bool, **settings: Any):

@@ -1,4 +1,4 @@
-"""A training run from its data check to its pictures."""
+"""A training run from its data check to its plots."""
 
 import json
 import logging
@@ -33,11 +33,11 @@ SCORES = ("before training", "first mask copied", "after training")
 
 @dataclass
 class TrainingReport:
-    """What a run leaves.
+    """The results of a run.
 
     Attributes:
-        scores: J&F in [0, 1] on the validation sequences, by name.
-        files: what lies where, by what it is.
+        scores: J&F in [0, 1] on the validation sequences, by the names in `SCORES`.
+        files: paths of the files that the run wrote, by description.
     """
 
     scores: dict[str, float] = field(default_factory=dict)
@@ -55,18 +55,14 @@ def run_training(
     check_data: str = "none",
     score_untrained: bool = False,
 ) -> TrainingReport:
-    """Check the data, score where asked, train, score, and draw.
+    """Check the data, train, score, and plot.
 
     Args:
-        trainer: the trainer.
-        module: what is trained.
-        data: samples and validation sequences.
-        output_dir: folder of the run.
-        checkpoint: where to go on from; None starts anew.
-        fit: False leaves the network as it came, and the rest of the run as it is.
-        check_data: as `ClipData.check_data`.
-        score_untrained: whether the network is scored before its first step, and so is the copied first mask. Not done
-            when a run goes on.
+        checkpoint: checkpoint to resume from; None starts a new run.
+        fit: False skips the training.
+        check_data: see `ClipData.check_data`.
+        score_untrained: whether to score the network before its first step, and the copied first mask; ignored on
+            resume.
 
     Raises:
         InputError: the data cannot be used, a loader process died, or loss or gradients are not finite.
@@ -74,41 +70,40 @@ def run_training(
     if check_data not in CHECKS:
         raise InputError(f"check_data={check_data} is unknown: use {', '.join(CHECKS)}")
     data.check_data = check_data
-    known = _read_scores(output_dir) if checkpoint else {}
-    known.pop(SCORES[2], None)  # of an earlier end of this run; its absence says that there is more to do
+    scores = _read_scores(output_dir) if checkpoint else {}
+    scores.pop(SCORES[2], None)  # present only when a run is finished
     strip = ValidationStrip(partial(validated, trainer, data))
     if checkpoint is None and score_untrained:
         with timed("scoring the untrained network"):
-            known[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which learns from the data
+            scores[SCORES[0]] = _validate(trainer, module, data)  # before calibration, which learns from the data
             if trainer.is_global_zero:
                 strip.predict(module, SCORES[0])
         with timed("scoring the copied first mask"):
-            known[SCORES[1]] = _copied(validated(trainer, data))
+            scores[SCORES[1]] = _copied(validated(trainer, data))
     if trainer.is_global_zero:
-        _write_scores(output_dir, known)
+        _write_scores(output_dir, scores)
     if fit:
-        with data.naming():
+        with data.naming_samples():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     last = output_dir / CHECKPOINTS / LAST
     trainer.save_checkpoint(last)
-    known[SCORES[2]] = _validate(trainer, module, data)
-    report = TrainingReport(scores=known)
+    scores[SCORES[2]] = _validate(trainer, module, data)
+    report = TrainingReport(scores)
     if trainer.is_global_zero:
         strip.predict(module, SCORES[2])
         _draw(strip, output_dir)
-        _write_scores(output_dir, known)  # last: they say that the run is finished
+        _write_scores(output_dir, scores)  # last, because it marks the run as finished
         report.files = _files(output_dir)
     return report
 
 
 def finished_run(checkpoint: Path, output_dir: Path, max_steps: int, max_time: Any) -> TrainingReport | None:
-    """What a run left that has nothing more to do; None where there is more.
+    """The results of a run that has no steps left; None if it has.
 
     Args:
-        checkpoint: the run's last.
-        output_dir: folder of the run.
+        checkpoint: the last checkpoint of the run.
         max_steps: steps of the whole training.
-        max_time: time of the whole training as of `pytorch_lightning.callbacks.Timer`.
+        max_time: time of the whole training, see `pytorch_lightning.callbacks.Timer`.
 
     Raises:
         InputError: the checkpoint or the scores are damaged.
@@ -133,14 +128,14 @@ def finished_run(checkpoint: Path, output_dir: Path, max_steps: int, max_time: A
 
 
 def hush_lightning() -> None:
-    """Keep Lightning from warning of what is meant to be so: held batch norms, few loader workers, an unused `srun`,
-    scores that are gathered from all processes already, and a loader whose position the sampler keeps."""
+    """Hide Lightning's warnings of intended behaviour: frozen batch norms, few loader workers, an unused `srun`, scores
+    that are gathered from all processes already, and a loader whose position the sampler saves."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    meant = (
+    intended = (
         *("in eval mode at the start of training", "does not have many workers", "LeafSpec", "The `srun` command"),
         *("when logging on epoch level in distributed setting", "your dataloader is not resumable"),
     )
-    for message in meant:
+    for message in intended:
         warnings.filterwarnings("ignore", message=f".*{message}.*")
 
 
@@ -150,11 +145,9 @@ def _validate(trainer: pl.Trainer, module: PretrainModule, data: ClipData) -> fl
 
 
 def validated(trainer: pl.Trainer, data: ClipData) -> Sequence[VideoSequence]:
-    """The sequences that a validation takes: all, or the first few where `trainer.limit_val_batches` is a number."""
+    """The validation sequences: all, or the first `trainer.limit_val_batches` if that is an int."""
     limit = trainer.limit_val_batches
-    return (
-        data.sequences if isinstance(limit, float) else [data.sequences[i] for i in range(len(data.sequences))[:limit]]
-    )
+    return data.sequences if isinstance(limit, float) else data.sequences[:limit]
 
 
 def _copied(sequences: Sequence[VideoSequence]) -> float:
@@ -164,7 +157,7 @@ def _copied(sequences: Sequence[VideoSequence]) -> float:
 
 
 def _files(output_dir: Path) -> dict[str, Path]:
-    """What lies in the folder of a finished run."""
+    """The files in the folder of a finished run."""
     files = {
         "checkpoint": output_dir / CHECKPOINTS / LAST,
         "config": output_dir / "config.yaml",
@@ -176,7 +169,7 @@ def _files(output_dir: Path) -> dict[str, Path]:
 
 
 def _draw(strip: ValidationStrip, output_dir: Path) -> None:
-    """Curves from the logged metrics, and the strip of validation sequences."""
+    """Plot curves of the logged metrics, and the strip of validation sequences."""
     metrics = collect_metrics(output_dir)
     if metrics is not None:
         metrics.to_csv(output_dir / "metrics.csv", index=False)
@@ -189,7 +182,7 @@ def _read_scores(output_dir: Path) -> dict[str, float]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
     except ValueError as error:
-        raise InputError(f"scores {str(path)!r} are damaged: delete the file to go on without them") from error
+        raise InputError(f"scores {str(path)!r} are damaged: delete the file to continue without them") from error
 
 
 def _write_scores(output_dir: Path, scores: Mapping[str, float]) -> None:

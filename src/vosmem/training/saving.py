@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written whole, the one before kept, damaged ones passed over."""
+"""Checkpoints of a run: written atomically, with the previous one kept, and damaged ones skipped."""
 
 import io
 import os
@@ -21,69 +21,53 @@ CHECKPOINTS, LAST, PREVIOUS = "checkpoints", "last.ckpt", "previous.ckpt"
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """Writes a checkpoint whole or not at all, beside its place, and reads none that would run code.
+    """Writes checkpoints atomically, and reads them without running code.
 
-    When `last.ckpt` is written, the one before stays as `previous.ckpt`.
+    Writing `last.ckpt` keeps the one before as `previous.ckpt`.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any | None = None
     ) -> None:
-        """Write it.
-
-        Args:
-            checkpoint: tensors and plain values.
-            path: the file; its folder is made.
-            storage_options: of no use here.
-
-        Raises:
-            OSError: it cannot be written; what was there is still there.
-        """
-        content = io.BytesIO()  # torch's writer would hide what the system says of a full disk
+        """Write a checkpoint; on OSError the old file remains."""
+        content = io.BytesIO()  # torch's own writer would hide the system's error of a full disk
         torch.save(checkpoint, content)
         path = Path(path)
         with replacing(path) as partial:
             with partial.open("wb") as file:
                 file.write(content.getbuffer())
                 file.flush()
-                os.fsync(file.fileno())  # else a power cut may leave the new name on an empty file
+                os.fsync(file.fileno())  # otherwise a power cut may leave an empty file under the new name
             if path.name == LAST and path.exists():
                 os.replace(path, path.with_name(PREVIOUS))
 
     def load_checkpoint(
         self, path: str | os.PathLike[str], map_location: Any = None, weights_only: bool | None = True
     ) -> dict[str, Any]:
-        """Read it onto the CPU, never running code that it may hold; arguments as Lightning gives them.
-
-        Raises:
-            InputError: as of `read_checkpoint`.
-        """
+        """Read a checkpoint onto the CPU, see `read_checkpoint`; the other arguments are Lightning's."""
         return read_checkpoint(Path(path))
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """Lightning's `ModelCheckpoint`, whose state holds file names and no folder: a run's folder may be moved.
+    """Lightning's `ModelCheckpoint` with file names instead of paths in its state, so that run folders can be moved.
 
-    Lightning itself forgets the best score so far when the folder has another name than in the checkpoint.
-
-    Args:
-        settings: of `ModelCheckpoint`; `dirpath` has to be among them.
+    Lightning itself drops the best score if the folder has another name than in the checkpoint.
     """
 
-    def __init__(self, **settings: Any):
+    def __init__(self, **settings: Any):  # with `dirpath`
         super().__init__(**settings)
 
     def state_dict(self) -> dict[str, Any]:
-        """State with every file as its name in `dirpath`."""
+        """The state with file names relative to `dirpath`."""
         return _located(super().state_dict(), "")
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore a state; its files are those of this folder, also where the state names another."""
+        """Restore a state, with its files in this folder."""
         super().load_state_dict(_located(state_dict, str(self.dirpath)))
 
 
 def _located(state: dict[str, Any], folder: str) -> dict[str, Any]:
-    """State of a `ModelCheckpoint` with all its files in a folder."""
+    """The state of a `ModelCheckpoint` with all its files in another folder."""
 
     def at(path: str) -> str:
         return os.path.join(folder, Path(path).name) if path else path
@@ -94,29 +78,23 @@ def _located(state: dict[str, Any], folder: str) -> dict[str, Any]:
 
 
 class LastCheckpoint(RunCheckpoint):
-    """`RunCheckpoint`, which also saves when a validation starts, and on an error where the state is one to go on from.
-
-    Args:
-        settings: of `ModelCheckpoint`.
-    """
+    """`RunCheckpoint` that also saves when a validation starts, and on an error if the state can be resumed."""
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
-        self._stepping: int | None = None  # the step whose update was begun last
+        self._stepping: int | None = None  # the step of the last weight update that started
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
-        """Note that the weights change from here to the end of the step."""
+    def on_before_optimizer_step(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:
+        """Record that the weights change from here to the end of the step."""
         self._stepping = trainer.global_step
 
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save what a validation of the training would have to be repeated with."""
+    def on_validation_start(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:
+        """Save the state that a resumed training would validate."""
         if trainer.state.fn == TrainerFn.FITTING and not has_saved(self, trainer):
             save_now(self, trainer)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Save, unless weights are half updated, averaged or not finite, or other processes do not save with this."""
+        """Save, unless weights are partly updated, averaged or not finite, or other processes do not save."""
         together = trainer.world_size == 1 or getattr(exception, "all_processes", False)
         whole = self._stepping != trainer.global_step and not trainer.validating
         if together and whole and all(bool(p.isfinite().all()) for p in pl_module.parameters()):
@@ -124,13 +102,10 @@ class LastCheckpoint(RunCheckpoint):
 
 
 def last_checkpoint(run_dir: Path) -> Path:
-    """The last whole checkpoint of a run; a damaged one is told on stderr and passed over.
-
-    Args:
-        run_dir: folder of the run.
+    """The last readable checkpoint of a run; a damaged one is reported on stderr and skipped.
 
     Raises:
-        InputError: the folder holds none, or all are damaged.
+        InputError: the folder has no checkpoint, or all are damaged.
     """
     last = run_dir / CHECKPOINTS / LAST
     found = [path for path in (last, last.with_name(PREVIOUS)) if path.is_file()]
@@ -146,6 +121,6 @@ def last_checkpoint(run_dir: Path) -> Path:
             faults.append(str(error))
             continue
         if faults:
-            print(f"vosmem: {faults[0]}; going on from {path.name}, step {step}", file=sys.stderr)
+            print(f"vosmem: {faults[0]}; continuing from {path.name}, step {step}", file=sys.stderr)
         return path
     raise InputError(f"nothing to resume: {'; '.join(faults)}")

@@ -10,12 +10,7 @@ from vosmem.errors import InputError
 
 
 class LinearFall:
-    """A number that falls evenly from one step to another, and stays.
-
-    Args:
-        start: at step 0.
-        end: at `num_steps` and after.
-        num_steps: steps of the fall.
+    """A number that changes linearly from `start` at step 0 to `end` at step `num_steps`, and stays.
 
     Raises:
         InputError: `num_steps` is below 1.
@@ -28,22 +23,24 @@ class LinearFall:
 
     def __init__(self, start: float, end: float, num_steps: int):
         if num_steps < 1:
-            raise InputError(f"a fall over {num_steps} steps is not possible: use 1 or more")
+            raise InputError(f"num_steps={num_steps} of a linear schedule is below 1: use 1 or more")
         self.start, self.end, self.num_steps = start, end, num_steps
 
     def __call__(self, step: int) -> float:
-        """Its value at a step."""
         progress = min(step / self.num_steps, 1.0)
         return self.end if progress == 1 else self.start + progress * (self.end - self.start)
 
 
 class WarmUpCosine(torch.optim.lr_scheduler.LambdaLR):
-    """Rises linearly to each group's own rate, then falls along a cosine to zero at the last step.
+    """Linear warm-up to each group's peak rate, then a cosine to 0 at the last step.
+
+    Not `SequentialLR` of `LinearLR` and `CosineAnnealingLR`: these compute each rate from the one before, so a resumed
+    training would not get bit-identical rates, and the nested state cannot be compared by `follow_schedule`.
 
     Args:
-        optimizer: the optimiser, its groups holding their peak rates.
+        optimizer: the optimiser, whose groups hold their peak rates.
         num_steps: optimiser steps of the whole training.
-        warm_up_share: share of the steps that rise.
+        warm_up_share: share of the steps in the warm-up.
 
     Raises:
         InputError: `num_steps` is below 1.
@@ -51,9 +48,9 @@ class WarmUpCosine(torch.optim.lr_scheduler.LambdaLR):
 
     def __init__(self, optimizer: torch.optim.Optimizer, num_steps: int, warm_up_share: float):
         if num_steps < 1:
-            raise InputError(f"a cosine schedule needs trainer.max_steps of 1 or more, not {num_steps}")
+            raise InputError(f"trainer.max_steps={num_steps} is below 1: a cosine schedule needs 1 or more")
         self.num_steps, self.warm_up_steps = num_steps, max(1, round(num_steps * warm_up_share))
-        # A plain function: of any other callable, a checkpoint would hold the attributes.
+        # A plain function, because a checkpoint would hold the attributes of any other callable.
         super().__init__(optimizer, lambda step: self._factor(step))
 
     def _factor(self, step: int) -> float:
@@ -62,7 +59,7 @@ class WarmUpCosine(torch.optim.lr_scheduler.LambdaLR):
         return rise * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-# What changes in a scheduler's state from step to step; the rest says which schedule it is.
+# The values of a scheduler's state that change from step to step; the others define the schedule.
 POSITION = {"last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial"}
 
 
@@ -70,14 +67,14 @@ def follow_schedule(
     checkpoint: dict[str, Any],
     make_scheduler: Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler],
 ) -> None:
-    """Make a checkpoint go on along another schedule, at the rates that it would have reached on that one.
+    """Move a checkpoint to another schedule, at the rates that the training would have reached on that schedule.
 
-    A scheduler's state holds the numbers that it was made with, such as the steps of the whole training, and restoring
-    it would put them over new ones. A checkpoint of the same schedule is left as it is.
+    A scheduler's state holds its constructor's numbers, such as the steps of the whole training, and restoring it would
+    overwrite new ones. A checkpoint of an equal schedule is left unchanged.
 
     Args:
-        checkpoint: of Lightning; the states of its schedulers and the rates of its optimisers change.
-        make_scheduler: makes the schedule that counts.
+        checkpoint: a checkpoint of Lightning; the states of its schedulers and the rates of its optimisers change.
+        make_scheduler: makes the new schedule.
     """
     pairs = zip(checkpoint["optimizer_states"], checkpoint["lr_schedulers"], strict=True)
     for index, (optimizer, saved) in enumerate(pairs):

@@ -1,4 +1,4 @@
-"""A network run over a clip as it is run over a video, with gradients."""
+"""The unroll of a network over a clip, with gradients; inference does the same over a video."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,13 +19,14 @@ Result = TypeVar("Result")
 
 
 class Unrolled(NamedTuple):
-    """What a clip's unroll gives.
+    """The result of an unroll.
 
     Attributes:
-        logits: of frames 1..T-1; K is the largest number of objects in the batch (at least 1), padded slots are -inf.
-        carried: for each object and frame 1..T-1 the true masks of the remembered frames, averaged over cells and read
-            from the memory in place of the values: what matching alone would say. In [0, 1].
-        expected: the true masks of those frames, averaged over cells: what a perfect match would carry.
+        logits: logits of frames 1..T-1; K is the largest number of objects in the batch (at least 1), padded slots are
+            -inf.
+        carried: for each object and frame 1..T-1 the true masks of the memory frames, averaged over cells and read from
+            the memory in place of the values: the prediction of matching only. In [0, 1].
+        expected: the true masks of frames 1..T-1, averaged over cells: `carried` of a perfect match.
     """
 
     logits: Float[Tensor, "B T K1 H W"]
@@ -45,17 +46,16 @@ def unroll(
     It does not use `Propagator`, which has no batches, no gradients and a bank that evicts.
 
     Args:
-        network: the network.
         clip: frames whose sides are multiples of 16.
         detach_masks: whether an estimate is memorised without its gradient.
-        recompute: whether the backward pass computes the insides of encoders and decoder anew instead of keeping them:
-            less memory, more time, the same gradients.
-        perturb: changes the previous masks that local attention is given.
+        recompute: activation checkpointing: the backward pass recomputes the activations of encoders and decoder, which
+            takes less memory and more time for equal gradients.
+        perturb: perturbs the previous masks for local attention.
 
     Source:
         STM section 3.6: estimates are memorised as raw probabilities, not thresholded.
     """
-    # Nothing inside draws random numbers, so there is no state of a generator to bring back.
+    # Nothing inside draws random numbers, so no generator state has to be restored.
     run: Any = partial(checkpoint, use_reentrant=False, preserve_rng_state=False) if recompute else _call
     frames = clip.frames.float() / 255
     num_slots = max(1, int(clip.num_objects.max()))
@@ -68,7 +68,7 @@ def unroll(
         entry = run(network.encode_memory, frames[:, t - 1], masks, valid, query)
         memory = entry if memory is None else _append(memory, entry)
         priors = [None if known is None else known.detach() for known in (masks, earlier)]
-        if perturb is not None:  # both alike, so that a shift does not look like motion
+        if perturb is not None:  # both with the same draw, so that a shift does not look like motion
             priors = [None if known is None else perturb(known, clip, t) for known in priors]
         previous, before = (None if known is None else cells(known) for known in priors)
         assert previous is not None  # frame t - 1 always has masks

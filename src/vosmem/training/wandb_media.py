@@ -1,4 +1,4 @@
-"""What Weights & Biases shows of a validation beside its curves: pictures with masks, short videos, a table."""
+"""Media of a validation for Weights & Biases: images with masks, short videos, and a table of scores."""
 
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,12 @@ from vosmem.visualization.video import write_video
 
 
 class LogMedia(pl.Callback):
-    """Sends a table of every sequence's scores, and pictures and overlay videos of the first few.
+    """Logs a table of every sequence's scores, and images and overlay videos of the first `num_sequences`.
 
     Args:
-        output_dir: folder of the run; the videos are written below `media/`.
-        num_sequences: how many are shown.
-        height: of the pictures and videos, in pixels; smaller frames stay as they are.
-        frames_per_second: of the videos.
+        output_dir: folder of the run; videos are written below `media/`.
+        num_sequences: number of sequences with images and videos.
+        height: largest height of images and videos, in pixels.
     """
 
     def __init__(self, output_dir: str, num_sequences: int, height: int, frames_per_second: int):
@@ -36,7 +35,6 @@ class LogMedia(pl.Callback):
         self._shown: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]] = {}
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start to watch what the module segments."""
         assert isinstance(pl_module, PretrainModule)
         self._runs, self._shown = {}, {}
         pl_module.watch = self._keep
@@ -50,21 +48,19 @@ class LogMedia(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep a sequence's scores."""
         if outputs is not None:
             self._runs[batch.name] = outputs["run"]
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Send what was kept."""
         assert isinstance(pl_module, PretrainModule)
         pl_module.watch = None
         if trainer.is_global_zero and not trainer.sanity_checking:
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
-                    self._send(logger, trainer.global_step)
+                    self._log(logger, trainer.global_step)
 
     def _keep(self, sequence: VideoSequence, segmented: SegmentedFrame) -> None:
-        """Keep a frame with its predicted and its true labels, where its sequence is one of those shown."""
+        """Keep a frame with predicted and true labels if its sequence is one of the first."""
         if sequence.name not in self._shown and len(self._shown) >= self.num_sequences:
             return
         frame = np.ascontiguousarray(sequence.frame(segmented.t).permute(1, 2, 0).numpy())
@@ -76,13 +72,13 @@ class LogMedia(pl.Callback):
         )
         self._shown.setdefault(sequence.name, []).append(kept)
 
-    def _small(self, picture: UInt8[np.ndarray, "H W *C"], interpolation: int) -> UInt8[np.ndarray, "h w *C"]:
-        height, width = picture.shape[:2]
+    def _small(self, image: UInt8[np.ndarray, "H W *C"], interpolation: int) -> UInt8[np.ndarray, "h w *C"]:
+        height, width = image.shape[:2]
         if height <= self.height:
-            return picture.copy()
-        return cv2.resize(picture, (round(width * self.height / height), self.height), interpolation=interpolation)
+            return image.copy()
+        return cv2.resize(image, (round(width * self.height / height), self.height), interpolation=interpolation)
 
-    def _send(self, logger: WandbLogger, step: int) -> None:
+    def _log(self, logger: WandbLogger, step: int) -> None:
         rows = [
             [name, *(100 * summarize(run.scores)[key] for key in score_names())]
             for name, run in self._runs.items()
@@ -90,11 +86,11 @@ class LogMedia(pl.Callback):
         ]
         logger.log_table("val/sequences", columns=["sequence", *score_names()], data=rows, step=step)
         for name, frames in self._shown.items():
-            picture, predicted, truth = frames[-1]
+            image, predicted, truth = frames[-1]
             masks = {"prediction": predicted, **({} if truth is None else {"truth": truth})}
             named = {key: {"mask_data": mask, "class_labels": _class_labels(mask)} for key, mask in masks.items()}
             caption = f"{name}, last frame"
-            logger.log_image(f"val/masks/{name}", [picture], step=step, caption=[caption], masks=[named])
+            logger.log_image(f"val/masks/{name}", [image], step=step, caption=[caption], masks=[named])
             path = self.output_dir / "media" / f"{name}_{step:06d}.mp4"
             write_video((overlay(frame, labels) for frame, labels, _ in frames), path, self.frames_per_second)
             logger.log_video(f"val/video/{name}", [str(path)], step=step, format=["mp4"])

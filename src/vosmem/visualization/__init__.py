@@ -1,1 +1,1 @@
-"""Pictures: overlays and curves. The one drawing code of training, reports and notebooks."""
+"""Overlays, contact sheets, plots and videos, for training, reports and notebooks."""

@@ -1,4 +1,4 @@
-"""Time of a frame against memory, objects and size, and where it goes."""
+"""Plot of a frame's time against memory, objects and size, and by part of the network."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ PARTS = {"encode ms": "C0", "read ms": "C1", "decode ms": "C2", "memorize ms": "
 
 
 def plot_benchmark(figures: pd.DataFrame, path: Path) -> Path:
-    """Lines over each axis that was varied, and bars of the parts.
+    """Write a PNG with lines over each varied axis, and bars of the parts.
 
     Args:
-        figures: one line an implementation and case, with the columns of the benchmark's table.
-        path: the PNG to write; its folder is there.
+        figures: one row an implementation and case, with the columns of the benchmark's table.
+        path: the PNG; its folder exists.
     """
     figures = figures.assign(megapixels=figures["width"] * figures["height"] / 1e6)
     axes_of = {"T": "frames in memory (T)", "K": "objects (K)", "megapixels": "megapixels"}
@@ -39,21 +39,21 @@ def plot_benchmark(figures: pd.DataFrame, path: Path) -> Path:
 
 
 def _lines(panel: Axes, figures: pd.DataFrame, column: str, others: list[str]) -> None:
-    """Cases that differ in one column alone, a line each implementation; its floor is dotted."""
+    """One line an implementation, over the cases that differ only in one column; its floor is dotted."""
     base = figures.iloc[0]
     alike = figures[(figures[others] == base[others]).all(axis=1)].sort_values(column)
-    for place, name in enumerate(figures["implementation"].unique()):
+    for index, name in enumerate(figures["implementation"].unique()):
         own = alike[alike["implementation"] == name]
-        panel.plot(own[column], own["median ms"], f"C{place}-o", markersize=4, label=name)
+        panel.plot(own[column], own["median ms"], f"C{index}-o", markersize=4, label=name)
         if own["floor ms"].notna().all():
-            panel.plot(own[column], own["floor ms"], f"C{place}:", linewidth=1, label=f"{name}, floor")
+            panel.plot(own[column], own["floor ms"], f"C{index}:", linewidth=1, label=f"{name}, floor")
     if column != "megapixels":
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
 
 
 def _bars(panel: Axes, figures: pd.DataFrame) -> None:
-    """Where the time goes in the first case, for implementations that tell."""
+    """Time by part in the first case, for implementations that report it."""
     base = figures.iloc[0][["K", "T", "width", "height"]]
     own = figures[(figures[list(base.index)] == base).all(axis=1)].dropna(subset=list(PARTS))
     bottom = pd.Series(0.0, index=own.index)

@@ -1,11 +1,11 @@
-"""Curves of one object's confidence over a video, as SVG for a page."""
+"""Chart of one object's confidence over a video, as SVG for a page."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
-WIDTH, HEIGHT = 1000, 100  # of the drawing, which a page stretches as it likes
+WIDTH, HEIGHT = 1000, 100  # of the drawing, which a page may stretch
 MOST_POINTS = 400
 
 
@@ -16,17 +16,17 @@ def confidence_chart(
     lost: Sequence[bool],
     num_frames: int,
 ) -> str:
-    """Draw the probability as a line over the area as a grey ground, with the frames marked where the object is lost.
+    """Draw the probability as a line over the filled area of the object; frames where the object is lost are marked.
 
-    Colours come from the page: classes `area`, `line` and `lost`. Of a long video each point stands for some frames,
-    with the lowest probability among them.
+    The page sets the colours of the classes `area`, `line` and `lost`. In a long video each point summarises several
+    frames by their lowest probability.
 
     Args:
-        times: frames, ascending.
+        times: frame indices, ascending.
         probabilities: in [0, 1].
         areas: in pixels; drawn as a share of the largest.
-        lost: whether it is lost there.
-        num_frames: of the video.
+        lost: whether the object is lost.
+        num_frames: length of the video.
 
     Example:
         >>> confidence_chart([0, 1], [1.0, 0.5], [4, 2], [False, True], 2).count("<polyline")
@@ -41,8 +41,8 @@ def confidence_chart(
     )
     groups = np.array_split(np.arange(len(times)), min(MOST_POINTS, len(times)))
     x = np.array([step * times[group[0]] for group in groups])
-    line = np.array([min(probabilities[place] for place in group) for group in groups])
-    area = np.array([np.mean([areas[place] for place in group]) for group in groups]) / max(1, *areas)
+    line = np.array([min(probabilities[index] for index in group) for group in groups])
+    area = np.array([np.mean([areas[index] for index in group]) for group in groups]) / max(1, *areas)
     ground = f"{x[0]:.1f},{HEIGHT} {_points(x, area)} {x[-1]:.1f},{HEIGHT}"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
@@ -51,7 +51,7 @@ def confidence_chart(
 
 
 def _spans(times: Sequence[int]) -> list[tuple[int, int]]:
-    """Ascending numbers as runs without gaps, each with its first and the one after its last."""
+    """Runs of consecutive numbers as half-open intervals."""
     spans: list[tuple[int, int]] = []
     for t in times:
         if spans and spans[-1][1] == t:

@@ -1,4 +1,4 @@
-"""Contact sheets: what stills, clips and rendered videos look like, with their objects tinted."""
+"""Contact sheets of images, clips and rendered videos, with their objects tinted."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,19 +20,14 @@ Picture = UInt8[np.ndarray, "H W 3"]
 
 
 class SheetRow(NamedTuple):
-    """A line of a sheet.
-
-    Attributes:
-        caption: what stands over it.
-        pictures: RGB bytes, of any sizes.
-    """
+    """A row of a sheet: RGB images of any sizes under a caption."""
 
     caption: str
     pictures: list[Picture]
 
 
 def image_rows(source: ImageSource, count: int, seed: int, columns: int = 3) -> Iterator[SheetRow]:
-    """Random stills, plain and tinted, several in a line."""
+    """Random images, plain and tinted, several in a row."""
     items = _draw(len(source), count, seed)
     for start in range(0, len(items), columns):
         pictures, names = [], []
@@ -44,47 +39,41 @@ def image_rows(source: ImageSource, count: int, seed: int, columns: int = 3) -> 
 
 
 def clip_rows(source: ImageSource, augmentation: ClipAugmentation, count: int, seed: int) -> Iterator[SheetRow]:
-    """Random stills and a clip of each: every frame plain, then tinted."""
-    for place, item in enumerate(_draw(len(source), count, seed)):
+    """Random images with a clip of each: all frames plain, then tinted."""
+    for index, item in enumerate(_draw(len(source), count, seed)):
         labelled = source.read(item)
-        frames, labels, num_objects = augmentation(labelled, (seed, 0, place), source)
+        frames, labels, num_objects = augmentation(labelled, (seed, 0, index), source)
         tinted = [overlay(frame, mask) for frame, mask in zip(frames, labels, strict=True)]
         pictures = [overlay(labelled.image, _compact(labelled.labels)), *frames, *tinted]
         yield SheetRow(f"{source.name(item)}, {num_objects} objects", pictures)
 
 
 def rendered_rows(videos: RenderedVideos, frames: int) -> Iterator[SheetRow]:
-    """Frames of each video spread over its length; every second one plain."""
+    """Frames of each video, evenly spaced in time; every second one plain."""
     for video in videos:
         times = np.linspace(0, len(video) - 1, frames).round().astype(int)
         pictures = []
-        for place, t in enumerate(times):
+        for index, t in enumerate(times):
             frame, labels = video.render(int(t))
-            pictures.append(frame if place % 2 else overlay(frame, labels))
+            pictures.append(frame if index % 2 else overlay(frame, labels))
         yield SheetRow(f"{video.name}, {len(video.object_ids)} objects, {len(video)} frames", pictures)
 
 
 def contact_sheet(rows: Sequence[SheetRow], path: Path, height: int) -> Path:
-    """Write lines of pictures under their captions.
-
-    Args:
-        rows: the lines; at least one.
-        path: the picture to write; its folder is made.
-        height: of every picture, in pixels.
-    """
+    """Write at least one row of images, each `height` pixels high; the folder of `path` is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draw_sheet(rows, height).save(path)
     return path
 
 
 def draw_sheet(rows: Sequence[SheetRow], height: int) -> Image.Image:
-    """As `contact_sheet`, as a picture that a notebook shows."""
+    """Draw rows of images, each `height` pixels high, under their captions."""
     strips = [np.concatenate([_spaced(_to_height(picture, height)) for picture in row.pictures], 1) for row in rows]
     width = max(strip.shape[1] for strip in strips)
     sheet = Image.new("RGB", (width, len(rows) * (CAPTION + height + GAP)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
-    for place, (row, strip) in enumerate(zip(rows, strips, strict=True)):
-        top = place * (CAPTION + height + GAP)
+    for index, (row, strip) in enumerate(zip(rows, strips, strict=True)):
+        top = index * (CAPTION + height + GAP)
         draw.text((2, top + 2), row.caption, fill=(40, 40, 40), font=font)
         sheet.paste(Image.fromarray(strip), (0, top + CAPTION))
     return sheet
@@ -95,7 +84,7 @@ def _draw(length: int, count: int, seed: int) -> list[int]:
 
 
 def _compact(labels: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
-    """Ids without gaps, so that neighbours get colours that differ."""
+    """Renumber ids without gaps, so that neighbours get different colours."""
     ids = np.unique(labels[labels > 0])
     table = np.zeros(256, np.uint8)
     table[ids] = np.arange(1, len(ids) + 1)

@@ -14,13 +14,10 @@ matplotlib.use("agg")  # runs have no screen
 
 
 def collect_metrics(output_dir: Path) -> pd.DataFrame | None:
-    """One table from the logs of a run and of its resumptions; where a step was done twice, the later counts.
-
-    Args:
-        output_dir: folder of the run; logs lie below `csv/`.
+    """Merge the logs below `csv/` of a run and its resumptions; the later of two logs of a step counts.
 
     Returns:
-        rows ordered by step, or None where nothing was logged.
+        rows ordered by step, or None if nothing was logged.
     """
     logs = [path for path in natsorted((output_dir / "csv").glob("*/metrics.csv")) if path.stat().st_size]
     if not logs:
@@ -31,7 +28,7 @@ def collect_metrics(output_dir: Path) -> pd.DataFrame | None:
 
 
 def _until(table: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
-    """What of a log still holds: all before the later one's first step, and there what that one does not say."""
+    """The part of a log before the first step of a later log, and the values of that step that the later log lacks."""
     first = later["step"].min()
     again = later[later["step"] == first].drop(columns=["step", "epoch"], errors="ignore").notna().any()
     columns = [name for name in again.index[again] if name in table]
@@ -39,7 +36,7 @@ def _until(table: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
 
 
 def plot_curves(metrics: pd.DataFrame, path: Path) -> Path:
-    """Loss and J&F over the steps, side by side, as a PNG."""
+    """Write a PNG of loss and J&F over the steps, side by side."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     loss = metrics[["step", "train/loss"]].dropna() if "train/loss" in metrics else pd.DataFrame()

@@ -1,4 +1,4 @@
-"""The paper's Figure 7: how J is spread, for two or more policies."""
+"""Percentile curves of J for two or more policies, as in the paper's Figure 7."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,20 +12,20 @@ matplotlib.use("agg")  # runs have no screen
 
 
 def plot_percentiles(values: Mapping[str, Float64[np.ndarray, "_"]], path: Path) -> Path:
-    """J sorted from worst to best, a curve each.
+    """Write a PNG with a curve of sorted J for each policy; the folder of `path` is made.
 
     Args:
-        values: J in [0, 1] of each object and frame, by the name that the legend shows; none of them empty.
-        path: the PNG to write; its folder is made.
+        values: J in [0, 1] of each object and frame, by the name in the legend; none of them empty.
+        path: the PNG.
 
     Source:
         STM, Figure 7.
     """
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    for place, (name, own) in enumerate(values.items()):
+    for index, (name, own) in enumerate(values.items()):
         label = f"{name} (mean {100 * own.mean():.1f})"
-        axes.plot(np.linspace(0, 100, len(own)), 100 * np.sort(own), color=f"C{place}", label=label)
+        axes.plot(np.linspace(0, 100, len(own)), 100 * np.sort(own), color=f"C{index}", label=label)
     axes.set(xlabel="percentile of objects and frames", ylabel="J, percent", xlim=(0, 100), ylim=(0, 100))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)

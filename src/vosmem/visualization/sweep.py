@@ -1,4 +1,4 @@
-"""A plot of a sweep: scores, time and memory over what was changed."""
+"""Plot of a sweep: scores, time and memory over the varied values."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,14 +21,14 @@ COSTS = ("ms a frame", "memory MB", "frames in memory", "kept of 100")
 
 
 def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
-    """Scores in one panel, each cost in a further one; lines over a number that was swept, bars over anything else.
+    """Write a PNG with a panel of scores and one for each cost: lines over a swept number, bars over other values.
 
-    Where several draws share a line of the table, a whisker goes from the least to the greatest score.
+    If a row of the table averages several draws, a whisker spans their least and greatest score.
 
     Args:
-        table: a line a job.
-        varied: its columns that tell the jobs apart.
-        path: the PNG to write; its folder is made.
+        table: one row a job.
+        varied: the columns that differ between jobs.
+        path: the PNG; its folder is made.
     """
     scores = [column for column in dict.fromkeys((*score_names(), *SCORES)) if column in table]
     costs = [column for column in COSTS if column in table]
@@ -60,7 +60,7 @@ def _lines(axes: Axes, table: pd.DataFrame, swept: str, columns: Sequence[str]) 
             table[swept], table[column], yerr=spread, fmt="-o", color=colour, markersize=4, capsize=4, label=label
         )
     values = table[swept]
-    if values.min() > 0 and values.max() >= 8 * values.min():  # 1, 2, 5, 10: the small ones would lie on each other
+    if values.min() > 0 and values.max() >= 8 * values.min():  # such as 1, 2, 5, 10: the small ones would overlap
         axes.set_xscale("log")
     if len(values) <= MOST_TICKS:
         axes.set_xticks(values, [f"{value:g}" for value in values])
@@ -71,8 +71,8 @@ def _lines(axes: Axes, table: pd.DataFrame, swept: str, columns: Sequence[str]) 
 def _bars(axes: Axes, table: pd.DataFrame, varied: Sequence[str], columns: Sequence[str]) -> None:
     names = [", ".join(str(value) for value in row) for row in table[list(varied)].itertuples(index=False)]
     height = 0.8 / max(1, len(columns))
-    for place, column in enumerate(columns):
-        at = [row + (place - (len(columns) - 1) / 2) * height for row in range(len(names))]
+    for index, column in enumerate(columns):
+        at = [row + (index - (len(columns) - 1) / 2) * height for row in range(len(names))]
         spread, label = _spread(table, column)
         whiskers = {"ecolor": "0.2", "capsize": 3}
         colour = SCORES.get(column, "C1")
@@ -84,7 +84,7 @@ def _bars(axes: Axes, table: pd.DataFrame, varied: Sequence[str], columns: Seque
 
 
 def _spread(table: pd.DataFrame, column: str) -> tuple[np.ndarray | None, str]:
-    """How far the least and the greatest draw lie from the mean, (2, rows), and the legend; None without draws."""
+    """Distances of the least and greatest draw from the mean, (2, rows), or None without draws, and the legend."""
     ends = [f"{column} least", f"{column} greatest"]
     if not set(ends) <= set(table):
         return None, column

@@ -1,4 +1,4 @@
-"""Writing video that browsers play."""
+"""Writing videos that browsers play."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -17,13 +17,9 @@ OPTIONS = {"crf": "20", "preset": "veryfast"}
 
 
 class VideoWriter:
-    """Writes an H.264 mp4 frame by frame, one that starts to play before it is loaded; a context manager.
+    """Context manager that writes an H.264 mp4 frame by frame, which plays before it is fully loaded.
 
-    The file is there, whole, when the context is left without an error, and not before. Without a frame there is none.
-
-    Args:
-        path: the mp4 to write; its folder is made.
-        frames_per_second: the rate.
+    The file appears when the context ends without an error and had at least one frame; its folder is made.
     """
 
     def __init__(self, path: Path, frames_per_second: Fraction | int):
@@ -33,7 +29,7 @@ class VideoWriter:
         self._stream: av.VideoStream | None = None
 
     def add(self, frame: UInt8[np.ndarray, "H W 3"]) -> None:
-        """Append a frame: RGB bytes, of one size in a video. Odd sizes get their last row or column twice."""
+        """Append a frame of RGB bytes; all have one size. In an odd size the last row or column is repeated."""
         padding = ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0))  # 4:2:0 colour has no odd sizes
         even = np.ascontiguousarray(np.pad(frame, padding, mode="edge") if any(map(any, padding)) else frame)
         if self._container is None or self._stream is None:
@@ -43,7 +39,7 @@ class VideoWriter:
     def _start(self, frame: UInt8[np.ndarray, "H W 3"]) -> tuple[av.container.OutputContainer, av.VideoStream]:
         partial = self._open.enter_context(replacing(self.path))
         container = self._open.enter_context(
-            # a name with a colon is no protocol
+            # a name with a colon is not a protocol
             av.open(f"file:{partial}", "w", format="mp4", options={"movflags": "+faststart"})
         )
         stream = container.add_stream(CODEC, rate=self.frames_per_second, options=OPTIONS)
@@ -58,20 +54,14 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._open.__exit__(kind, error, trace)  # drops what was written
+            self._open.__exit__(kind, error, trace)  # deletes the partial file
         elif self._container is not None and self._stream is not None:
             with self._open:
                 self._container.mux(self._stream.encode(None))
 
 
 def write_video(frames: Iterable[UInt8[np.ndarray, "H W 3"]], path: Path, frames_per_second: Fraction | int) -> Path:
-    """Write an H.264 mp4, as `VideoWriter` does.
-
-    Args:
-        frames: RGB bytes, all of one size; at least one.
-        path: the mp4 to write.
-        frames_per_second: the rate.
-    """
+    """Write at least one frame of RGB bytes, all of one size, as an H.264 mp4."""
     with VideoWriter(path, frames_per_second) as video:
         for frame in frames:
             video.add(frame)

@@ -1,4 +1,4 @@
-"""Cut-outs: no background along their edges, masks where they show, and maps that do what they say."""
+"""Cut-outs: no background along their edges, exact masks, and maps that match their parameters."""
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ def centre(thing, side=64, **motion):
 
 
 @given(st.floats(0, 360), st.floats(0.5, 1.5), st.booleans())
-def test_no_colour_from_outside_the_object_comes_along(degrees, scale, mirror):
+def test_cut_out_has_no_colour_from_outside_the_object(degrees, scale, mirror):
     thing = cut_out(disc(), 3, 41.0)
     frame, labels = pasted(thing, centre(thing, degrees=degrees, scale=scale, mirror=mirror))
     assert frame[..., 1].max() <= 41, "green"
@@ -53,7 +53,7 @@ def test_a_thin_object_does_not_vanish():
     assert pasted(thing, centre(thing))[1].sum() >= 30
 
 
-def test_maps_move_the_centre_and_turn_about_it():
+def test_maps_move_the_centre_and_rotate_about_it():
     labels = np.zeros((21, 41), np.uint8)
     labels[5:16, 3:38] = 1
     thing = cut_out(LabelledImage(np.full((21, 41, 3), 9, np.uint8), labels), 1, 35.0)
@@ -74,7 +74,7 @@ def test_a_mirror_image_is_mirrored():
     assert not np.array_equal(mirrored, straight)
 
 
-def test_the_later_lies_over_the_earlier_and_label_0_hides():
+def test_later_cut_outs_cover_earlier_ones_and_label_0_occludes():
     thing = cut_out(disc(), 3, 30.0)
     frame, labels = pasted(thing, centre(thing, x=25.0), label=1)
     paste(frame, labels, thing, centre(thing, x=35.0), 2)
@@ -116,7 +116,7 @@ def test_a_bent_object_is_not_cut_where_its_rigid_shape_ended():
     assert columns[-1] - columns[0] + 1 == pytest.approx(29 + 16, abs=3)
 
 
-def test_an_enlarged_edge_has_no_stairs():
+def test_an_enlarged_edge_is_smooth():
     """A small disc, eight times as large, is a disc still: steps along its edge would be notches in a convex shape."""
     thing = cut_out(disc(side=25, radius=8), 3, 136.0)
     (outline,), _ = cv2.findContours((thing.alpha >= 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -1,4 +1,4 @@
-"""Crops around the objects of a clip: what they hold, at which scale, and where they move."""
+"""Crops around the objects of a clip: content, scale and motion."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_a_whole_frame_has_the_short_side_of_the_crop():
     assert made.labels[MIDDLE, MIDDLE].any(axis=1).sum() == pytest.approx(160 * SIZE / 180, abs=1)
 
 
-def test_one_still_is_cut_once_and_outside_is_background_of_the_mean_colour():
+def test_one_image_is_cut_once_and_outside_is_background_of_the_mean_colour():
     framing = ObjectFraming(SIZE, whole=0.0)
     moment = labelled(0, 0, side=170, width=180)
     made = framing([moment, moment], np.random.default_rng(1))
@@ -70,6 +70,6 @@ def test_without_an_object_the_frame_is_taken_whole():
 
 
 @pytest.mark.parametrize("options", [{"zoom": (2.0, 1.0)}, {"fill": (0.0, 1.0)}, {"whole": 1.5}])
-def test_ranges_that_cannot_be_drawn_from(options):
+def test_invalid_ranges_are_refused(options):
     with pytest.raises(InputError, match="framing with zoom"):
         ObjectFraming(SIZE, **options)

@@ -1,4 +1,4 @@
-"""Clips from stills: a function of still and seed alone, whose objects are those of frame 0."""
+"""Clips from images: a function of image and seed only, whose objects are those of frame 0."""
 
 import random
 from itertools import permutations
@@ -88,7 +88,7 @@ def test_labels_of_frame_0_have_no_gaps_and_later_frames_no_others(num_objects, 
     assert set(np.unique(labels)) <= set(range(count + 1))
 
 
-def test_a_still_without_objects_gives_a_clip_without():
+def test_an_image_without_objects_gives_a_clip_without():
     assert make_augmentation()(labelled_of(0), (0,))[2] == 0
 
 
@@ -117,7 +117,7 @@ def doubled_still():
 
 
 @pytest.mark.parametrize("times", range(6))
-def test_a_draw_that_loses_every_object_is_drawn_anew(times):
+def test_a_draw_that_loses_every_object_is_repeated(times):
     lose, image = Lose(times), doubled_still()[1].image
     labelled = LabelledImage(image, np.ones(image.shape[:2], np.uint8))  # no crop can lose this object
     frames, labels, count = ClipAugmentation(SIZE, [lose], [CropAffine(SIZE)])(labelled, (0,))
@@ -131,7 +131,7 @@ def test_a_draw_that_loses_every_object_is_drawn_anew(times):
     [([Lose(1000)], [CropAffine(SIZE)]), ([], [CropAffine(SIZE, translate=(2.0, 2.0))])],
     ids=["lost by the clip", "moved out of the frames"],
 )
-def test_objects_that_never_survive_end_in_the_whole_photograph(per_clip, per_frame):
+def test_objects_that_never_survive_give_the_whole_image(per_clip, per_frame):
     small, labelled = doubled_still()
     frames, labels, count = ClipAugmentation(SIZE, per_clip, per_frame)(labelled, (0,))
     assert count == 1
@@ -145,7 +145,7 @@ def test_six_different_draws_are_tried():
     assert len(lose.draws) == len(set(lose.draws)) == 1 + REDRAWS == 6
 
 
-def test_a_clip_is_without_objects_only_if_its_still_is():
+def test_a_clip_is_without_objects_only_if_its_image_is():
     image, labels = np.zeros((96, 96, 3), np.uint8), np.zeros((96, 96), np.uint8)
     labels[48, 48] = 1  # of each three rows and columns the middle one is kept
     assert ClipAugmentation(SIZE, [Lose(1000)], [CropAffine(SIZE)])(LabelledImage(image, labels), (0,))[2] == 1
@@ -158,7 +158,7 @@ def test_a_size_that_is_no_multiple_of_16_is_refused(size):
 
 
 @pytest.mark.parametrize("count", ["num_frames", "max_objects"])
-def test_counts_that_make_no_clip_are_refused(count):
+def test_invalid_counts_are_refused(count):
     with pytest.raises(InputError, match=naming(count)):
         make_augmentation(**{count: 1 if count == "num_frames" else 0})
 
@@ -213,7 +213,7 @@ class TestKeepFirstObjects:
 
 
 class TwoStills(ImageSource):
-    """Two stills in memory."""
+    """Two images in memory."""
 
     def __len__(self):
         return 2
@@ -222,7 +222,7 @@ class TwoStills(ImageSource):
         return labelled_of(3, seed=index)
 
 
-def test_a_sample_is_named_by_seed_epoch_place_and_item():
+def test_a_sample_depends_on_seed_epoch_position_and_item():
     def sample(seed, *key):
         return SyntheticClips(TwoStills(), make_augmentation(), seed)[SampleKey(*key)]
 

@@ -1,4 +1,4 @@
-"""Pasted objects move by themselves, are followed where there is room, and leave the donors alone."""
+"""Pasted objects move independently, are followed up to max_objects, and leave the donors unchanged."""
 
 import dataclasses
 
@@ -51,7 +51,7 @@ def scenes(labelled, seed=0, most=3, **changes):
 
 
 @pytest.mark.parametrize(("own", "expected"), [(0, {1}), (1, {1, 2}), (3, {1, 2, 3})])
-def test_ids_follow_those_of_the_clip_as_long_as_there_is_room(own, expected):
+def test_pasted_ids_follow_those_of_the_clip_up_to_max_objects(own, expected):
     seen = set()
     for seed in range(10):
         for scene in scenes(grey(own), seed):
@@ -67,12 +67,12 @@ def test_masks_are_where_the_object_shows(seed):
         assert (red[followed] > 160).all() and (red[~followed] < 180).all()
 
 
-def test_it_moves_against_the_picture():
+def test_pasted_object_moves_against_the_background():
     first, second, third = (scene.labels == 1 for scene in scenes(grey(0), 3))
     assert first.any() and not np.array_equal(first, second) and not np.array_equal(second, third)
 
 
-def test_what_is_not_followed_hides():
+def test_object_that_is_not_followed_occludes():
     for seed in range(5):
         for scene in scenes(grey(2), seed, follow=0.0):
             red = scene.image[..., 0] > 170
@@ -86,7 +86,7 @@ def test_look_alikes_are_copies_that_count_as_background():
     assert not any((scene.image[..., 0] > 170).any() for scene in scenes(labelled, 1, look_alike=1.0))
 
 
-def test_the_still_and_the_count():
+def test_pasting_keeps_the_input_and_the_count():
     labelled = grey(1)
     before = labelled.image.copy(), labelled.labels.copy()
     unchanged = scenes(labelled, count=(0, 0))
@@ -95,7 +95,7 @@ def test_the_still_and_the_count():
     assert all(equal(scene, labelled) for scene in unchanged)
 
 
-def test_clips_with_pasting_depend_on_the_seed_alone():
+def test_clips_with_pasting_depend_only_on_the_seed():
     augmentation = make_augmentation(pasting=PASTING)
     labelled = labelled_of(1)
     assert equal(augmentation(labelled, (1, 2), Red()), augmentation(labelled, (1, 2), Red()))
@@ -105,7 +105,7 @@ def test_clips_with_pasting_depend_on_the_seed_alone():
 
 def test_training_clips_paste_from_their_own_set():
     clips = SyntheticClips(Red(), make_augmentation(pasting=dataclasses.replace(PASTING, count=(2, 2))), seed=0)
-    counts = [int(clips[SampleKey(0, place, 0)].num_objects) for place in range(8)]
+    counts = [int(clips[SampleKey(0, position, 0)].num_objects) for position in range(8)]
     assert max(counts) == 3
 
 
@@ -122,7 +122,7 @@ def test_copies_keep_their_distance(seed):
     assert len(rows) and np.hypot(rows.mean() - 14.5, columns.mean() - 12) > 1.5 * 20 - 2
 
 
-def test_without_room_nothing_is_pasted():
+def test_copy_is_left_out_of_a_small_image():
     assert all(equal(scene, grey(1)) for scene in scenes(grey(1), look_alike=1.0, away=5.0))
 
 

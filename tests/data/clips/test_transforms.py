@@ -1,4 +1,4 @@
-"""One draw moves picture and mask together; the crop, the affine map and the zoom do what they say."""
+"""Image and mask move together; the crop, the affine map and the zoom match their parameters."""
 
 import albumentations as A
 import cv2
@@ -45,7 +45,7 @@ def show_the_same(image, mask):
     width=st.integers(48, 90),
     zoom=st.sampled_from([(1.0, 1.0), (0.8, 1.3)]),
 )
-def test_picture_and_mask_move_together(seed, height, width, zoom):
+def test_image_and_mask_move_together(seed, height, width, zoom):
     image, mask = blobs(seed, (height, width))
     affine = CropAffine(48, scale=zoom, rotate=(-40, 40), shear=(-15, 15), translate=(-0.2, 0.2))
     image, mask = drawn(affine, seed, image, mask)
@@ -54,7 +54,7 @@ def test_picture_and_mask_move_together(seed, height, width, zoom):
     assert show_the_same(image, mask)
 
 
-def test_without_motion_the_result_is_a_piece_of_the_picture():
+def test_without_motion_the_result_is_a_crop_of_the_image():
     pieces = np.lib.stride_tricks.sliding_window_view(PICTURE, (64, 64, 3))[:, :, 0]
     for seed in range(5):
         image, mask = drawn(CropAffine(64), seed, PICTURE)
@@ -79,13 +79,13 @@ def test_the_result_has_the_size_of_the_crop(shape, rotate):
         assert mask_out.shape == (64, 64)
 
 
-def test_the_identity_cuts_too():
+def test_the_identity_also_crops():
     affine = CropAffine(64)
     assert np.array_equal(affine.apply(PICTURE, np.eye(3), (64, 64)), PICTURE[:64, :64])
     assert np.array_equal(affine.apply_to_mask(PICTURE[..., 0], np.eye(3), (64, 64)), PICTURE[:64, :64, 0])
 
 
-def test_a_picture_of_the_size_of_the_crop_is_left_alone():
+def test_an_image_of_the_size_of_the_crop_is_unchanged():
     square = PICTURE[:64, :64]
     assert np.array_equal(drawn(CropAffine(64), 0, square)[0], square)
 
@@ -116,7 +116,7 @@ def test_a_shift_is_a_share_of_the_crop():
         assert (mask[border] == 0).all()
 
 
-def test_a_small_picture_lies_in_the_middle_of_the_fill_colour():
+def test_a_small_image_is_centred_on_the_fill_colour():
     image, mask = drawn(CropAffine(64), 0, np.full((40, 20, 3), 255, np.uint8))
     expected = np.zeros((64, 64), np.uint8)
     expected[12:52, 22:42] = 255

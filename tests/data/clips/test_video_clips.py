@@ -1,4 +1,4 @@
-"""Clips of videos: in order of time, no further apart than the curriculum says, and the same for everybody."""
+"""Clips of videos: in temporal order, within the curriculum's greatest skip, and equal in every process."""
 
 from itertools import pairwise
 from types import SimpleNamespace
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.sampling.test_datamodules import epoch_of, same
+from tests.messages import naming
 from vosmem.data.clips.image_clips import ClipAugmentation
 from vosmem.data.clips.pasting import Pasting
 from vosmem.data.clips.transforms import CropAffine
@@ -83,7 +84,7 @@ def test_the_schedule_of_the_paper():
 @pytest.mark.parametrize(
     ("epochs", "skips"), [([], []), ([1], [5]), ([0, 5], [1]), ([0, 5, 5], [1, 2, 3]), ([0], [-1])]
 )
-def test_schedules_that_make_no_sense(epochs, skips):
+def test_invalid_schedules_are_refused(epochs, skips):
     with pytest.raises(InputError, match=r"\Acurriculum with epochs .*\Z"):
         SkipSchedule(epochs, skips)
 
@@ -91,29 +92,29 @@ def test_schedules_that_make_no_sense(epochs, skips):
 def test_a_clip_follows_the_skip_of_its_key():
     clips = VideoClips([Numbered()], augmentation(), seed=0)
     for max_skip in (0, 25):
-        steps = [np.diff(times_of(clips[SampleKey(0, place, 0, max_skip)])) for place in range(40)]
+        steps = [np.diff(times_of(clips[SampleKey(0, position, 0, max_skip)])) for position in range(40)]
         assert np.min(steps) == 1 and np.max(steps) <= max_skip + 1
         assert max_skip == 0 or np.max(steps) > 20
 
 
 def test_a_clip_is_a_function_of_its_key():
     clips = VideoClips([Numbered()], augmentation(), seed=3)
-    keys = [SampleKey(epoch, place, 0, 25) for epoch in range(2) for place in range(20)]
+    keys = [SampleKey(epoch, position, 0, 25) for epoch in range(2) for position in range(20)]
     times = [times_of(clips[key]) for key in keys]
     assert times == [times_of(VideoClips([Numbered()], augmentation(), seed=3)[key]) for key in keys]
     assert len({tuple(t) for t in times}) > 30
 
 
 @pytest.mark.parametrize(("reversal", "backwards"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5)])
-def test_time_runs_backwards_as_often_as_asked(reversal, backwards):
+def test_share_of_reversed_clips(reversal, backwards):
     clips = VideoClips([Numbered()], augmentation(), seed=0, reversal=reversal)
-    signs = [times_of(clips[SampleKey(0, place, 0, 5)]) for place in range(100)]
+    signs = [times_of(clips[SampleKey(0, position, 0, 5)]) for position in range(100)]
     assert np.mean([times[0] > times[2] for times in signs]) == pytest.approx(backwards, abs=0.15)
 
 
 def test_the_first_frame_holds_an_object():
     clips = VideoClips([Numbered(start=30)], augmentation(), seed=0)
-    made = [clips[SampleKey(0, place, 0, 5)] for place in range(40)]
+    made = [clips[SampleKey(0, position, 0, 5)] for position in range(40)]
     assert all(int(clip.num_objects) == 1 and times_of(clip)[0] >= 30 for clip in made)
 
 
@@ -126,8 +127,8 @@ def test_the_frames_of_a_clip_are_mirrored_as_one():
 
     clips = VideoClips([Sided()], augmentation(), seed=0)
     sides = set()
-    for place in range(20):
-        labels = clips[SampleKey(0, place, 0, 5)].labels
+    for position in range(20):
+        labels = clips[SampleKey(0, position, 0, 5)].labels
         left = [bool(frame[:, :16].any()) for frame in labels]
         assert len(set(left)) == 1
         sides.add(left[0])
@@ -177,7 +178,7 @@ def test_a_restart_keeps_the_curriculum():
     assert same(list(loader), whole[2:])
 
 
-def test_a_sampler_without_a_curriculum_skips_nothing():
+def test_a_sampler_without_a_curriculum_has_no_skip():
     assert {key.max_skip for key in ClipSampler([1.0] * 3, 6, seed=0)} == {0}
 
 
@@ -192,7 +193,7 @@ def test_repeated_times_are_fewer_in_the_same_order(count, seed):
 
 def test_a_share_of_the_clips_is_made_redundant():
     clips = VideoClips([Numbered()], augmentation(num_frames=8), seed=0, redundancy=0.5)
-    counts = [len(set(times_of(clips[SampleKey(0, place, 0, 5)])[:-2])) for place in range(60)]
+    counts = [len(set(times_of(clips[SampleKey(0, position, 0, 5)])[:-2])) for position in range(60)]
     assert 15 < sum(count < 6 for count in counts) < 45 and min(counts) == 1
     once, again = (times_of(clips[SampleKey(0, 7, 0, 5)]) for _ in range(2))
     assert once == again
@@ -209,14 +210,14 @@ def test_the_last_frames_return_to_what_was_seen_before(count, backwards, seed):
 
 def test_a_share_of_the_clips_returns_to_every_part_of_what_it_remembers():
     clips = VideoClips([Numbered()], augmentation(num_frames=6), seed=0, returning=0.5)
-    drawn = [times_of(clips[SampleKey(0, place, 0, 9)]) for place in range(200)]
+    drawn = [times_of(clips[SampleKey(0, position, 0, 9)]) for position in range(200)]
     back = [times for times in drawn if times[-1] <= times[-3]]
     assert 60 < len(back) < 140
     assert {sum(moment < times[-1] for moment in times[1:-2]) for times in back} == {0, 1, 2}
 
 
 def test_clips_too_short_to_return_are_refused():
-    with pytest.raises(InputError, match="clips of 3 frames"):
+    with pytest.raises(InputError, match=naming("datamodule.returning=0.5", "4 or more frames", "not 3")):
         VideoClips([Numbered()], augmentation(), seed=0, returning=0.5)
 
 

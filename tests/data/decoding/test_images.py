@@ -1,4 +1,4 @@
-"""Pictures and masks in the forms that users have them, and what is said of those that cannot be used."""
+"""Images and masks of every kind, and the errors for those that cannot be used."""
 
 import numpy as np
 import pytest
@@ -37,14 +37,14 @@ def test_ids_are_read_as_they_are(tmp_path, mode, ids):
 
 @pytest.mark.parametrize("mode", ["P", "L", "1"])
 @pytest.mark.parametrize("ids", [[0, 255], [255]])
-def test_255_alone_is_one_object(tmp_path, mode, ids):
+def test_255_as_the_only_id_is_one_object(tmp_path, mode, ids):
     labels = mask_of(ids)
     assert np.array_equal(read_labels(save(tmp_path / "mask.png", labels, mode)), labels // 255)
 
 
 @pytest.mark.parametrize("mode", ["P", "L"])
 @pytest.mark.parametrize("ids", [[0, 1, 255], [7, 255], [0, 254, 255]])
-def test_255_beside_ids_is_void(tmp_path, mode, ids):
+def test_255_next_to_ids_is_void(tmp_path, mode, ids):
     labels = mask_of(ids)
     assert np.array_equal(read_labels(save(tmp_path / "mask.png", labels, mode)), np.where(labels == 255, 0, labels))
 
@@ -58,7 +58,7 @@ def test_ids_survive_other_modes(tmp_path, mode, ids):
     assert np.array_equal(read_labels(path), np.where((labels == 255) & void, 0, labels))
 
 
-def test_colours_that_say_no_id_are_refused(tmp_path):
+def test_colours_that_are_no_ids_are_refused(tmp_path):
     path = tmp_path / "colours.png"
     Image.new("RGB", (4, 3), (255, 200, 0)).save(path)
     with pytest.raises(InputError, match=naming("colours.png", "colours", "save ids")):
@@ -73,14 +73,14 @@ def test_ids_beyond_a_byte_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0x1234, 0xFFFF])
-def test_of_16_bits_the_upper_eight_are_seen(tmp_path, value):
+def test_of_16_bits_the_upper_eight_are_read(tmp_path, value):
     path = tmp_path / "deep.png"
     Image.fromarray(np.full((3, 4), value, np.uint16)).save(path)
     assert np.array_equal(read_image(path), np.full((3, 4, 3), value >> 8))
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])
-def test_pictures_come_back_byte_for_byte(tmp_path, suffix):
+def test_images_are_read_byte_for_byte(tmp_path, suffix):
     path = tmp_path / f"picture.{suffix}"
     Image.fromarray(PICTURE).save(path)
     assert np.array_equal(read_image(path), PICTURE)
@@ -97,7 +97,7 @@ def test_a_picture_of_any_mode_is_read_as_rgb(tmp_path, mode):
 
 @pytest.mark.parametrize("read", [read_image, read_labels, image_size])
 @pytest.mark.parametrize("content", [None, b"", b"<html>no picture</html>"], ids=["missing", "empty", "text"])
-def test_a_file_that_is_no_picture_is_named(tmp_path, read, content):
+def test_a_file_that_is_no_image_is_named(tmp_path, read, content):
     path = tmp_path / "broken.png"
     if content is not None:
         path.write_bytes(content)
@@ -123,10 +123,10 @@ def test_a_truncated_file_is_named_and_never_read_as_something_else(tmp_path, re
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.JPEG", "b.png", "c.webp", "d.TIF", "e.bmp"])
-def test_what_counts_as_a_picture(tmp_path, name):
+def test_image_file_names(tmp_path, name):
     assert is_image(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "._a.jpg", "Thumbs.db", "list.txt", "png"])
-def test_what_does_not(tmp_path, name):
+def test_other_file_names(tmp_path, name):
     assert not is_image(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Masks of every kind that people have: what ids they hold, and what is said of how they were read."""
+"""Masks of every kind: the ids that they hold, and the notes on how they were read."""
 
 import cv2
 import numpy as np
@@ -61,15 +61,15 @@ def test_32_bit_ids(tmp_path, values):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "named"),
     [
         (blocks([0, 70000]).astype(np.int32), ("70000", "65535")),
         (blocks([0, -1]).astype(np.int32), ("-1", "65535")),
-        (blocks([0, 1]).astype(np.float32), ("fractional",)),
+        (blocks([0, 1]).astype(np.float32), ("floating-point",)),
     ],
 )
-def test_numbers_that_are_no_ids_are_refused(tmp_path, values, said):
-    with pytest.raises(InputError, match=naming("mask.tif", *said, "save ids")):
+def test_numbers_that_are_no_ids_are_refused(tmp_path, values, named):
+    with pytest.raises(InputError, match=naming("mask.tif", *named, "save ids")):
         read_mask(saved(tmp_path / "mask.tif", values))
 
 
@@ -190,7 +190,7 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, ids, shape, num_colou
         assert mask.palette is None
 
 
-def test_many_true_ids_are_not_told_to_become_ids(tmp_path):
+def test_error_for_many_true_ids_does_not_ask_to_save_ids(tmp_path):
     ids = np.repeat(np.arange(64, dtype=np.uint8), 8)[None].repeat(8, 0)
     Image.fromarray(ids).save(tmp_path / "m.png")
     with pytest.raises(InputError, match=naming("m.png", "63 objects", "raise --max-objects if they are objects")):

@@ -30,13 +30,13 @@ def test_a_path_meets_its_knots():
     assert through_knots(knots, 1).tolist() == [0.0]
 
 
-def test_there_are_always_two_ends():
+def test_a_path_has_at_least_two_knots():
     assert num_knots(1, 15.0) == num_knots(5, 15.0) == 2
     assert num_knots(60, 15.0) == 5
 
 
 @given(seeds, st.floats(0, 30))
-def test_a_walk_stays_where_it_may(seed, step):
+def test_a_walk_stays_in_its_range(seed, step):
     places = wander(np.random.default_rng(seed), 50, step, -3.0, 7.0)
     assert places.shape == (50,)
     assert places.min() >= -3 and places.max() <= 7

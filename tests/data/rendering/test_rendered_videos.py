@@ -53,7 +53,7 @@ def sequence(scene=SCENE, seed=0, source=None):
     return RenderedSequence("video", source or Blocks(), scene, (seed,))
 
 
-def test_it_is_a_video_with_ground_truth():
+def test_rendered_video_has_ground_truth():
     video = sequence()
     assert isinstance(video, VideoSequence)
     assert len(video) == 60 and video.object_ids == (1, 2)
@@ -92,7 +92,7 @@ def test_masks_are_exact(seed):
         assert np.mean(looks_like_object != (labels > 0)) < 0.01
 
 
-def test_neighbouring_frames_are_alike_and_far_ones_are_not():
+def test_neighbouring_frames_are_similar_and_distant_ones_are_not():
     video = sequence()
     overlaps = {}
     for gap in (1, 40):
@@ -144,12 +144,12 @@ def test_a_set_of_videos():
         videos[3]
 
 
-def test_stills_without_objects():
-    with pytest.raises(InputError, match=r"\Anone of \d+ stills drawn holds an object.*\Z"):
+def test_images_without_objects_are_refused():
+    with pytest.raises(InputError, match=r"\Anone of \d+ random images holds an object.*\Z"):
         sequence(source=Blocks(objects=False))
 
 
 @pytest.mark.parametrize("change", [{"num_objects": (0, 2)}, {"num_objects": (3, 2)}, {"num_frames": 0}, {"height": 8}])
-def test_impossible_scenes(change):
+def test_invalid_scenes_are_refused(change):
     with pytest.raises(InputError, match=r"\Aa scene of .* cannot be rendered.*\Z"):
         dataclasses.replace(SCENE, **change)

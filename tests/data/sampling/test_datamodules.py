@@ -26,7 +26,7 @@ def plain_synthesis():
 
 
 def rich_synthesis():
-    """All that `conf/augmentation/rich.yaml` has: other stills' objects, bending, blur, JPEG."""
+    """All that `conf/augmentation/rich.yaml` has: objects of other images, bending, blur, JPEG."""
     GlobalHydra.instance().clear()
     with initialize_config_module("vosmem.conf", version_base="1.3"):
         config = compose(
@@ -43,7 +43,7 @@ def rich_synthesis():
 
 @pytest.fixture(params=[plain_synthesis, rich_synthesis])
 def make(images, request):
-    """Makes the data of a run on four stills."""
+    """Makes the data of a run on four images."""
 
     def make_data(num_sequences=0, world_size=1, rank=0, **options):
         source = ImageMaskFolder(str(images))
@@ -97,7 +97,7 @@ def test_samples_depend_on_seed_and_epoch_and_never_on_workers(make, num_workers
     assert same(epoch_of(data, epoch=1), expected)
 
 
-def test_loader_processes_end_with_the_last_who_uses_them(make):
+def test_loader_processes_end_with_their_last_user(make):
     """At once, without the garbage collector: that would take their queues before it tells them to end."""
     gc.disable()
     try:
@@ -135,7 +135,7 @@ def test_processes_share_the_validation(make, world_size):
     assert names == sorted(sequence.name for sequence in make(5).sequences)
 
 
-def test_a_process_without_a_sequence_has_nothing_in_the_place_of_one(make):
+def test_a_process_without_a_sequence_validates_none(make):
     """Without a batch, Lightning would leave out the end of the validation, and the others would wait for it."""
     shares = [list(make(1, world_size=3, rank=rank).val_dataloader()) for rank in range(3)]
     assert [len(share) for share in shares] == [1, 1, 1] and shares[0][0] is not None
@@ -143,7 +143,7 @@ def test_a_process_without_a_sequence_has_nothing_in_the_place_of_one(make):
     assert list(make(0).val_dataloader()) == []
 
 
-def test_a_restart_goes_on_with_the_next_sample(make):
+def test_a_restart_continues_with_the_next_sample(make):
     whole, data = epoch_of(make(), epoch=2), make()
     data.train_dataloader()
     data.sampler.set_epoch(2)
@@ -159,7 +159,7 @@ def test_a_restart_goes_on_with_the_next_sample(make):
     assert restored.state_dict() == data.state_dict()
 
 
-def test_before_a_run_there_is_no_position(make):
+def test_state_before_a_run_has_no_position(make):
     data = make()
     data.load_state_dict(make().state_dict())
     assert same(epoch_of(data), epoch_of(make()))
@@ -198,7 +198,7 @@ def test_an_epoch_shorter_than_a_batch_is_refused(make, samples_per_epoch, batch
         make(samples_per_epoch=samples_per_epoch, batch_size=batch_size)
 
 
-def test_the_check_looks_at_the_training_stills(make, images):
+def test_the_check_reads_the_training_images(make, images):
     data = make()
     data.check()
     (images / "masks" / "002.png").write_text("no picture")

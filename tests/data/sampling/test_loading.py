@@ -43,7 +43,7 @@ def loader(fault, num_workers=2) -> ClipLoader:
     return ClipLoader(Numbers(fault), lambda item: f"number {item}", num_workers, batch_size=2, sampler=sampler)
 
 
-def test_all_samples_come_however_many_processes():
+def test_any_number_of_processes_gives_all_samples():
     expected = [batch.tolist() for batch in loader(nothing, num_workers=0)]
     assert sorted(number for batch in expected for number in batch) == list(range(8))
     workers = loader(nothing)
@@ -51,7 +51,7 @@ def test_all_samples_come_however_many_processes():
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_what_is_wrong_with_a_sample_is_one_line(num_workers):
+def test_a_faulty_sample_gives_one_line(num_workers):
     with pytest.raises(InputError, match=r"\Aimage '5\.jpg' cannot be read: replace the file\Z"):
         list(loader(unreadable, num_workers))
 
@@ -69,7 +69,7 @@ def test_a_process_that_dies_names_its_sample():
 
 def test_the_next_samples_of_all_processes():
     sampler = ClipSampler([1.0] * 6, 6, seed=1, num_replicas=2, rank=1)
-    whole = sampler.ahead(6)
+    whole = sampler.upcoming(6)
     assert list(sampler) == whole[1::2]
     sampler.advance(2)
-    assert sampler.ahead(3) == whole[4:] and list(sampler) == [whole[5]]
+    assert sampler.upcoming(3) == whole[4:] and list(sampler) == [whole[5]]

@@ -1,4 +1,4 @@
-"""Videos and stills in one training: shares, order, seeds, and what is pasted."""
+"""Videos and images in one training: shares, order, seeds, and pasted objects."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ class Grey:
         return self.count
 
     def name(self, index):
-        return f"still {index}"
+        return f"image {index}"
 
     def read(self, index):
         labels = np.zeros((32, 32), np.uint8)
@@ -44,7 +44,7 @@ def mixed(share: float = 0.25, num_images: int = 7, **options) -> MixedData:
 
 
 @pytest.mark.parametrize(("share", "num_images"), [(0.25, 7), (0.25, 300), (0.6, 1)])
-def test_stills_have_their_share_whatever_the_sizes_of_the_sets(share, num_images):
+def test_images_have_their_share_for_any_sizes_of_the_sets(share, num_images):
     data = mixed(share, num_images)
     items = np.array([key.item for key in ClipSampler(data.repeats, 2000, seed=0)])
     assert np.mean(items >= 2) == pytest.approx(share, abs=0.03)
@@ -56,7 +56,7 @@ def test_an_item_is_the_clip_of_its_own_set():
     made = data.clips[SampleKey(1, 2, 2 + 5, 5)]
     alone = SyntheticClips(Grey(7), augmentation(), seed=3)[SampleKey(1, 2, 5, 5)]
     assert all(torch.equal(one, other) for one, other in zip(made, alone, strict=True))
-    assert data.sample_name(1) == data.videos[1].name and data.sample_name(2) == "still 0"
+    assert data.sample_name(1) == data.videos[1].name and data.sample_name(2) == "image 0"
 
 
 def test_clips_of_both_have_one_shape():
@@ -91,6 +91,6 @@ def test_a_curriculum_by_shares_goes_with_the_samples_of_the_training():
 @pytest.mark.parametrize(
     ("shares", "skips"), [([], []), ([0.1], [5]), ([0.0, 1.0], [1, 2]), ([0.0, 0.5], [1]), ([0.0], [-1])]
 )
-def test_shares_that_make_no_sense(shares, skips):
+def test_invalid_shares_are_refused(shares, skips):
     with pytest.raises(InputError, match="curriculum with shares"):
         SkipShares(shares, skips, max_steps=10, batch_size=1)

@@ -1,4 +1,4 @@
-"""The order of samples: a function of seed and epoch, whoever shares it and wherever it goes on."""
+"""The order of samples: a function of seed and epoch, for any number of processes and after any restart."""
 
 import numpy as np
 import pytest
@@ -20,8 +20,8 @@ def interleaved(samplers):
     return [key for step in zip(*samplers, strict=True) for key in step]
 
 
-def test_keys_count_the_places_of_the_epoch():
-    assert [(key.epoch, key.place) for key in keys(epoch=3)] == [(3, place) for place in range(12)]
+def test_keys_count_the_positions_of_the_epoch():
+    assert [(key.epoch, key.position) for key in keys(epoch=3)] == [(3, place) for place in range(12)]
 
 
 def test_the_order_is_a_function_of_seed_and_epoch():
@@ -31,7 +31,7 @@ def test_the_order_is_a_function_of_seed_and_epoch():
         assert [named for named, other in orders.items() if other == order] == [(seed, epoch)]
 
 
-def test_the_way_to_an_epoch_does_not_matter():
+def test_an_epoch_does_not_depend_on_those_before():
     sampler = ClipSampler([1.0] * 20, 20, seed=0)
     for epoch in (4, 1, 2):
         sampler.set_epoch(epoch)
@@ -57,13 +57,13 @@ def test_each_pass_through_the_data_set_holds_every_item_once(num_items, samples
     assert all(len(set(part)) == len(part) for part in passes)
 
 
-def test_each_pass_is_shuffled_anew():
+def test_each_pass_has_its_own_shuffle():
     items = [key.item for key in keys(30, 90)]
     assert len({tuple(items[start : start + 30]) for start in (0, 30, 60)}) == 3
 
 
 @given(st.lists(st.floats(0.05, 4), min_size=1, max_size=8), st.integers(0, 5))
-def test_an_element_stands_in_a_pass_as_often_as_it_should_up_to_rounding(repeats, seed):
+def test_a_pass_holds_an_element_by_its_repeats_up_to_rounding(repeats, seed):
     sampler = ClipSampler(repeats, 1, seed)
     counts = np.bincount(sampler._pass(np.random.default_rng(seed)), minlength=len(repeats))
     assert np.all(counts >= np.floor(repeats)) and np.all(counts <= np.ceil(repeats))
@@ -85,7 +85,7 @@ def test_an_epoch_shorter_than_the_data_set_draws_others_the_next_time():
 
 @pytest.mark.parametrize("before", [1, 2, 3])
 @pytest.mark.parametrize("after", [1, 2, 3])
-def test_a_restart_goes_on_where_training_was(before, after):
+def test_a_restart_continues_at_its_position(before, after):
     samplers = [ClipSampler([1.0] * 7, 24, 5, before, rank) for rank in range(before)]
     for sampler in samplers:
         sampler.set_epoch(2)

@@ -5,12 +5,11 @@ import os
 import pytest
 
 from tests.conftest import write_images
-from vosmem.data.sources.check_cache import check_once, files_of
-from vosmem.data.sources.coco import CocoInstances
-from vosmem.data.sources.embedded import embedded_images
+from vosmem.data.sources.checks import check_once, files_of
+from vosmem.data.sources.coco import CocoInstances, embedded_images
 from vosmem.data.sources.image_sets import ImageMaskFolder
 from vosmem.data.sources.joined import CachedImages, JoinedImages, JoinedVideos, Subset
-from vosmem.data.sources.training_videos import folder_videos
+from vosmem.data.sources.training_videos import training_videos
 from vosmem.errors import InputError
 
 
@@ -60,7 +59,7 @@ def test_a_changed_file_is_checked_again(files, change):
     assert check_once(passes, files, "headers")
 
 
-def test_without_a_list_of_files_or_a_place_every_check_runs(files, monkeypatch):
+def test_without_a_list_of_files_or_a_cache_every_check_runs(files, monkeypatch):
     for unknown in (None, []):
         assert check_once(passes, unknown, "headers")
         assert check_once(passes, unknown, "headers")
@@ -82,7 +81,7 @@ def test_the_files_of_every_kind_of_set(tmp_path):
     for kind, source in (("JPEGImages", "images"), ("Annotations", "masks")):
         (tmp_path / "v" / kind).mkdir(parents=True)
         (tmp_path / "s" / source).rename(tmp_path / "v" / kind / "one")
-    videos = folder_videos(str(tmp_path / "v"))
+    videos = training_videos("folder", str(tmp_path / "v"))
     assert len(files_of(videos)) == 6 and files_of(JoinedVideos({"v": videos})) == files_of(videos)
     assert files_of(JoinedImages({"known": images, "unknown": Own()})) is None
 

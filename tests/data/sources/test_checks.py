@@ -1,4 +1,4 @@
-"""What is said before training of stills that cannot be used."""
+"""Errors before training for images that cannot be used."""
 
 import re
 
@@ -13,7 +13,7 @@ from vosmem.errors import InputError
 
 @pytest.fixture
 def folder(tmp_path):
-    """Makes a set of 6x4 pictures whose masks have another size where told."""
+    """Makes a set of 6x4 images; the given masks have another size."""
 
     def make(count, wrong=()):
         for kind in ("images", "masks"):
@@ -33,15 +33,15 @@ def message_of(source):
 
 
 def named(message):
-    """Names of stills in the message, in its order, each once."""
+    """Names of images in the message, in its order, each once."""
     return list(dict.fromkeys(re.findall(r"\bn\d+\b", message)))
 
 
-def test_good_stills_pass(folder):
+def test_good_images_pass(folder):
     check_images(ImageMaskFolder(str(folder(3))))
 
 
-def test_every_kind_of_fault_is_listed_and_good_stills_are_not(folder):
+def test_every_kind_of_fault_is_listed_and_good_images_are_not(folder):
     root = folder(8, wrong=[1, 6])
     source = ImageMaskFolder(str(root))
     (root / "images" / "n2.png").write_text("no picture")

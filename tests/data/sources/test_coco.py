@@ -1,4 +1,4 @@
-"""Stills of a COCO file, and what is said of one that cannot be used."""
+"""Images of a COCO file, and the errors for a file that cannot be used."""
 
 import json
 
@@ -68,7 +68,7 @@ class TestCocoInstances:
         for order in (entries, entries[::-1]):
             assert np.array_equal(coco(*order).read(0).labels, expected)
 
-    def test_crowds_and_specks_are_no_objects(self, coco):
+    def test_crowds_and_tiny_instances_are_no_objects(self, coco):
         source = coco(
             {"segmentation": run_lengths(BIG), "area": 900, "iscrowd": 1},
             {"segmentation": polygon(1, 1, 4, 4), "area": 9},
@@ -77,7 +77,7 @@ class TestCocoInstances:
         )
         assert np.array_equal(source.read(0).labels, SMALL)
 
-    def test_only_pictures_of_the_split_that_have_an_instance(self, coco):
+    def test_only_images_of_the_split_with_an_instance(self, coco):
         files = (("b.png", "train"), ("c.png", "val"), ("a.png", "val"))
         entries = [{"segmentation": run_lengths(SMALL), "area": 225, "image_id": i} for i in (0, 1)]
         assert [source.name(0) for source in (coco(*entries, files=files, split=s) for s in ("train", "val"))] == [
@@ -89,7 +89,7 @@ class TestCocoInstances:
         with pytest.raises(InputError, match=naming("instances.json", "'test'")):
             coco(*entries, files=files, split="test")
 
-    def test_a_picture_of_another_size_is_named_when_read(self, coco, tmp_path):
+    def test_an_image_of_another_size_is_named_when_read(self, coco, tmp_path):
         source = coco({"segmentation": run_lengths(SMALL), "area": 225})
         Image.new("RGB", (30, 40)).save(tmp_path / "b.png")
         assert source.sizes(0) == ((30, 40), (40, 30))
@@ -107,7 +107,7 @@ class TestCocoInstances:
             CocoInstances(str(tmp_path / "instances.json"), str(tmp_path))
 
     @pytest.mark.parametrize("key", ["area", "segmentation"])
-    def test_an_instance_that_lacks_a_key_is_no_stack_trace(self, coco, key):
+    def test_an_instance_without_a_key_is_named(self, coco, key):
         instance = {"segmentation": run_lengths(SMALL), "area": 225}
         with pytest.raises(InputError, match=naming("instances.json", key)):
             coco({name: value for name, value in instance.items() if name != key}).read(0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vosmem.data.sources.checks import check_images
-from vosmem.data.sources.embedded import embedded_images
+from vosmem.data.sources.coco import embedded_images
 from vosmem.errors import InputError
 
 SPLITS = ("train", "val")
@@ -29,11 +29,11 @@ def names(source):
     return [source.name(index) for index in range(len(source))]
 
 
-def test_every_photograph_is_on_one_side(sets, annotations):
+def test_every_photograph_is_in_one_split(sets, annotations):
     assert sorted(names(sets["train"]) + names(sets["val"])) == sorted(e["file_name"] for e in annotations["images"])
 
 
-def test_no_photograph_is_on_both_sides_under_two_names(sets):
+def test_no_photograph_is_in_both_splits_under_two_names(sets):
     def contents(source):
         return {hashlib.sha256(source.read(index).image.tobytes()).digest() for index in range(len(source))}
 
@@ -49,7 +49,7 @@ def test_there_is_something_to_validate_on(sets):
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_every_picture_has_the_annotated_size(sets, split):
+def test_every_image_has_the_annotated_size(sets, split):
     check_images(sets[split])
 
 
@@ -66,7 +66,7 @@ def test_every_instance_of_the_area_is_seen(annotations, split, min_area):
         assert np.unique(source.read(index).labels).tolist() == list(range(count + 1)), name
 
 
-def test_every_polygon_lies_inside_its_picture(annotations):
+def test_every_polygon_is_inside_its_image(annotations):
     sizes = {entry["id"]: (entry["width"], entry["height"]) for entry in annotations["images"]}
     for annotation in annotations["annotations"]:
         for part in annotation["segmentation"]:
@@ -90,6 +90,6 @@ def shoelace(points):
     return abs((x * next_y - next_x * y).sum()) / 2
 
 
-def test_an_unknown_side_is_named():
+def test_an_unknown_split_is_named():
     with pytest.raises(InputError, match=r"\A.*embedded_annotations\.json.*'test'.*\Z"):
         embedded_images("test")

@@ -1,4 +1,4 @@
-"""Stills from folders and from COCO files, sets joined and divided, and what is said of sets that cannot be used."""
+"""Images from folders, and the errors for sets that cannot be used."""
 
 import re
 
@@ -43,7 +43,7 @@ class TestImageMaskFolder:
         save_pair(tmp_path, "a.2")
         assert len(ImageMaskFolder(str(tmp_path))) == 2
 
-    def test_what_is_no_picture_is_overlooked(self, tmp_path):
+    def test_files_that_are_no_images_are_ignored(self, tmp_path):
         save_pair(tmp_path, "a")
         for name in (".DS_Store", "._a.png", "Thumbs.db", "notes.txt"):
             (tmp_path / "images" / name).write_text("no picture")
@@ -65,7 +65,7 @@ class TestImageMaskFolder:
         assert labels.dtype == np.uint8
         assert np.array_equal(labels, expected)
 
-    def test_255_regions_are_told_apart(self, tmp_path):
+    def test_255_regions_are_distinct(self, tmp_path):
         labels = np.arange(255, dtype=np.uint8).reshape(15, 17)
         save_pair(tmp_path, "a", labels=labels)
         assert np.array_equal(ImageMaskFolder(str(tmp_path), "regions").read(0).labels, labels + 1)
@@ -75,7 +75,7 @@ class TestImageMaskFolder:
         with pytest.raises(InputError, match=naming("mask_ids='all'")):
             ImageMaskFolder(str(tmp_path), "all")
 
-    def test_lone_files_are_listed(self, tmp_path):
+    def test_unpaired_files_are_listed(self, tmp_path):
         for stem in ("a", "b", "c"):
             save_pair(tmp_path, stem)
         (tmp_path / "masks" / "a.png").unlink()
@@ -83,7 +83,7 @@ class TestImageMaskFolder:
         with pytest.raises(InputError, match=naming("2 files", "a.png has no mask", "c.png has no image")):
             ImageMaskFolder(str(tmp_path))
 
-    def test_of_many_lone_files_the_first_ten_are_listed(self, tmp_path):
+    def test_of_many_unpaired_files_the_first_ten_are_listed(self, tmp_path):
         for number in range(14):
             save_pair(tmp_path, str(number))
             if number != 5:
@@ -92,7 +92,7 @@ class TestImageMaskFolder:
             ImageMaskFolder(str(tmp_path))
         assert re.findall(r"(\d+)\.png", str(caught.value)) == ["0", "1", "2", "3", "4", "6", "7", "8", "9", "10"]
 
-    def test_two_pictures_of_one_stem_are_not_silently_one(self, tmp_path):
+    def test_two_images_of_one_stem_are_refused(self, tmp_path):
         save_pair(tmp_path, "a")
         save_pair(tmp_path, "a", (".bmp", ".png"))
         with pytest.raises(InputError, match=naming("a.")):
@@ -105,7 +105,7 @@ class TestImageMaskFolder:
         (tmp_path / folder / "a.png").unlink()
         if not empty:
             (tmp_path / folder).rmdir()
-        with pytest.raises(InputError, match=naming(folder, "holds no pictures" if empty else "not found")):
+        with pytest.raises(InputError, match=naming(folder, "holds no images" if empty else "not found")):
             ImageMaskFolder(str(tmp_path))
 
     def test_a_mask_of_another_size_is_named_when_read(self, tmp_path):

@@ -12,7 +12,7 @@ from vosmem.errors import InputError
 
 
 class Names:
-    """A set of stills that are told apart by their name, size and colour."""
+    """A set of images with distinct names, sizes and colours."""
 
     def __init__(self, prefix, count):
         self.prefix, self.count = prefix, count
@@ -32,7 +32,7 @@ class Names:
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5))
-def test_joined_sets_hold_every_still_once_in_order(counts):
+def test_joined_sets_hold_every_image_once_in_order(counts):
     joined = JoinedImages({str(prefix): Names(prefix, count) for prefix, count in enumerate(counts)})
     expected = [(prefix, index) for prefix, count in enumerate(counts) for index in range(count)]
     assert [joined.sizes(index)[0] for index in range(len(joined))] == expected
@@ -40,7 +40,7 @@ def test_joined_sets_hold_every_still_once_in_order(counts):
     assert [int(joined.read(index).image[0, 0, 0]) for index in range(len(joined))] == [10 * p + i for p, i in expected]
 
 
-def test_weights_reach_the_stills_through_other_sets():
+def test_weights_reach_the_images_through_other_sets():
     sources = {"a": Names(0, 3), "b": Subset(Names(1, 4), 2, held_out=True), "c": Names(2, 1)}
     joined = JoinedImages(sources, {"b": 0.5, "c": 5.0})
     assert repeats(joined).tolist() == [1, 1, 1, 0.5, 0.5, 5]
@@ -64,7 +64,7 @@ def test_no_set_to_join():
 
 
 @given(st.integers(2, 30), st.integers(2, 8))
-def test_held_out_and_kept_stills_are_all_stills_once(count, every):
+def test_held_out_and_kept_images_are_all_images_once(count, every):
     parts = [Subset(Names(7, count), every, held_out) for held_out in (True, False)]
     held_out, kept = [[part.sizes(index)[0][1] for index in range(len(part))] for part in parts]
     assert held_out == list(range(0, count, every))
@@ -79,7 +79,7 @@ def test_nothing_left_to_train_on(count, every):
         Subset(Names(0, count), every, held_out=False)
 
 
-def test_cached_stills_are_decoded_once(images, monkeypatch):
+def test_cached_images_are_decoded_once(images, monkeypatch):
     source = ImageMaskFolder(str(images))
     cached, reads = CachedImages(source), []
     read = source.read

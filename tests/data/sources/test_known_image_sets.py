@@ -1,4 +1,4 @@
-"""Public still sets in the shape their authors give them, with the blemishes that copies of them have."""
+"""Public image sets in their authors' layout, with the irregularities of common copies."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from vosmem.errors import InputError
 SILHOUETTE = np.zeros((6, 8), np.uint8)
 SILHOUETTE[1:4, 2:7] = 1
 
-# Picture and mask of one still, as the set's authors name them.
+# Image and mask, as named by the set's authors.
 FILES = {
     "ecssd": ("images/0001.jpg", "ground_truth_mask/0001.png"),
     "msra10k": ("Imgs/77.jpg", "Imgs/77.png"),
@@ -50,7 +50,7 @@ def test_every_layout_is_tried():
 
 @pytest.mark.parametrize("layout", FILES)
 class TestSaliencySet:
-    def test_its_own_tree(self, tmp_path, layout):
+    def test_layout_of_the_authors(self, tmp_path, layout):
         save_still(tmp_path, FILES[layout])
         source = SaliencySet(layout, str(tmp_path))
         assert isinstance(source, ImageSource) and len(source) == 1
@@ -59,16 +59,16 @@ class TestSaliencySet:
         assert np.array_equal(source.read(0).labels, SILHOUETTE)
         assert source.read(0).image.shape == (6, 8, 3)
 
-    def test_the_form_that_this_project_writes_itself(self, tmp_path, layout):
+    def test_images_and_masks_folders(self, tmp_path, layout):
         save_still(tmp_path, ("images/a.jpg", "masks/a.png"))
         assert np.array_equal(SaliencySet(layout, str(tmp_path)).read(0).labels, SILHOUETTE)
 
-    def test_pictures_and_masks_in_one_folder(self, tmp_path, layout):
+    def test_images_and_masks_in_one_folder(self, tmp_path, layout):
         save_still(tmp_path, ("a.jpg", "a.png"))
         save_still(tmp_path, ("b.JPG", "b.png"))
         assert len(SaliencySet(layout, str(tmp_path))) == 2
 
-    def test_what_is_no_picture_is_overlooked(self, tmp_path, layout):
+    def test_files_that_are_no_images_are_ignored(self, tmp_path, layout):
         save_still(tmp_path, FILES[layout])
         for name in (".DS_Store", "Thumbs.db", "._x.jpg", "readme.txt"):
             for file in FILES[layout]:
@@ -86,7 +86,7 @@ class TestSaliencySet:
         with pytest.raises(InputError, match=naming("1 files", f"mask y{mask.name} has no image")):
             SaliencySet(layout, str(tmp_path))
 
-    def test_another_set_in_its_place(self, tmp_path, layout):
+    def test_another_layout_is_named(self, tmp_path, layout):
         save_still(tmp_path, ("elsewhere/a/b/1.jpg", "elsewhere/a/b/1.png"))
         with pytest.raises(InputError, match=naming(str(tmp_path), layout, "expected")):
             SaliencySet(layout, str(tmp_path))
@@ -105,12 +105,12 @@ class TestSaliencySet:
     ],
     ids=["0/1", "0/255", "one bit", "RGB", "RGBA", "16 bit", "grey"],
 )
-def test_masks_in_every_form_that_copies_have(tmp_path, mask, mode):
+def test_masks_of_every_kind(tmp_path, mask, mode):
     save_still(tmp_path, FILES["ecssd"], mask, mode)
     assert np.array_equal(SaliencySet("ecssd", str(tmp_path)).read(0).labels, SILHOUETTE)
 
 
-def test_soft_edges_belong_to_the_nearer_side(tmp_path):
+def test_soft_edges_are_thresholded_at_half(tmp_path):
     mask = np.array([[0, 60, 120, 180, 255]], np.uint8)
     save_still(tmp_path, FILES["ecssd"], mask, shape=(1, 5))
     assert SaliencySet("ecssd", str(tmp_path)).read(0).labels.tolist() == [[0, 0, 0, 1, 1]]

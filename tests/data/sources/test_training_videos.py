@@ -14,15 +14,15 @@ from vosmem.data.rendering.rendered_videos import RenderedVideos
 from vosmem.data.sampling.curriculum import SkipSchedule
 from vosmem.data.sampling.datamodules import MainData
 from vosmem.data.sources.checks import check_videos
-from vosmem.data.sources.evaluation_sets import folder_sequences
+from vosmem.data.sources.evaluation_sets import evaluation_set
 from vosmem.data.sources.joined import JoinedVideos, long_enough, repeats
 from vosmem.data.sources.training_videos import (
     MaskedFrames,
     RenderedTraining,
     TrainingVideo,
-    davis_videos,
-    folder_videos,
+    training_videos,
 )
+from vosmem.data.sources.video_layouts import VideoFolder
 from vosmem.errors import InputError
 
 
@@ -43,7 +43,8 @@ def write_video(root, name="clip", stems=range(6), masks=None, masked=None):
 
 
 def video(root, name="clip", **options):
-    return MaskedFrames(name, root / "JPEGImages" / name, root / "Annotations" / name, **options)
+    masks = root / "Annotations" / name
+    return MaskedFrames(VideoFolder(name, root / "JPEGImages" / name, masks, masks), **options)
 
 
 def test_frames_without_a_mask_are_left_out(tmp_path):
@@ -69,7 +70,7 @@ def masks_of(*rows):
     ],
     ids=["0/255", "void later", "object later", "void and object later"],
 )
-def test_what_255_means_is_settled_once(tmp_path, masks, expected):
+def test_the_meaning_of_255_is_fixed_for_a_video(tmp_path, masks, expected):
     stems = [f"{t:05d}" for t in range(len(masks))]
     save(tmp_path / "JPEGImages" / "clip", stems, [np.zeros((1, 2, 3), np.uint8)] * len(masks))
     save(tmp_path / "Annotations" / "clip", stems, masks)
@@ -78,7 +79,7 @@ def test_what_255_means_is_settled_once(tmp_path, masks, expected):
         assert {t: found.read(t).labels[0].tolist() for t in read} == dict(enumerate(expected))
 
 
-def test_faults_are_named(tmp_path):
+def test_a_mask_without_frame_is_named(tmp_path):
     write_video(tmp_path, masked=["00000", "00077"])
     with pytest.raises(InputError, match=r"\Avideo 'clip': mask '00077' has no frame.*\Z"):
         video(tmp_path)
@@ -90,23 +91,23 @@ def test_videos_that_a_clip_cannot_use_are_found_before_training(tmp_path):
     with pytest.raises(
         InputError, match=r"\A4 of 5 frames of 2 videos cannot.*odd, frame 0: image 9x8, mask 8x8.*\Z"
     ) as e:
-        check_videos(folder_videos(str(tmp_path)), 3)
+        check_videos(training_videos("folder", str(tmp_path)), 3)
     assert "video short: 2 frames with masks, a clip takes 3" in str(e.value)
-    with pytest.raises(InputError, match=r"\Amask '.*' and its frame differ.*\Z"):
+    with pytest.raises(InputError, match=r"\Amask '.*' is 8x8 but its image is 9x8: resize.*\Z"):
         video(tmp_path, "odd").read(0)
 
 
 def test_any_folder(tmp_path):
     for name in ("v10", "v2"):
         write_video(tmp_path, name)
-    found = folder_videos(str(tmp_path), frame_step=5)
+    found = training_videos("folder", str(tmp_path), frame_step=5)
     assert [(each.name, each.frame_step) for each in found] == [("v2", 5), ("v10", 5)]
 
 
 @pytest.mark.parametrize(
     ("missing", "named"), [("", "not found"), ("JPEGImages", "JPEGImages"), ("Annotations", "no video")]
 )
-def test_a_folder_that_is_no_set(tmp_path, missing, named):
+def test_a_folder_without_the_layout_is_named(tmp_path, missing, named):
     root = tmp_path / "set"
     if missing:
         write_video(root)
@@ -114,13 +115,13 @@ def test_a_folder_that_is_no_set(tmp_path, missing, named):
     if missing == "JPEGImages":
         (root / missing).rmdir()
     with pytest.raises(InputError, match=named):
-        folder_videos(str(root))
+        training_videos("folder", str(root))
 
 
 @pytest.mark.parametrize(("year", "ids"), [(2016, {0, 1}), (2017, {0, 1, 2})])
 def test_davis(tmp_path, year, ids):
     write_davis(tmp_path, {"one": 1, "two": 2})
-    found = davis_videos(str(tmp_path), year, "val")
+    found = training_videos("davis", str(tmp_path), year=year, image_set="val")
     assert [each.name for each in found] == ["one", "two"]
     assert set(np.unique(found[1].read(0).labels)) == ids
 
@@ -138,21 +139,20 @@ def test_joined_sets_with_weights(tmp_path):
     write_video(tmp_path / "a", "x")
     for name in ("y", "z"):
         write_video(tmp_path / "b", name)
-    joined = JoinedVideos(
-        {"a": folder_videos(str(tmp_path / "a")), "b": folder_videos(str(tmp_path / "b"))}, {"a": 5.0}
-    )
+    sets = {name: training_videos("folder", str(tmp_path / name)) for name in "ab"}
+    joined = JoinedVideos(sets, {"a": 5.0})
     assert [each.name for each in joined] == ["x", "y", "z"]
     assert repeats(joined).tolist() == [5, 1, 1]
     with pytest.raises(InputError, match="'c'"):
-        JoinedVideos({"a": folder_videos(str(tmp_path / "a"))}, {"c": 5.0})
+        JoinedVideos(sets, {"c": 5.0})
 
 
-def test_one_short_video_does_not_stop_a_training(tmp_path, capsys):
+def test_a_short_video_is_left_out_with_a_warning(tmp_path, capsys):
     for name, length in (("long", 6), ("short", 4), ("other", 8)):
         write_video(tmp_path, name, stems=range(length))
     settings = {"batch_size": 2, "device_batch_size": 2, "samples_per_epoch": 4, "num_workers": 0, "sequences": []}
     data = MainData(
-        videos=folder_videos(str(tmp_path)), augmentation=augmentation(), curriculum=SkipSchedule([0], [0]),
+        videos=training_videos("folder", str(tmp_path)), augmentation=augmentation(), curriculum=SkipSchedule([0], [0]),
         reversal=0.0,
         seed=0, **settings,
     )  # fmt: skip
@@ -166,7 +166,7 @@ def test_one_short_video_does_not_stop_a_training(tmp_path, capsys):
 def test_joined_sets_without_their_short_videos_keep_their_weights(tmp_path, capsys):
     for name, length in (("a/x", 6), ("b/y", 4), ("c/z", 4), ("c/w", 6)):
         write_video(tmp_path / name[0], name[2], stems=range(length))
-    sets = {name: folder_videos(str(tmp_path / name)) for name in "abc"}
+    sets = {name: training_videos("folder", str(tmp_path / name)) for name in "abc"}
     joined = JoinedVideos(sets, {"a": 5.0, "c": 2.0})
     assert long_enough(joined, 2) is joined and capsys.readouterr().err == ""
     left = long_enough(joined, 3)
@@ -179,7 +179,7 @@ def test_videos_without_masks_are_named(tmp_path, capsys):
     write_video(tmp_path, "masked")
     for name in ("v10", "v2", ".hidden"):
         (tmp_path / "JPEGImages" / name).mkdir()
-    assert [each.name for each in folder_videos(str(tmp_path))] == ["masked"]
+    assert [each.name for each in training_videos("folder", str(tmp_path))] == ["masked"]
     assert re.match(naming("warning: 2 of 3", "no folder of masks", "v2, v10"), capsys.readouterr().err.rstrip("\n"))
-    assert [each.name for each in folder_sequences(str(tmp_path), sequences=["masked"])] == ["masked"]
+    assert [each.name for each in evaluation_set("folder", str(tmp_path), sequences=["masked"])] == ["masked"]
     assert capsys.readouterr().err == ""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vosmem.data.sources.evaluation_sets import davis_sequences
+from vosmem.data.sources.evaluation_sets import evaluation_set
 from vosmem.data.videos import ClipSequence
 from vosmem.errors import InputError
 from vosmem.inference.output.davis_folders import write_davis
@@ -25,14 +25,14 @@ def sequences():
 
 def test_davis_layout(tmp_path, sequences):
     assert [sequence.name for sequence in write_davis(sequences, tmp_path / "out", "val")] == ["b", "a"]
-    read = davis_sequences(str(tmp_path / "out"), 2017)
+    read = evaluation_set("davis", str(tmp_path / "out"), year=2017)
     assert [sequence.name for sequence in read] == ["b", "a"]
     for written, again in zip(sequences, read, strict=True):
         assert again.object_ids == written.object_ids
         for t in range(3):
             assert torch.equal(again.labels(t), written.labels(t))
             assert (again.frame(t).int() - written.frame(t).int()).abs().float().mean() < 12
-    assert davis_sequences(str(tmp_path / "out"), 2016)[1].object_ids == (1,)
+    assert evaluation_set("davis", str(tmp_path / "out"), year=2016)[1].object_ids == (1,)
 
 
 def test_nothing_is_overwritten(tmp_path, sequences):

@@ -1,4 +1,4 @@
-"""Where a training clip looks: a part of each frame around the objects that the clip follows."""
+"""Object-centred crops of training clips, like the windows of inference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,26 +10,27 @@ from vosmem.data.sources.image_sets import LabelledImage
 from vosmem.errors import InputError
 
 IMAGENET_MEAN_BYTES = (124, 116, 104)
-CONTEXT = 1.4  # side of the cut picture in crops: room for the affine maps that follow
-LEAST_SHARE = 0.75  # scale below which averaging areas looks better than interpolating
+CONTEXT = 1.4  # side of the returned square in crops: a margin for the affine maps that follow
+LEAST_SHARE = 0.75  # scale below which area averaging looks better than interpolation
 
 
 @dataclass(frozen=True)
 class ObjectFraming:
-    """Cuts a square around the objects of a clip, at the scale at which a network sees them at inference.
+    """Crops a square around the objects of a clip, at the scale at which a network sees them at inference.
 
     A randomly placed crop often loses the object, or jumps by several memory cells from frame to frame. Here the crop
     holds the objects of frame 0 and follows them, as the windows of inference do.
 
     Args:
         size: side of the crop in pixels.
-        short_side: short side, in pixels, that frames have at inference; it sets the scale of the crop.
-        zoom: least and greatest factor of that scale, drawn evenly on a logarithmic axis.
-        fill: least and greatest share of the crop's side that the objects' box may take; a larger box is shrunk.
-        whole: probability that the crop's side is the short side of the frame, wherever the objects are in it.
+        short_side: short side of frames at inference, in pixels; it sets the scale of the crop.
+        zoom: least and greatest factor of that scale, drawn uniformly on a logarithmic axis.
+        fill: least and greatest share of the crop's side that the objects' bounding box may take; a larger box is
+            shrunk.
+        whole: probability that the crop's side is the short side of the frame, wherever the objects are.
 
     Raises:
-        InputError: a range is empty or not positive, or `whole` is no probability.
+        InputError: a range is empty or not positive, or `whole` is not a probability.
     """
 
     size: int
@@ -42,36 +43,35 @@ class ObjectFraming:
         if not 0 < self.zoom[0] <= self.zoom[1] or not 0 < self.fill[0] <= self.fill[1] or not 0 <= self.whole <= 1:
             raise InputError(
                 f"framing with zoom={list(self.zoom)}, fill={list(self.fill)}, whole={self.whole}: use positive ranges "
-                f"in ascending order, and a probability from 0 to 1"
+                "in ascending order, and a probability from 0 to 1"
             )
 
-    def __call__(self, moments: Sequence[LabelledImage], rng: np.random.Generator) -> list[LabelledImage]:
-        """Squares of `CONTEXT` times the crop's side, whose centres are the crops.
+    def __call__(self, clip: Sequence[LabelledImage], rng: np.random.Generator) -> list[LabelledImage]:
+        """Cut a square of `CONTEXT` times the crop's side for each frame; its centre is the crop.
 
         Args:
-            moments: frames of one size with objects 1..K. A frame that occurs twice is cut once.
-            rng: where the draws come from.
+            clip: frames of one size with objects 1..K. A frame that occurs twice is cut once.
 
         Returns:
-            one square a frame; what lies outside the frame has the mean colour and is background.
+            one square a frame; pixels outside the frame have the mean colour and are background.
         """
-        height, width = moments[0].labels.shape
-        boxes = [_box(moment.labels) for moment in moments]
+        height, width = clip[0].labels.shape
+        boxes = [_box(frame.labels) for frame in clip]
         scale, centre = self._start(boxes[0], height, width, rng)
         follow = float(rng.uniform())  # 0 keeps the crop where it is, 1 moves it with the objects
         cut: dict[int, LabelledImage] = {}
-        for moment, box in zip(moments, boxes, strict=True):
-            if id(moment.image) not in cut:
-                at = centre
+        for frame, box in zip(clip, boxes, strict=True):
+            if id(frame.image) not in cut:
+                moved = centre
                 if box is not None and boxes[0] is not None:
-                    at = centre + follow * (_middle(box) - _middle(boxes[0]))
-                cut[id(moment.image)] = _cut(moment, at, scale, round(CONTEXT * self.size))
-        return [cut[id(moment.image)] for moment in moments]
+                    moved = centre + follow * (_middle(box) - _middle(boxes[0]))
+                cut[id(frame.image)] = _cut(frame, moved, scale, round(CONTEXT * self.size))
+        return [cut[id(frame.image)] for frame in clip]
 
     def _start(
         self, box: np.ndarray | None, height: int, width: int, rng: np.random.Generator
     ) -> tuple[float, np.ndarray]:
-        """Pixels of the crop to one of the frame, and the crop's centre (x, y) in the first frame."""
+        """Scale from frame to crop, and the crop's centre (x, y) in the first frame."""
         fits = self.size / min(height, width)
         zoom = rng.uniform(np.log(self.zoom[0]), np.log(self.zoom[1]))
         fill, shift = rng.uniform(self.fill[0], self.fill[1]), rng.uniform(-1, 1, 2)
@@ -80,18 +80,18 @@ class ObjectFraming:
         else:
             longer = max(box[2] - box[0], box[3] - box[1])
             scale = min(self.short_side / min(height, width) * np.exp(zoom), fill * self.size / longer)
-            # No smaller than the frame needs to fill the crop, but for objects that would then stick out.
+            # Not so small that the crop exceeds the frame, unless the objects would then exceed the crop.
             scale = max(scale, min(fits, self.size / longer))
         window = self.size / scale
-        room = np.maximum(0, window - (box[2:] - box[:2])) / 2
-        centre = _middle(box) + 0.8 * shift * room
-        # Inside the frame where that can be.
+        slack = np.maximum(0, window - (box[2:] - box[:2])) / 2
+        centre = _middle(box) + 0.8 * shift * slack
+        # Keep the crop inside the frame if it fits.
         low, high = np.full(2, window / 2), np.array([width, height]) - window / 2
         return float(scale), np.where(low <= high, np.clip(centre, low, np.maximum(low, high)), centre)
 
 
 def _box(labels: np.ndarray) -> np.ndarray | None:
-    """Left, top, right and bottom edge of what is not background."""
+    """Bounding box of the objects: left, top, right, bottom; None without an object."""
     rows, columns = np.flatnonzero(labels.any(axis=1)), np.flatnonzero(labels.any(axis=0))
     if not len(rows):
         return None
@@ -103,7 +103,7 @@ def _middle(box: np.ndarray) -> np.ndarray:
 
 
 def _cut(labelled: LabelledImage, centre: np.ndarray, scale: float, side: int) -> LabelledImage:
-    """A square of `side` pixels around a point of the frame; `scale` pixels of it to one of the frame."""
+    """Cut a square of `side` pixels around a point of the frame, resized by `scale`."""
     height, width = labelled.labels.shape
     corner = centre - side / scale / 2
     first = np.clip(np.floor(corner), 0, (width, height)).astype(int)
@@ -112,16 +112,16 @@ def _cut(labelled: LabelledImage, centre: np.ndarray, scale: float, side: int) -
     labels = np.zeros((side, side), labelled.labels.dtype)
     if (last <= first).any():
         return LabelledImage(image, labels)
-    to = np.clip(np.round((first - corner) * scale), 0, side).astype(int)
-    until = np.clip(np.round((last - corner) * scale), 0, side).astype(int)
-    size = until - to
+    start = np.clip(np.round((first - corner) * scale), 0, side).astype(int)
+    end = np.clip(np.round((last - corner) * scale), 0, side).astype(int)
+    size = end - start
     if (size <= 0).any():
         return LabelledImage(image, labels)
     part = np.s_[first[1] : last[1], first[0] : last[0]]
-    place = np.s_[to[1] : until[1], to[0] : until[0]]
-    how = cv2.INTER_AREA if scale < LEAST_SHARE else cv2.INTER_LINEAR
-    image[place] = cv2.resize(np.ascontiguousarray(labelled.image[part]), size.tolist(), interpolation=how)
-    labels[place] = cv2.resize(
+    target = np.s_[start[1] : end[1], start[0] : end[0]]
+    interpolation = cv2.INTER_AREA if scale < LEAST_SHARE else cv2.INTER_LINEAR
+    image[target] = cv2.resize(np.ascontiguousarray(labelled.image[part]), size.tolist(), interpolation=interpolation)
+    labels[target] = cv2.resize(
         np.ascontiguousarray(labelled.labels[part]), size.tolist(), interpolation=cv2.INTER_NEAREST_EXACT
     )
     return LabelledImage(image, labels)

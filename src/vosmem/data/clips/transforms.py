@@ -1,4 +1,4 @@
-"""One random affine map and crop, in a single resampling."""
+"""Transforms for albumentations: a random affine map and crop in a single resampling, and a resize."""
 
 from typing import Any
 
@@ -12,24 +12,24 @@ from vosmem.data.clips.framing import IMAGENET_MEAN_BYTES
 class CropAffine(A.Affine):
     """albumentations' `Affine` about the centre of a randomly placed square crop, done as one warp.
 
-    Cutting first and warping the cut would show the fill colour at its corners although the picture goes on there;
-    warping the whole picture first resamples pixels that nobody sees. The crop is therefore folded into the matrix.
+    Cropping first and warping the crop would show the fill colour at its corners although the image continues there;
+    warping the whole image first resamples pixels that are then cropped away. So the matrix includes the crop.
 
     Args:
-        size: side of the crop in pixels; the picture should not be smaller, else the fill colour shows.
-        scale: range of the zoom, both axes alike.
+        size: side of the crop in pixels; in a smaller image the fill colour shows.
+        scale: range of the scale, equal for both axes.
         rotate: range in degrees.
-        shear: range in degrees, each axis by itself.
-        translate: range as a share of the crop, each axis by itself.
-        centred: whether the crop is the middle of the picture instead of a random part.
-        p: probability of the affine map; the crop is always cut.
+        shear: range in degrees, drawn for each axis.
+        translate: range as a share of the crop, drawn for each axis.
+        centred: whether the crop is the middle of the image instead of a random part.
+        p: probability of the affine map; the crop is always done.
 
     Source:
         STM section 3.6: "random affine transforms (rotation, sheering, zooming, translation, and cropping)".
     """
 
     class InitSchema(A.DualTransform.InitSchema):
-        """albumentations checks arguments against this."""
+        """Argument types that albumentations validates."""
 
         size: int
         scale: tuple[float, float]
@@ -57,12 +57,12 @@ class CropAffine(A.Affine):
             mask_interpolation=cv2.INTER_NEAREST,
             fill=IMAGENET_MEAN_BYTES,
             fill_mask=0,
-            p=1.0,  # the crop is always cut; `map_probability` decides on the map alone
+            p=1.0,  # the crop is always done; `map_probability` is that of the affine map
         )
         self.size, self.centred, self.map_probability = size, centred, p
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw the affine map for a picture of the crop's size, then put the crop's position before it.
+        """Draw the affine map for an image of the crop's size, then prepend the crop's translation.
 
         Seen in albumentations 2.0.8: the map is a matrix from source to target pixels under the name `matrix`, which
         is not documented. `tests/data/test_library_internals.py` says what broke it.
@@ -76,13 +76,13 @@ class CropAffine(A.Affine):
         return {**drawn, "matrix": drawn["matrix"] @ corner}
 
     def apply(self, img: np.ndarray, matrix: np.ndarray, output_shape: tuple[int, int], **params: Any) -> np.ndarray:
-        """Warp; albumentations returns the input itself, uncut, where the matrix is the identity."""
+        """Warp; albumentations returns the input uncropped if the matrix is the identity."""
         return super().apply(img, matrix, output_shape, **params)[: self.size, : self.size]
 
     def apply_to_mask(
         self, mask: np.ndarray, matrix: np.ndarray, output_shape: tuple[int, int], **params: Any
     ) -> np.ndarray:
-        """As `apply`, with the nearest label."""
+        """Warp with nearest-neighbour interpolation."""
         return super().apply_to_mask(mask, matrix, output_shape, **params)[: self.size, : self.size]
 
     def _corner(self, length: int) -> int:
@@ -93,9 +93,9 @@ class CropAffine(A.Affine):
 
 
 class ZoomShortSide(A.DualTransform):
-    """Resize a picture so that its short side becomes a random multiple of the crop's side.
+    """Resize an image so that its short side becomes a random multiple of the crop's side.
 
-    Shrinking averages areas, so that the affine map that follows, which only interpolates, does not alias.
+    Shrinking averages areas, so that the affine map that follows, which interpolates, does not alias.
 
     Args:
         size: side of the crop in pixels.
@@ -104,7 +104,7 @@ class ZoomShortSide(A.DualTransform):
     """
 
     class InitSchema(A.DualTransform.InitSchema):
-        """albumentations checks arguments against this."""
+        """Argument types that albumentations validates."""
 
         size: int
         zoom: tuple[float, float]
@@ -114,7 +114,6 @@ class ZoomShortSide(A.DualTransform):
         self.size, self.zoom = size, zoom
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """Draw the size that the picture gets."""
         height, width = params["shape"][:2]
         scale = self.py_random.uniform(*self.zoom) * self.size / min(height, width)
         return {"target": (max(self.size, round(width * scale)), max(self.size, round(height * scale)))}
@@ -125,5 +124,4 @@ class ZoomShortSide(A.DualTransform):
         return cv2.resize(img, target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
     def apply_to_mask(self, mask: np.ndarray, target: tuple[int, int], **params: Any) -> np.ndarray:
-        """Nearest label."""
         return cv2.resize(mask, target, interpolation=cv2.INTER_NEAREST_EXACT)

@@ -1,4 +1,4 @@
-"""Training clips of videos: a few frames in order of time, further apart as the curriculum goes on."""
+"""Training clips of videos: a few frames in temporal order, further apart as the curriculum proceeds."""
 
 from collections.abc import Sequence
 
@@ -12,25 +12,23 @@ from vosmem.data.sources.training_videos import TrainingVideo
 from vosmem.errors import InputError
 from vosmem.shapes import Clip
 
-LOOKS = 6  # at other times, for a first frame that holds an object
+FIRST_FRAME_DRAWS = 6  # to find a first frame that holds an object
 
 
 class VideoClips(Dataset):
-    """Clips of a set of videos; a sample depends on (seed, epoch, place, greatest skip) alone.
+    """Clips of a set of videos; a sample depends only on (seed, epoch, index in the epoch, greatest skip).
 
     Args:
-        videos: the videos.
         augmentation: augmentation; its `num_frames` is the clip's length.
-        seed: base seed of all draws.
         reversal: probability that a clip runs backwards.
-        redundancy: probability that frames of a clip, the last two left out, come several times: what is between two
-            of them then says nothing new but for the augmentation's own changes.
-        donors: stills whose objects may be pasted over the clips; None pastes copies of a clip's own objects only.
-        returning: probability that a clip's last two frames show a moment of long before, as where an object comes
-            back: what was last seen then says less of them than what is remembered.
+        redundancy: probability that some frames of a clip, except the last two, repeat: the frames between two copies
+            are then as informative as the augmentation makes them, and no more.
+        returning: probability that a clip's last two frames are from long before, as if an object came back: the memory
+            then says more about them than the previous frame does.
+        donors: images whose objects may be pasted over the clips; None pastes only copies of a clip's own objects.
 
     Raises:
-        InputError: clips are too short to return to anything.
+        InputError: clips are too short for `returning`.
     """
 
     def __init__(
@@ -45,9 +43,8 @@ class VideoClips(Dataset):
     ):
         if returning and augmentation.num_frames < 4:
             raise InputError(
-                f"clips of {augmentation.num_frames} frames cannot return to what they show: use "
-                f"datamodule.returning=0, or "
-                f"augmentation.num_frames=4 or more"
+                f"datamodule.returning={returning} needs 4 or more frames a clip, not {augmentation.num_frames}: use "
+                "datamodule.returning=0, or augmentation.num_frames=4 or more"
             )
         self.videos, self.augmentation, self.seed = videos, augmentation, seed
         self.reversal, self.redundancy, self.returning = reversal, redundancy, returning
@@ -57,11 +54,10 @@ class VideoClips(Dataset):
         return len(self.videos)
 
     def __getitem__(self, key: SampleKey) -> Clip:
-        """The clip of a sampler's key, as tensors without the batch axis."""
         video = self.videos[key.item]
 
         def take(rng: np.random.Generator) -> list[LabelledImage]:
-            for _ in range(LOOKS):
+            for _ in range(FIRST_FRAME_DRAWS):
                 times = choose_times(len(video), self.augmentation.num_frames, key.max_skip, video.frame_step, rng)
                 if rng.random() < self.reversal:
                     times = times[::-1]
@@ -72,64 +68,55 @@ class VideoClips(Dataset):
                 times = repeated(times, rng)
             if self.returning and rng.random() < self.returning:
                 times = returned(times, rng)
-            images = {times[0]: first}
-            return [images[t] if t in images else images.setdefault(t, video.read(t)) for t in times]
+            frames = {times[0]: first}
+            return [frames[t] if t in frames else frames.setdefault(t, video.read(t)) for t in times]
 
-        return as_clip(*self.augmentation.of_frames(take, (self.seed, key.epoch, key.place), self.donors))
+        return as_clip(*self.augmentation.of_frames(take, (self.seed, key.epoch, key.position), self.donors))
 
 
 def repeated(times: Sequence[int], rng: np.random.Generator) -> list[int]:
-    """A few of the times in place of all, each several times in their order; the first, and the last two, stay.
-
-    Args:
-        times: of a clip's frames.
-        rng: where the draws come from.
+    """Replace some frame indices of a clip by copies of others, in order; the first and the last two stay.
 
     Example:
         >>> repeated([0, 3, 4, 8, 9, 11], np.random.default_rng(3))
         [0, 0, 3, 8, 9, 11]
     """
-    past, asked = list(times[:-2]), list(times[-2:])
+    past, queried = list(times[:-2]), list(times[-2:])
     distinct = int(rng.integers(1, max(2, len(past))))
     chosen = np.append(0, 1 + rng.permutation(len(past) - 1)[: distinct - 1])
-    places = np.sort(np.append(chosen, rng.choice(chosen, len(past) - len(chosen))))
-    return [past[place] for place in places] + asked
+    indices = np.sort(np.append(chosen, rng.choice(chosen, len(past) - len(chosen))))
+    return [past[index] for index in indices] + queried
 
 
 def returned(times: Sequence[int], rng: np.random.Generator) -> list[int]:
-    """The last two times moved to between two of the earlier ones, or onto them; the others stay.
-
-    Args:
-        times: of a clip's frames, four or more.
-        rng: where the draws come from.
+    """Move the last two of four or more frame indices to a random interval between two earlier ones.
 
     Example:
         >>> returned([0, 10, 20, 30, 31, 32], np.random.default_rng(1))
         [0, 10, 20, 30, 11, 20]
     """
     past = list(times[:-2])
-    place = int(rng.integers(0, len(past) - 1))
-    first, last = past[place : place + 2]
+    index = int(rng.integers(0, len(past) - 1))
+    first, last = past[index : index + 2]
     shares = np.sort(rng.random(2))
     return past + [round(first + share * (last - first)) for share in shares]
 
 
 def choose_times(num_frames: int, count: int, max_skip: int, frame_step: int, rng: np.random.Generator) -> list[int]:
-    """Ascending frame numbers of a clip.
+    """Draw the ascending frame indices of a clip.
 
     Args:
         num_frames: length of the video, at least `count`.
         count: length of the clip.
-        max_skip: greatest number of frames of the original rate that are left out between two neighbours; each pair
-            draws its own, evenly from 0 up. Less where the video is too short for it.
+        max_skip: greatest number of frames of the original rate to skip between two neighbours; each pair draws its
+            own, uniformly from 0 up. Less if the video is too short for it.
         frame_step: frames of the original rate between two frames of the video.
-        rng: where the draws come from.
 
     Source:
-        STM's authors on skips; a skip divided by 5 where only every fifth frame is there is STCN's.
+        STM's authors for skips; STCN for dividing a skip by 5 where only every fifth frame is there.
     """
-    room = (num_frames - 1) // (count - 1)  # the greatest difference that always fits
-    most = min(max_skip, room * frame_step - 1)
+    greatest_step = (num_frames - 1) // (count - 1)  # that always fits
+    most = min(max_skip, greatest_step * frame_step - 1)
     steps = 1 + rng.integers(0, most + 1, count - 1) // frame_step
     start = int(rng.integers(0, num_frames - int(steps.sum())))
-    return [start, *(start + int(way) for way in np.cumsum(steps))]
+    return [start, *(start + int(offset) for offset in np.cumsum(steps))]

@@ -1,4 +1,4 @@
-"""Reading mask pictures of every kind that people have as ids."""
+"""Reading masks of every kind as ids: palette, grey, one-bit and colour images, and transparency."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -18,18 +18,18 @@ from vosmem.ops.masks import VOID as VOID
 LARGEST_ID = 2**16 - 1
 OTHER_COLOURS = "other colours"
 ONE_BYTE = ("palette", "grey", "DAVIS colours", "grey as RGB")  # kinds in which 255 may stand for void
-FEW = 3  # fewer ids than this that are thin may well be small objects
+FEW = 3  # fewer thin ids than this may be small objects
 SHOWN = 6
-OPAQUE = 128  # opacity from which a pixel belongs to an object that is drawn in the transparency
+OPAQUE = 128  # opacity from which a pixel belongs to an object that is drawn in the alpha channel
 
 
 class MaskFile(NamedTuple):
-    """A mask as it stands on disk.
+    """The content of a mask file.
 
     Attributes:
-        ids: of the objects, as on disk; 0 is background. 255 stays 255: what it means is for the reader to say.
-        palette: the colours of the ids, if the file has any of its own.
-        notes: what a user should know of how it was read; each goes on from "mask NAME: ".
+        ids: ids on disk; 0 is background. 255 stays 255: `VoidRule` decides what it means.
+        palette: the colours of the ids, if the file has its own.
+        notes: what a user should know about how the mask was read; each continues "mask NAME: ".
         kind: `palette`, `grey`, `one-bit`, `16-bit grey`, `DAVIS colours`, `grey as RGB`, `other colours`,
             `transparency`, or the format of a file of annotations.
     """
@@ -47,22 +47,21 @@ def read_mask(
     colours: ColourIds | None = None,
     page: int | None = None,
 ) -> MaskFile:
-    """Read a mask picture of any kind.
+    """Read a mask image of any kind.
 
-    Palette, grey and 16-bit pictures hold ids; a one-bit picture holds one object, id 1. `ColourIds`
-    assigns the ids of colour pictures. Transparency is ignored, except in a picture of one colour: there the opaque
-    pixels are the object.
+    Palette, grey and 16-bit images hold ids; a one-bit image holds one object, id 1. `ColourIds` assigns the ids of
+    colour images. Transparency is ignored, except in an image of one colour: there the opaque pixels are the object.
 
     Args:
-        path: the picture.
-        max_objects: more ids than this are taken for a mistake; None for no limit (and no notes on thin ids).
-        clean: give the pixels of ids that are nowhere 3 pixels wide to the nearest other id: what anti-aliasing leaves.
-        colours: ids of the colours seen in other masks of the video; what this one adds is added to it.
-        page: of a stack, from 0 up; None for a file of one picture.
+        max_objects: more ids than this are an error; None for no limit (and no notes on thin ids).
+        clean: whether to give the pixels of thin ids, which are never 3 pixels wide, to the nearest other id; they come
+            from anti-aliasing.
+        colours: ids of the colours in other masks of the video; new colours are added to it.
+        page: page of a stack, from 0 up; None for a file of one image.
 
     Raises:
-        InputError: the file is missing or cannot be decoded, holds fractional, negative or too large numbers, or more
-            than `max_objects` objects.
+        InputError: the file is missing or cannot be decoded, holds floating-point, negative or too large numbers, or
+            more than `max_objects` objects.
     """
     image = load_picture(path, "mask", page)
     table = ColourIds() if colours is None else colours
@@ -79,12 +78,12 @@ def read_mask(
     if kind != "colours":
         palette = _own_palette(image) if kind == "palette" else None
         return MaskFile(codes.astype(np.uint16), palette, tuple(notes), kind)
-    present, places = np.unique(codes, return_inverse=True)
+    present, indices = np.unique(codes, return_inverse=True)
     try:
         kind = table.learn(present.tolist())
     except InputError as error:
         raise _no_ids(path, error) from error
-    ids = np.array([table.of[int(colour)] for colour in present], np.uint16)[places.reshape(codes.shape)]
+    ids = np.array([table.of[int(colour)] for colour in present], np.uint16)[indices.reshape(codes.shape)]
     notes.append(_colour_note(kind, present, table))
     return MaskFile(ids, table.palette() if kind == OTHER_COLOURS else None, tuple(notes), kind)
 
@@ -94,7 +93,7 @@ def _no_ids(path: Path, error: InputError) -> InputError:
 
 
 def _codes(image: Image.Image) -> tuple[Int32[np.ndarray, "H W"], str]:
-    """What each pixel holds: an id, or a packed colour if the kind is `colours`."""
+    """The value of each pixel: an id, or a packed colour if the kind is `colours`."""
     if image.mode == "1":
         return np.asarray(image).astype(np.int32), "one-bit"
     if image.mode in ("P", "PA"):
@@ -102,7 +101,7 @@ def _codes(image: Image.Image) -> tuple[Int32[np.ndarray, "H W"], str]:
     if image.mode in ("L", "LA", "La"):
         return np.asarray(image.getchannel(0)).astype(np.int32), "grey"
     if image.mode == "F":
-        raise InputError("holds fractional numbers")
+        raise InputError("holds floating-point numbers")
     if image.mode.startswith("I"):
         numbers = np.asarray(image).astype(np.int64)
         if numbers.min() < 0 or numbers.max() > LARGEST_ID:
@@ -114,7 +113,7 @@ def _codes(image: Image.Image) -> tuple[Int32[np.ndarray, "H W"], str]:
 def _with_opacity(
     codes: Int32[np.ndarray, "H W"], kind: str, image: Image.Image
 ) -> tuple[Int32[np.ndarray, "H W"], str, list[Note]]:
-    """The codes and their kind once transparency is looked at: in a picture of one colour, it is the mask."""
+    """The codes and their kind given the transparency, which is the mask in an image of one colour."""
     has_alpha = "A" in image.mode.upper() and image.mode != "LAB"
     if not has_alpha and not (image.mode == "P" and "transparency" in image.info):
         return codes, kind, []
@@ -124,7 +123,7 @@ def _with_opacity(
         if len(np.unique(pack(np.asarray(colours)[..., :3]))) == 1:
             return (opacity >= OPAQUE).astype(np.int32), "transparency", [Decision.TRANSPARENCY_IS_MASK.note()]
         if has_alpha and (codes[opacity == 0] != 0).any():
-            raise InputError("is transparent where its colours name an object, so that either may be the mask")
+            raise InputError("is transparent where its colours hold an id, so that either may be the mask")
     return codes, kind, [Decision.TRANSPARENCY_IGNORED.note()] if has_alpha else []
 
 
@@ -134,7 +133,7 @@ def _own_palette(image: Image.Image) -> UInt8[np.ndarray, "256 3"]:
 
 
 def _thinned(codes: Int32[np.ndarray, "H W"], clean: bool) -> tuple[Int32[np.ndarray, "H W"], list[Note], int]:
-    """The codes, cleaned if that is wished, what there is to say of thin ones, and how many of these are left."""
+    """The codes, cleaned on request, notes on thin codes, and the number of thin codes left."""
     inside = _uniform(codes)
     present, solid = _distinct(codes), _distinct(codes[inside])
     thin = np.setdiff1d(present, solid)
@@ -159,7 +158,7 @@ def _raise_too_many(path: Path, codes: Int32[np.ndarray, "H W"], max_objects: in
 
 
 def solid_ids(ids: UInt16[np.ndarray, "H W"]) -> set[int]:
-    """The ids that are somewhere 3 pixels wide.
+    """The ids that are 3 pixels wide at some place.
 
     Example:
         >>> ids = np.zeros((5, 5), np.uint16)
@@ -172,14 +171,14 @@ def solid_ids(ids: UInt16[np.ndarray, "H W"]) -> set[int]:
 
 
 def _distinct(codes: Int32[np.ndarray, "*S"]) -> Int32[np.ndarray, "N"]:
-    """As `np.unique`, but quick where the codes are ids."""
+    """`np.unique`, but faster for ids."""
     if codes.max(initial=0) > LARGEST_ID:
         return np.unique(codes)
     return np.flatnonzero(np.bincount(codes.ravel())).astype(np.int32)
 
 
 def _uniform(codes: Int32[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
-    """Where all pixels of the 3x3 neighbourhood hold the same; what lies outside the picture does not count."""
+    """Where all pixels of the 3x3 neighbourhood are equal; pixels outside the image are ignored."""
     exact, square = codes.astype(np.float32), np.ones((3, 3), np.uint8)  # exact, since colours have 24 bits
     same: Bool[np.ndarray, "H W"] = cv2.dilate(exact, square) == cv2.erode(exact, square)
     return same

@@ -1,7 +1,7 @@
-"""Decisions about a user's input that a run does not take in silence: one enum, with the text of the note for each.
+"""Decisions about a user's input that a run reports: one enum with the text of each note.
 
-A reader that uses less of a file than it holds, or uses the file otherwise than it says, makes a `Note` from a
-`Decision`. Notes are printed, and are in `run.json`, in the report and on the page.
+A reader that ignores a part of a file or reinterprets it makes a `Note` from a `Decision`. Notes are printed, and are
+in `run.json`, in the report and on the page.
 """
 
 from enum import Enum
@@ -9,23 +9,17 @@ from typing import Any
 
 
 class Note(str):
-    """The text of a note, with the decision that the note reports.
-
-    Args:
-        decision: what was decided.
-        text: one line for the user.
-    """
+    """One line for the user, with the decision that it reports."""
 
     decision: "Decision"
 
     def __new__(cls, decision: "Decision", text: str) -> "Note":
-        """A string that knows its decision."""
         note = super().__new__(cls, text)
         note.decision = decision
         return note
 
     def __getnewargs__(self) -> tuple["Decision", str]:  # type: ignore[override]  # for pickle and copy
-        """The arguments of `__new__`, so that a note survives the way from a worker process."""
+        """The arguments of `__new__`, so that a worker process can return a note."""
         return self.decision, str(self)
 
     @property
@@ -34,12 +28,12 @@ class Note(str):
         return self.decision.warns
 
     def prefixed(self, prefix: str) -> "Note":
-        """The note with more text in front, for example the name of the file."""
+        """The note after more text, for example the name of the file."""
         return Note(self.decision, prefix + self)
 
 
 class Decision(Enum):
-    """What readers decide about an input. The value is the template of the note and whether the note is a warning.
+    """What readers decide about an input: the template of the note, and whether it is a warning.
 
     Warnings are also printed on the standard error stream: the result may not be what the user meant.
 
@@ -51,25 +45,25 @@ class Decision(Enum):
 
     # Video files
     RATE_VARIES = ("the frame rate varies: {shortest:.0f} to {longest:.0f} ms between frames", False)
-    ENDS_EARLY = ("it says that it is {promised:.2f} s long and ends at {end:.2f} s: it may be cut", True)
+    ENDS_EARLY = ("its header gives {promised:.2f} s but it ends at {end:.2f} s: it may be cut", True)
     STREAM_CHOSEN = ("it holds several video streams: stream {stream} is used, {others} not", True)
     STAMPS_GO_BACK = (
         "its time stamps go back at frame {t}{more}, as in joined recordings: frames are in order of decoding",
         True,
     )
     RATE_ASSUMED = ("it holds no time stamps: {rate:.4g} frames/s are assumed", False)
-    PIXEL_SHAPE = ("pixels are {shape} as wide as high: frames are taken as they are stored", False)
+    PIXEL_SHAPE = ("pixels are {shape} as wide as high: frames keep their stored size", False)
 
     # Folders of pictures
     EXIF_IGNORED = (
-        "EXIF asks viewers to turn {number} of {total} frames ({names}): they are taken as stored, as masks are",
+        "EXIF asks viewers to turn {number} of {total} frames ({names}): they are used as stored, like masks",
         True,
     )
-    PICTURES_BESIDE_VIDEOS = ("pictures beside video files are not used: {names}", True)
-    MASK_AMONG_FRAMES = ("{name} lies among the frames and is given as mask: it is no frame", False)
-    NO_FRAMES_BY_NAME = ("pictures with the name of a mask or a poster are no frames: {names}", True)
-    FILES_LEFT_OUT = ("files that are no pictures are not used: {names}", True)
-    FOLDERS_LEFT_OUT = ("folders beside the frames are not used: {names}", False)
+    PICTURES_BESIDE_VIDEOS = ("images next to video files are not used: {names}", True)
+    MASK_AMONG_FRAMES = ("{name} is in the folder of frames and given as mask: it is not used as a frame", False)
+    NO_FRAMES_BY_NAME = ("images with the name of a mask or a poster are not used as frames: {names}", True)
+    FILES_LEFT_OUT = ("files that are not images are not used: {names}", True)
+    FOLDERS_LEFT_OUT = ("folders next to the frames are not used: {names}", False)
     RESOLUTION_CHOSEN = ("of several folders of videos {name} is used; {others} not", True)
     PAGES_ARE_FRAMES = ("the {pages} of the file are its frames", False)
     PAGES_LEFT_OUT = ("{pages} with a smaller copy or a mask of another are not used", False)
@@ -83,7 +77,7 @@ class Decision(Enum):
     )
     MASK_PAGES = ("mask {name!r} has {pages}, which are the masks of the frames in their order", False)
     MASKS_WITHOUT_FRAME = ("{masks} without a frame of the same name, not used: {names}", True)
-    MASKS_NOT_USED = ("{masks} beside the video, not used; name their folder with --mask to use all", False)
+    MASKS_NOT_USED = ("{masks} next to the video, not used; give their folder with --mask to use all", False)
     MASKS_EMPTY = ("{masks} without objects, not used", False)
     EMPTY_BEFORE = (
         "the first mask is that of frame {name!r}: the masks of {frames} before it stay empty; --direction both fills "
@@ -105,28 +99,28 @@ class Decision(Enum):
     # Masks: how they are read
     MASK_RESIZED = ("it is {size}, its frame {frame}, and was resized by nearest neighbour", False)
     OBJECT_VANISHES = ("object {number} vanishes when it is resized", True)
-    OBJECT_OF_255 = ("255 is its only value, and taken for an object", False)
-    VOID_OF_255 = ("255 is taken for void, which is background, since other values are ids", False)
+    OBJECT_OF_255 = ("255 is its only value, so it is an object", False)
+    VOID_OF_255 = ("255 is void, which is background, because other values are ids", False)
     TRANSPARENCY_IGNORED = ("its transparency is ignored", False)
     TRANSPARENCY_IS_MASK = ("it is of one colour: the object is where it is at least half opaque", True)
-    EDGES_CLEANED = ("cleaned: {values} nowhere 3 pixels wide went to the nearest other", False)
-    EDGES_THIN = ("{values} nowhere 3 pixels wide, as anti-aliased edges are; --clean-masks removes them", False)
+    EDGES_CLEANED = ("cleaned: {values} less than 3 pixels wide and became the nearest other id", False)
+    EDGES_THIN = ("{values} less than 3 pixels wide, like anti-aliased edges; --clean-masks removes them", False)
     COLOURS_NUMBERED = ("its colours are no ids and were numbered: {colours}", False)
-    COLOURS_OF_DAVIS = ("a colour picture; its ids are those of the DAVIS palette", False)
-    COLOURS_GREY = ("a colour picture; its ids are grey levels", False)
+    COLOURS_OF_DAVIS = ("a colour image; its ids are those of the DAVIS palette", False)
+    COLOURS_GREY = ("a colour image; its ids are grey levels", False)
 
     # Annotation files
-    IDS_FROM_ZERO = ("{key} starts at 0: ids are one more", False)
-    OBJECTS_NUMBERED = ("no track_id tells which object is which: those of a picture are numbered in order", True)
-    OBJECTS_NAMED = ("{key} is no number: {names}", False)
-    SOME_WITHOUT_ID = ("{entries} without {key} in {file!r}: each is an object of its own", True)
-    CROWDS_TAKEN = ("{entries} with iscrowd 1 in {file!r}: each is taken for an object", True)
+    IDS_FROM_ZERO = ("{key} starts at 0: 1 is added to ids", False)
+    OBJECTS_NUMBERED = ("no track_id identifies the objects: they are numbered by their order in each image", True)
+    OBJECTS_NAMED = ("{key} is not a number: {names}", False)
+    SOME_WITHOUT_ID = ("{entries} without {key} in {file!r}: each becomes a separate object", True)
+    CROWDS_TAKEN = ("{entries} with iscrowd 1 in {file!r}: each becomes an object", True)
     ENTRIES_LEFT_OUT = ("{entries} of {file!r} cannot be drawn and {are} left out: {reasons}", True)
     SHAPES_LEFT_OUT = ("shapes without an area are left out: {kinds}", True)
 
     # Strokes
     STROKES_BY_COLOUR = (
-        "green strokes ({green}) are taken for the object, red ones ({red}) for what is beside it",
+        "green strokes ({green}) are the object, red strokes ({red}) are background",
         True,
     )
 

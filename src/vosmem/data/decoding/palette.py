@@ -1,4 +1,4 @@
-"""Colours that stand for ids: the palette of DAVIS, and ids for colours that are nobody's palette."""
+"""Colours as ids: the palette of DAVIS, and ids for the colours of other masks."""
 
 from collections.abc import Iterable
 
@@ -27,14 +27,14 @@ def davis_palette() -> UInt8[np.ndarray, "256 3"]:
 
 
 def whole_palette(colours: UInt8[np.ndarray, "N 3"]) -> UInt8[np.ndarray, "256 3"]:
-    """A palette of fewer colours, filled up with those of DAVIS."""
+    """Extend a palette to 256 colours with those of DAVIS."""
     palette = davis_palette()
     palette[: len(colours)] = colours
     return palette
 
 
 def pack(colours: UInt8[np.ndarray, "*S 3"]) -> Int32[np.ndarray, "*S"]:
-    """Red, green and blue as one number.
+    """Pack red, green and blue into one number.
 
     Example:
         >>> hex(pack(np.array([[1, 2, 3]], np.uint8))[0])
@@ -45,10 +45,10 @@ def pack(colours: UInt8[np.ndarray, "*S 3"]) -> Int32[np.ndarray, "*S"]:
 
 
 class ColourIds:
-    """Ids of the colours in the masks of one video; a colour that has an id keeps it. Black is background.
+    """Ids of the colours in the masks of one video; a colour keeps its id. Black is background.
 
-    New colours take the ids of the DAVIS palette if all of them are in it, else their grey level if all are grey, else
-    the lowest ids that are free, darker colours first.
+    New colours get the ids of the DAVIS palette if it holds all of them, else their grey level if all are grey, else
+    the lowest free ids, darker colours first.
 
     Example:
         >>> ids = ColourIds()
@@ -60,19 +60,16 @@ class ColourIds:
 
     def __init__(self) -> None:
         self.of: dict[int, int] = {BLACK: 0}
-        self._davis = {int(colour): place for place, colour in enumerate(pack(davis_palette()))}
+        self._davis = {int(colour): index for index, colour in enumerate(pack(davis_palette()))}
 
     def learn(self, packed: Iterable[int]) -> str:
-        """Give each colour an id.
-
-        Args:
-            packed: colours as `pack` makes them.
+        """Assign an id to each packed colour.
 
         Returns:
-            which rule gave the ids: `DAVIS colours`, `grey as RGB` or `other colours`.
+            the rule that assigned the ids: `DAVIS colours`, `grey as RGB` or `other colours`.
 
         Raises:
-            InputError: there are more than 255 new colours that neither rule knows.
+            InputError: more than 255 new colours fit neither of the first two rules.
         """
         colours = [int(colour) for colour in packed]
         new = [colour for colour in colours if colour not in self.of]
@@ -90,7 +87,7 @@ class ColourIds:
         return "other colours"
 
     def palette(self) -> UInt8[np.ndarray, "256 3"]:
-        """The colours by id; ids without one get theirs from DAVIS."""
+        """The colours by id; ids without a colour get that of DAVIS."""
         palette = davis_palette()
         for colour, number in self.of.items():
             if number < len(palette):
@@ -102,5 +99,5 @@ class ColourIds:
 
 
 def _brightness(colour: int) -> tuple[int, int]:
-    """The luma of a packed colour, and the colour itself where two are as bright."""
+    """Sort key of a packed colour: its luma, then the colour itself."""
     return 299 * (colour >> 16) + 587 * (colour >> 8 & 255) + 114 * (colour & 255), colour

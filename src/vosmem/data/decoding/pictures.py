@@ -1,4 +1,4 @@
-"""Opening pictures with Pillow, and one line for each that cannot be opened."""
+"""Opening images with Pillow, with a one-line error for a file that cannot be opened."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,20 +9,20 @@ from vosmem.errors import InputError
 
 STACKS = ("TIFF", "PNG", "WEBP", "GIF")  # formats whose files hold pages or animations; a JPEG's are previews
 SUBFILE, NO_PAGE = 254, 0b101  # the TIFF tag, and its bits for a smaller copy and for a mask of another page
-ORIENTATION, UPRIGHT = 0x0112, 1  # the EXIF tag, and its value for a picture that is stored as it is to be seen
+ORIENTATION, UPRIGHT = 0x0112, 1  # the EXIF tag, and its value for an image that is stored upright
 
 
 class PictureHeader(NamedTuple):
-    """What a picture says of itself before it is decoded.
+    """The header of an image file.
 
     Attributes:
         width: in pixels, as stored.
         height: in pixels, as stored.
-        mode: Pillow's word for what a pixel holds.
-        rotated: whether EXIF asks viewers to turn or mirror it.
-        pages: the pictures in the file, as `seek` of Pillow numbers them; one but for stacks and animations.
-        thumbnails: pages beside these that are smaller copies or masks of others.
-        bits: of a channel: 8, 16, or 32 for whole numbers of 32 bits and for fractional numbers.
+        mode: Pillow's mode.
+        rotated: whether EXIF asks viewers to rotate or mirror the image.
+        pages: the images in the file, as numbered by Pillow's `seek`; one except for stacks and animations.
+        thumbnails: number of further pages that are smaller copies or masks of others.
+        bits: bits of a channel: 8, 16, or 32 for 32-bit integers and floating-point numbers.
     """
 
     width: int
@@ -35,15 +35,14 @@ class PictureHeader(NamedTuple):
 
 
 def load_picture(path: Path, what: str = "image", page: int | None = None) -> Image.Image:
-    """Decode a picture to its end.
+    """Decode an image to its end.
 
     Args:
-        path: the file.
-        what: what the message calls it.
-        page: of a stack or an animation, from 0 up; None for a file of one picture.
+        what: noun for the file in messages.
+        page: page of a stack or an animation, from 0 up; None for a file of one image.
 
     Raises:
-        InputError: the file is missing, cannot be decoded to the end, or holds several pictures and no page is given.
+        InputError: the file is missing, cannot be decoded to the end, or holds several images and no page is given.
     """
     try:
         with Image.open(path) as image:
@@ -54,32 +53,24 @@ def load_picture(path: Path, what: str = "image", page: int | None = None) -> Im
                 return image
     except Exception as error:  # a damaged file makes decoders raise nearly anything
         raise _unreadable(path, what, error) from error
-    raise InputError(f"{what} {str(path)!r} holds {len(pages)} pictures: save each in a file of its own")
+    raise InputError(f"{what} {str(path)!r} holds {len(pages)} images: save each in a file of its own")
 
 
 def read_header(path: Path, what: str = "image") -> PictureHeader:
-    """Read a picture's header alone.
-
-    Args:
-        path: the file.
-        what: what the message calls it.
-
-    Raises:
-        InputError: the file is missing or no picture.
-    """
+    """Read only the header of an image; InputError if the file is missing or not an image."""
     try:
         with Image.open(path) as image:
-            # Asked for more, a PNG without EXIF would be decoded to its end.
+            # `getexif` would decode a PNG without EXIF to its end.
             rotated = "exif" in image.info and image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
             bits = _bits(image)
             pages, thumbnails = _pages(image)
             return PictureHeader(*image.size, image.mode, rotated, pages, thumbnails, bits)
-    except Exception as error:  # as above
+    except Exception as error:  # see `load_picture`
         raise _unreadable(path, what, error) from error
 
 
 def _pages(image: Image.Image) -> tuple[tuple[int, ...], int]:
-    """The pages of a picture, and how many others are smaller copies; the image stays at its first page."""
+    """The pages of an image, and the number of smaller copies; the image stays at its first page."""
     count = getattr(image, "n_frames", 1) if image.format in STACKS else 1
     first = 1 if getattr(image, "default_image", False) and count > 1 else 0  # PNG: shown where animation is unknown
     if count == 1 or image.format != "TIFF":
@@ -94,7 +85,7 @@ def _pages(image: Image.Image) -> tuple[tuple[int, ...], int]:
 
 
 def _bits(image: Image.Image) -> int:
-    """Bits of a channel in the file. Pillow keeps the upper eight of a colour of 16 bits without a word."""
+    """Bits of a channel in the file: Pillow silently keeps only the upper eight of a 16-bit colour."""
     if image.mode in ("I", "F"):
         return 32
     tiles = getattr(image, "tile", None)

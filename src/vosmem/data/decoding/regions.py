@@ -1,4 +1,4 @@
-"""Regions of annotation files: polygons, rectangles, circles and run lengths, drawn into masks."""
+"""Regions of annotation files as masks: polygons, rectangles, circles and run lengths."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 MOST_BITS = 40  # of one number in compressed run lengths
 MOST_STEPS = 2**22  # pixels along all outlines of a region: pycocotools allocates about 40 bytes for each
-CORNERS = 96  # of the polygon that stands for a circle
+CORNERS = 96  # of the polygon that approximates a circle
 
 Region = Callable[[int, int], Bool[np.ndarray, "H W"]]
 
@@ -21,10 +21,11 @@ def polygons(outlines: Sequence[Any]) -> Region:
     """The pixels inside any of several outlines, as pycocotools draws them.
 
     Args:
-        outlines: each a flat list x0, y0, x1, y1, ... in pixels, (0, 0) being the upper left corner of the picture.
+        outlines: each a flat list x0, y0, x1, y1, ... in pixels; (0, 0) is the upper left corner of the image.
 
     Raises:
-        ValueError: an outline has fewer than three corners or a number that is not finite, or is too long to draw.
+        ValueError: there is no outline, or one has fewer than three corners, a number that is not finite, or is too
+            long to draw.
 
     Example:
         >>> int(polygons([[1, 1, 4, 1, 4, 3, 1, 3]])(5, 5).sum())
@@ -47,36 +48,30 @@ def polygons(outlines: Sequence[Any]) -> Region:
 
 
 def rectangle(points: Any) -> Region:
-    """From two opposite corners.
-
-    Raises:
-        ValueError: they are no two points.
-    """
+    """The rectangle of two opposite corners; ValueError for anything but two points."""
     (x0, y0), (x1, y1) = _finite(points).reshape(2, 2).tolist()
     return polygons([[x0, y0, x1, y0, x1, y1, x0, y1]])
 
 
 def circle(points: Any) -> Region:
-    """From the centre and a point on the edge.
-
-    Raises:
-        ValueError: they are no two points.
-    """
+    """The circle of a centre and a point on the edge; ValueError for anything but two points."""
     centre, edge = _finite(points).reshape(2, 2)
-    turns = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
-    ring = centre + np.linalg.norm(edge - centre) * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    angles = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
+    ring = centre + np.linalg.norm(edge - centre) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return polygons([ring.ravel()])
 
 
 def run_lengths(counts: str | Sequence[int], size: Sequence[int]) -> Region:
-    """COCO's run lengths, column by column, outside first; a string holds them compressed.
+    """COCO's run lengths, column by column, outside first.
+
+    They are decoded here: pycocotools reads beyond its buffer for damaged run lengths.
 
     Args:
-        counts: the lengths.
-        size: height and width that they cover.
+        counts: the lengths; a string holds compressed lengths.
+        size: height and width that the lengths cover.
 
     Raises:
-        ValueError: they do not cover the size, or the string is none of COCO's.
+        ValueError: the lengths do not cover the size, or the string is damaged.
     """
     height, width = (int(side) for side in size)
     lengths = unpacked(counts) if isinstance(counts, str) else [int(count) for count in counts]
@@ -85,17 +80,17 @@ def run_lengths(counts: str | Sequence[int], size: Sequence[int]) -> Region:
 
     def draw(rows: int, columns: int) -> Bool[np.ndarray, "H W"]:
         if (rows, columns) != (height, width):
-            raise ValueError(f"run lengths are of {width}x{height}, their picture is {columns}x{rows}")
+            raise ValueError(f"run lengths are of {width}x{height}, their image is {columns}x{rows}")
         return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(width, height).T
 
     return draw
 
 
 def unpacked(text: str) -> list[int]:
-    """The run lengths in a compressed string of COCO.
+    """Decompress the run lengths in a string of COCO.
 
-    A character holds five bits and whether more follow; from the fourth on a number is the difference from the one two
-    places before.
+    A character holds five bits and a flag for more; from the fourth on a number is the difference from the last but one
+    before it.
 
     Raises:
         ValueError: a character or a number is out of range, or the string ends within a number.
@@ -122,14 +117,14 @@ def unpacked(text: str) -> list[int]:
 
 
 def pasted(picture: Any, points: Any) -> Region:
-    """The mask of a rectangle as LabelMe keeps it.
+    """The mask of a rectangle in LabelMe's format.
 
     Args:
         picture: a PNG in base64, not 0 inside.
-        points: the first and the last pixel of the rectangle, x and y.
+        points: x and y of the first and the last pixel of the rectangle.
 
     Raises:
-        ValueError: there is no such picture, or it has another size than the rectangle.
+        ValueError: the PNG is missing or damaged, or its size is not that of the rectangle.
     """
     if not isinstance(picture, str):
         raise ValueError("a shape of type mask holds no mask")
@@ -145,8 +140,8 @@ def pasted(picture: Any, points: Any) -> Region:
     def draw(height: int, width: int) -> Bool[np.ndarray, "H W"]:
         drawn = np.zeros((height, width), bool)
         rows, columns = (slice(max(0, first), max(0, last + 1)) for first, last in ((top, bottom), (left, right)))
-        shown = drawn[rows, columns]
-        shown[:] = inside[max(0, -top) :, max(0, -left) :][: shown.shape[0], : shown.shape[1]]
+        visible = drawn[rows, columns]
+        visible[:] = inside[max(0, -top) :, max(0, -left) :][: visible.shape[0], : visible.shape[1]]
         return drawn
 
     return draw
@@ -158,7 +153,7 @@ def coco_region(segmentation: Any) -> Region:
     Raises:
         ValueError: the outlines or run lengths are damaged, or the value is neither.
         KeyError: run lengths lack `counts` or `size`.
-        TypeError: a number is none.
+        TypeError: a value is not a number.
     """
     if isinstance(segmentation, dict):
         return run_lengths(segmentation["counts"], segmentation["size"])
@@ -168,12 +163,12 @@ def coco_region(segmentation: Any) -> Region:
 
 
 def coco_area(annotation: Mapping[str, Any]) -> float:
-    """The `area` of a COCO annotation, 0 without one. Larger objects are drawn first, so that small ones stay whole."""
+    """The `area` of a COCO annotation, 0 if missing. Larger objects are drawn first, so that small ones stay whole."""
     return float(annotation.get("area") or 0)
 
 
 def _steps(outline: Float[np.ndarray, "N 2"]) -> float:
-    """Pixels along an outline, one for each corner at least."""
+    """Pixels along an outline, at least one for each corner."""
     return float(np.abs(outline - np.roll(outline, 1, axis=0)).max(axis=1).sum()) + len(outline)
 
 

@@ -1,4 +1,4 @@
-"""What the value 255 means in masks of one byte: void, or an object."""
+"""The meaning of 255 in one-byte masks: void, or an object."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from vosmem.errors import InputError
 class VoidRule:
     """The meaning of 255 in all masks of one video, or in the mask of one image.
 
-    255 is void, which is background, except if the first mask that is not empty holds no other value: then 255 is an
-    object. A later mask may hold void and no object. Only masks of one byte have void: in 16-bit pictures and in
-    annotation files, 255 is an id like any other.
+    255 is void, which is background, unless the first mask that is not empty holds no other value: then 255 is an
+    object. A later mask may hold void and no object. Only one-byte masks have void: in 16-bit images and in annotation
+    files, 255 is an ordinary id.
 
     Args:
-        is_object: the meaning, where it is known; otherwise `settle` finds it.
+        is_object: the meaning, if it is known; otherwise `settle` finds it.
 
     Example:
         >>> mask = MaskFile(np.array([[0, 255]], np.uint16), None, (), "grey")
@@ -32,11 +32,10 @@ class VoidRule:
     is_object: bool | None = None
 
     def settle(self, mask: MaskFile, label: str) -> bool:
-        """Learn the meaning of 255 from the next mask of the video.
+        """Learn the meaning of 255 from the next mask of the video, in the order of frames.
 
         Args:
-            mask: the mask; masks come in the order of their frames.
-            label: the name of the mask in messages.
+            label: name of the mask in messages.
 
         Returns:
             whether the meaning is known now.

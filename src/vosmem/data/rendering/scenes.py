@@ -1,4 +1,4 @@
-"""What a rendered video holds: its objects, their background and how all of it moves."""
+"""The content of a rendered video: objects, background, and their motion."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,34 +13,34 @@ from vosmem.data.rendering.motion import num_knots, smooth_path, through_knots, 
 from vosmem.data.sources.image_sets import ImageSource
 from vosmem.errors import InputError
 
-BEND_GRID = 4  # points a side of an object's deformation
-REACH = 0.38  # how far from the middle an object's centre wanders, as a share of the frame's sides
+BEND_GRID = 4  # points along each side of an object's deformation grid
+REACH = 0.38  # greatest distance of an object's centre from the middle, as a share of the frame's sides
 Range = Sequence[float]  # least and greatest
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a rendered video may hold. Ranges are drawn from anew for each video; lengths are shares of the short side.
+    """Ranges of what a rendered video may hold, drawn for each video. Lengths are shares of the short side.
 
     Args:
         height: of the frames, in pixels.
         width: of the frames, in pixels.
-        num_frames: length; a skip of 25 needs 53.
-        num_objects: objects followed, least and most.
-        num_look_alikes: mirrored and recoloured copies of followed objects that are background, least and most.
-        object_size: longer side of an object.
-        speed: typical way of an object between two frames.
-        turn: greatest rotation to either side, in degrees.
-        grow: least and greatest scale on the way.
+        num_frames: length; a clip of three frames with skips of 25 needs 53.
+        num_objects: least and greatest number of followed objects.
+        num_look_alikes: least and greatest number of mirrored and recoloured copies that are background.
+        object_size: least and greatest longer side of an object.
+        speed: typical displacement of an object between two frames.
+        turn: greatest rotation of an object in either direction, in degrees.
+        grow: least and greatest scale of an object over the video.
         bend: greatest deformation, as a share of the object's longer side.
-        leaving: probability that an object goes out of sight for a while.
-        camera_shift: greatest way of the camera to either side.
+        leaving: probability that an object leaves the frame for a while.
+        camera_shift: greatest displacement of the camera in either direction.
         camera_zoom: least and greatest zoom of the camera.
-        camera_turn: greatest rotation of the camera to either side, in degrees.
+        camera_turn: greatest rotation of the camera in either direction, in degrees.
         gain: least and greatest factor of the brightness, which drifts.
-        tint: greatest shift of a colour channel to either side, in bytes; it drifts too.
-        noise: spread of the sensor's noise, in bytes.
-        frames_per_knot: frames between changes of mind of every motion.
+        tint: greatest shift of a colour channel in either direction, in bytes; it drifts, too.
+        noise: standard deviation of the sensor's noise, in bytes.
+        frames_per_knot: frames between the random knots of every motion.
         min_object_share: share of the frame that an object must show in frame 0 to be followed.
 
     Raises:
@@ -72,7 +72,7 @@ class Scene:
         if not 1 <= least <= most <= 254 or self.num_frames < 1 or min(self.height, self.width) < 16:
             raise InputError(
                 f"a scene of {self.num_frames} frames of {self.width}x{self.height} with {least} to {most} objects "
-                f"cannot be rendered: frames of 16 pixels and more, and 1 object or more, are needed"
+                "cannot be rendered: use 1 or more frames of 16 or more pixels a side, and 1 to 254 objects"
             )
 
     @property
@@ -85,18 +85,17 @@ class Actor(NamedTuple):
     """A cut-out and its motion.
 
     Attributes:
-        thing: the cut-out.
         label: its slot; 0 if it is not followed.
-        x: way of its centre from the middle of the world, in pixels.
-        y: the same, downwards.
+        x: displacement of its centre to the right of the world's centre, in pixels.
+        y: displacement of its centre below the world's centre, in pixels.
         degrees: rotation.
-        scale: size against the cut-out's own.
+        scale: size relative to the cut-out.
         mirror: whether it is mirrored.
-        bends: two shapes of deformation, blended by `phase`.
+        bends: two deformations, blended by `phase`.
         phase: angle of the blend.
     """
 
-    thing: CutOut
+    cutout: CutOut
     label: int
     x: Float64[np.ndarray, "T"]
     y: Float64[np.ndarray, "T"]
@@ -112,15 +111,15 @@ class Actor(NamedTuple):
 
 
 class Staging(NamedTuple):
-    """Everything that the frames of a video depend on, but for noise.
+    """All draws that the frames of a video depend on, except noise.
 
     Attributes:
-        actors: what moves, the farthest first.
+        actors: moving cut-outs, the farthest first.
         background: RGB bytes, larger than a frame.
-        camera_x: way of the world's middle from the frame's, in pixels.
-        camera_y: the same, downwards.
+        camera_x: displacement of the world's centre to the right of the frame's, in pixels.
+        camera_y: displacement of the world's centre below the frame's, in pixels.
         camera_degrees: rotation of the world.
-        camera_zoom: its scale.
+        camera_zoom: scale of the world.
         gain: factor of the brightness.
         tint: shift of each channel, in bytes.
     """
@@ -135,24 +134,24 @@ class Staging(NamedTuple):
     tint: Float32[np.ndarray, "T 3"]
 
 
-def stage(source: ImageSource, scene: Scene, rng: np.random.Generator) -> Staging:
-    """Draw a video: objects 1..K, look-alikes of them, a background without them, and all motion.
+def draw_staging(source: ImageSource, scene: Scene, rng: np.random.Generator) -> Staging:
+    """Draw a video: objects 1..K, look-alikes, a background image with other objects, and all motion.
 
     Raises:
-        InputError: the stills hold no object that can be cut out.
+        InputError: the images hold no object that can be cut out.
     """
     count = int(rng.integers(scene.num_objects[0], scene.num_objects[1] + 1))
     donors = [choose_donor(source, rng) for _ in range(count)]
     actors = [_actor(source, donor, label, scene, rng) for label, donor in enumerate(donors, start=1)]
     for _ in range(int(rng.integers(scene.num_look_alikes[0], scene.num_look_alikes[1] + 1))):
         copy = _actor(source, donors[int(rng.integers(count))], 0, scene, rng)
-        actors.append(copy._replace(thing=recoloured(copy.thing, rng)))
-    way = scene.camera_shift * scene.short_side
+        actors.append(copy._replace(cutout=recoloured(copy.cutout, rng)))
+    shift = scene.camera_shift * scene.short_side
     return Staging(
-        actors=[actors[place] for place in rng.permutation(len(actors))],
-        background=_backdrop(source, {item for item, _ in donors}, scene, rng),
-        camera_x=_path(scene, rng, -way, way),
-        camera_y=_path(scene, rng, -way, way),
+        actors=[actors[index] for index in rng.permutation(len(actors))],
+        background=_background(source, {item for item, _ in donors}, scene, rng),
+        camera_x=_path(scene, rng, -shift, shift),
+        camera_y=_path(scene, rng, -shift, shift),
         camera_degrees=_path(scene, rng, -scene.camera_turn, scene.camera_turn),
         camera_zoom=_path(scene, rng, *scene.camera_zoom),
         gain=_path(scene, rng, *scene.gain),
@@ -166,7 +165,7 @@ def _path(scene: Scene, rng: np.random.Generator, low: float, high: float) -> Fl
 
 def _actor(source: ImageSource, donor: tuple[int, int], label: int, scene: Scene, rng: np.random.Generator) -> Actor:
     side = rng.uniform(scene.object_size[0], scene.object_size[1]) * scene.short_side
-    thing = cut_out(source.read(donor[0]), donor[1], side * scene.grow[1])
+    cutout = cut_out(source.read(donor[0]), donor[1], side * scene.grow[1])
     knots = num_knots(scene.num_frames, scene.frames_per_knot)
     step = scene.speed * scene.frames_per_knot * scene.short_side
     x, y = (wander(rng, knots, step, -REACH * length, REACH * length) for length in (scene.width, scene.height))
@@ -174,25 +173,25 @@ def _actor(source: ImageSource, donor: tuple[int, int], label: int, scene: Scene
         x[int(rng.integers(1, knots - 1))] = float(rng.choice([-1, 1])) * (scene.width / 2 + 0.75 * side)
     shapes = rng.uniform(-1, 1, (2, BEND_GRID, BEND_GRID, 2)).astype(np.float32)
     return Actor(
-        thing=thing,
+        cutout=cutout,
         label=label,
         x=through_knots(x, scene.num_frames),
         y=through_knots(y, scene.num_frames),
         degrees=_path(scene, rng, -scene.turn, scene.turn),
         scale=_path(scene, rng, *scene.grow) / scene.grow[1],
         mirror=bool(rng.integers(2)),
-        bends=shapes * np.float32(scene.bend * max(thing.alpha.shape)),
+        bends=shapes * np.float32(scene.bend * max(cutout.alpha.shape)),
         phase=_path(scene, rng, 0.0, 2 * np.pi),
     )
 
 
-def _backdrop(
+def _background(
     source: ImageSource, taken: set[int], scene: Scene, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A photograph none of whose objects plays, large enough for the camera's way."""
+    """An image none of whose objects is an actor, enlarged so that the camera does not reach its border."""
     free = [index for index in range(len(source)) if index not in taken] or list(range(len(source)))
-    photograph = source.read(free[int(rng.integers(len(free)))]).image
-    spare = (1 + 2 * scene.camera_shift) / scene.camera_zoom[0]
-    scale = spare * max(scene.height / photograph.shape[0], scene.width / photograph.shape[1])
-    size = (round(photograph.shape[1] * scale), round(photograph.shape[0] * scale))
-    return cv2.resize(photograph, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    image = source.read(free[int(rng.integers(len(free)))]).image
+    margin = (1 + 2 * scene.camera_shift) / scene.camera_zoom[0]
+    scale = margin * max(scene.height / image.shape[0], scene.width / image.shape[1])
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)

@@ -1,4 +1,4 @@
-"""What all data modules of clips share: the order of samples, resuming, validation and the check before a run."""
+"""The base of all data modules of clips: the order of samples, resuming, validation and the check before a run."""
 
 import time
 from abc import ABC, abstractmethod
@@ -23,22 +23,20 @@ CHECKS = ("none", "headers", "full")
 
 
 class ClipData(pl.LightningDataModule, ABC):
-    """Clips for training in an order that resumes, sequences for validation.
+    """Clips for training in an order that resumes, and sequences for validation.
 
     Args:
-        clips: makes the clip of a sampler's key.
-        repeats: how often each element of what the clips are made of stands in a pass through it.
-        sequences: what validation scores: clips of held-out stills, or videos.
+        repeats: how often a pass holds each element that clips are made of.
+        sequences: validation sequences: clips of held-out images, or videos.
         batch_size: clips of one optimiser step, over all devices.
         device_batch_size: clips that one device takes at a time; gradients are accumulated up to `batch_size`.
         samples_per_epoch: clips of an epoch; None is one pass. Rounded down to whole batches.
-        seed: base seed of order and draws.
-        num_workers: loader processes; they never change a sample.
+        num_workers: loader processes; their number never changes a sample.
         curriculum: the greatest skip of each epoch, for clips of videos.
-        one_batch: whether every step sees the clips of the first step: for a look at whether a network learns at all.
+        one_batch: whether every step sees the clips of the first step, to check that a network learns at all.
 
     Attributes:
-        check_data: what the first process checks before a run: `none`, `headers`, or `full` (everything is decoded).
+        check_data: what the first process checks before a run: `none`, `headers`, or `full` (decodes everything).
 
     Raises:
         InputError: `device_batch_size` does not divide `batch_size`, or an epoch is shorter than a batch.
@@ -66,7 +64,8 @@ class ClipData(pl.LightningDataModule, ABC):
         self.batch_size, self.device_batch_size, self.num_workers = batch_size, device_batch_size, num_workers
         if batch_size % device_batch_size:
             raise InputError(
-                f"datamodule.device_batch_size={device_batch_size} does not divide datamodule.batch_size={batch_size}"
+                f"datamodule.device_batch_size={device_batch_size} does not divide datamodule.batch_size={batch_size}: "
+                "use a divisor"
             )
         total = round(repeats.sum()) if samples_per_epoch is None else samples_per_epoch
         if total < batch_size:
@@ -78,17 +77,13 @@ class ClipData(pl.LightningDataModule, ABC):
         self.one_batch = one_batch
         self._fault: str | None = None  # that the check found
         self.sampler: ClipSampler | None = None
-        self._position: dict[str, Any] | None = None
-        # Weakly: in a cycle with its data, a loader would keep its processes until the garbage collector comes, which
-        # may take their queues first and then wait seconds for each to end.
+        self._state: dict[str, Any] | None = None  # of the sampler, from a checkpoint
+        # A weak reference: in a cycle with its data, a loader would keep its processes until the garbage collector
+        # runs, which may delete their queues first and then wait seconds for each to end.
         self._loader: ref[ClipLoader] | None = None
 
     def accumulation(self, num_devices: int) -> int:
-        """Batches of a device that make one step.
-
-        Raises:
-            InputError: the devices cannot share the batch evenly.
-        """
+        """Batches of a device that make one step; InputError if the devices cannot share the batch evenly."""
         together = self.device_batch_size * num_devices
         if self.batch_size % together:
             raise InputError(
@@ -99,85 +94,81 @@ class ClipData(pl.LightningDataModule, ABC):
 
     @abstractmethod
     def check(self, decode: bool = False) -> bool:
-        """Look at all training data, unless the same data passed before.
+        """Check all training data, unless the same data passed before.
 
         Args:
-            decode: whether all of their content is read, and not only the headers.
+            decode: whether to decode every file instead of reading only its header.
 
         Returns:
-            whether it was looked at.
+            whether the check ran.
 
         Raises:
-            InputError: some cannot be used; the message lists them.
+            InputError: some data cannot be used; the message lists them.
         """
 
     def prepare_data(self) -> None:
-        """Check the data, in the first process; the others wait."""
+        """Check the data in the first process; the others wait."""
         level, self.check_data = self.check_data, "none"  # Lightning calls this before every validation, too
         if level == "none":
             return
         start = time.perf_counter()
         try:
-            looked = self.check(decode=level == "full")
+            ran = self.check(decode=level == "full")
         except InputError as error:
             self._fault = str(error)  # raised in all processes together
         else:
-            name = f"check of the training data ({level}{'' if looked else ', as before: files unchanged'})"
+            name = f"check of the training data ({level}{'' if ran else ', as before: files unchanged'})"
             report_stage(name, time.perf_counter() - start)
 
     def setup(self, stage: str) -> None:
-        """Hear what the check found.
-
-        Raises:
-            InputError: some data cannot be used; the message lists them.
-        """
+        """Raise InputError in all processes if the check failed."""
         fault = self._fault if self.trainer is None else self.trainer.strategy.broadcast(self._fault)
         if fault is not None:
             raise InputError(fault)
 
     @abstractmethod
     def sample_name(self, item: int) -> str:
-        """What messages call an element of what the clips are made of."""
+        """Name in messages of an element that clips are made of."""
 
     def train_dataloader(self) -> ClipLoader:
-        """Batches of this process; the order goes on from a restored position."""
-        replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        """Batches of this process; the order resumes at a restored position."""
         self.sampler = ClipSampler(
-            self.repeats, self.samples_per_epoch, self.seed, replicas, rank, self.curriculum, self.one_batch
+            self.repeats, self.samples_per_epoch, self.seed, *self._replicas(), self.curriculum, self.one_batch
         )
-        if self._position is not None:
-            self.sampler.load_state_dict(self._position)
+        if self._state is not None:
+            self.sampler.load_state_dict(self._state)
         pinned = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-        return self._clips_of(self.sampler, self.device_batch_size, pin_memory=pinned)
+        return self._make_loader(self.sampler, self.device_batch_size, pin_memory=pinned)
 
     @contextmanager
-    def naming(self) -> Iterator[None]:
-        """Where a loader process dies while this is open, say at which sample.
-
-        Raises:
-            InputError: a loader process died.
-        """
+    def naming_samples(self) -> Iterator[None]:
+        """Raise InputError with the sample's name if a loader process dies in this context."""
         try:
             yield
-        except RuntimeError as error:  # wherever it was noticed
+        except RuntimeError as error:  # any part of the training may notice it
             loader = self._loader() if self._loader else None
             if loader is None:
                 raise
             raise loader.explained(error) from error
 
     def calibration_dataloader(self) -> ClipLoader:
-        """Batches of a whole step from the start of the order: the same in each of any number of processes."""
+        """Batches of a whole step from the start of the order, equal in every process."""
         sampler = ClipSampler(self.repeats, self.samples_per_epoch, self.seed, curriculum=self.curriculum)
-        return self._clips_of(sampler, self.batch_size, pin_memory=False)
+        return self._make_loader(sampler, self.batch_size, pin_memory=False)
 
     def val_dataloader(self) -> DataLoader:
-        """This process's share of the sequences, one at a time; a single None where there are too few for it."""
-        replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        share = list(self.sequences[rank::replicas])
-        # A process without a batch would skip the validation's end, where the others wait for it.
-        return DataLoader(_ClipDataset(share or [None] if rank else share), batch_size=None)
+        """This process's share of the sequences, one at a time; a single None if there are too few for it."""
+        replicas, rank = self._replicas()
+        share: list[VideoSequence | None] = list(self.sequences[rank::replicas])
+        if rank and not share:  # a process without a batch would skip the end of the validation, and the others wait
+            share = [None]
+        return DataLoader(share, batch_size=None)  # type: ignore[arg-type]  # a list is a data set
 
-    def _clips_of(self, sampler: ClipSampler, batch_size: int, pin_memory: bool) -> ClipLoader:
+    def _replicas(self) -> tuple[int, int]:
+        """Number of processes, and the index of this one."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+
+    def _make_loader(self, sampler: ClipSampler, batch_size: int, pin_memory: bool) -> ClipLoader:
         loader = ClipLoader(
             self.clips,
             self.sample_name,
@@ -191,20 +182,7 @@ class ClipData(pl.LightningDataModule, ABC):
         return loader
 
     def state_dict(self) -> dict[str, Any]:
-        """The sampler's position."""
         return {} if self.sampler is None else self.sampler.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved position when the loader is made."""
-        self._position = state_dict or None
-
-
-class _ClipDataset(Dataset):
-    def __init__(self, items: Sequence[VideoSequence | None]):
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> VideoSequence | None:
-        return self.items[index]
+        self._state = state_dict or None

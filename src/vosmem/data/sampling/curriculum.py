@@ -1,8 +1,9 @@
-"""How far apart the frames of a training clip may lie, as training goes on."""
+"""How far apart the frames of a training clip may be, as training proceeds."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from math import inf
 
 from vosmem.errors import InputError
 
@@ -11,16 +12,16 @@ Curriculum = Callable[[int, int], int]
 
 
 class SkipSchedule:
-    """The greatest skip of each epoch: a step function.
+    """The greatest skip as a step function of the epoch.
 
-    A skip counts the frames left out between two neighbours of a clip, at the video's original rate.
+    A skip counts the frames between two neighbours of a clip, at the video's original rate.
 
     Args:
-        epochs: where each step begins, ascending from 0.
-        skips: the greatest skip from there on.
+        epochs: start of each step, ascending from 0.
+        skips: the greatest skip of each step.
 
     Raises:
-        InputError: the lists differ in length, do not start at epoch 0 or do not ascend, or a skip is negative.
+        InputError: the lists differ in length, do not ascend from 0, or a skip is negative.
 
     Source:
         STM section 3.6 and its authors: 0, then 5 more every 20 epochs up to 25.
@@ -33,30 +34,23 @@ class SkipSchedule:
 
     def __init__(self, epochs: Sequence[int], skips: Sequence[int]):
         self.epochs, self.skips = list(epochs), list(skips)
-        ascends = all(before < after for before, after in zip(self.epochs, self.epochs[1:], strict=False))
-        if len(self.epochs) != len(self.skips) or self.epochs[:1] != [0] or not ascends or min(self.skips) < 0:
-            raise InputError(
-                f"curriculum with epochs {self.epochs} and skips {self.skips}: give as many skips of 0 or more as "
-                f"ascending epochs from 0"
-            )
+        _check("epochs", self.epochs, self.skips, inf)
 
     def __call__(self, epoch: int, samples: int = 0) -> int:
-        """The greatest skip of an epoch, whatever the number of samples before it."""
+        """The greatest skip of an epoch; `samples` is ignored."""
         return self.skips[bisect_right(self.epochs, epoch) - 1]
 
 
 class SkipShares:
-    """The greatest skip as a step function of the share of a training that is done, whatever its length.
+    """The greatest skip as a step function of the share of the training that is done, whatever its length.
 
     Args:
-        shares: where each step begins, ascending from 0 to below 1.
-        skips: the greatest skip from there on.
+        shares: start of each step, ascending from 0 to below 1.
+        skips: the greatest skip of each step.
         max_steps: optimiser steps of the training.
-        batch_size: samples of a step.
 
     Raises:
-        InputError: the lists differ in length, shares do not start at 0, do not ascend or reach 1, or a skip is
-            negative.
+        InputError: the lists differ in length, shares do not ascend from 0 to below 1, or a skip is negative.
 
     Source:
         STCN (Cheng et al., NeurIPS 2021) gives its curriculum by shares of the training.
@@ -69,13 +63,17 @@ class SkipShares:
 
     def __init__(self, shares: Sequence[float], skips: Sequence[int], max_steps: int, batch_size: int):
         self.shares, self.skips, self.num_samples = list(shares), list(skips), max_steps * batch_size
-        ascends = all(before < after for before, after in pairwise([*self.shares, 1]))
-        if len(self.shares) != len(self.skips) or self.shares[:1] != [0] or not ascends or min(self.skips) < 0:
-            raise InputError(
-                f"curriculum with shares {self.shares} and skips {self.skips}: give one skip of 0 or more for each "
-                f"share, and ascending shares from 0 to below 1"
-            )
+        _check("shares", self.shares, self.skips, 1.0)
 
     def __call__(self, epoch: int, samples: int) -> int:
         """The greatest skip after a number of samples of the whole training."""
         return self.skips[bisect_right(self.shares, samples / self.num_samples) - 1]
+
+
+def _check(name: str, starts: Sequence[int | float], skips: Sequence[int], end: float) -> None:
+    ascends = all(before < after for before, after in pairwise([*starts, end]))
+    if len(starts) != len(skips) or list(starts[:1]) != [0] or not ascends or min(skips) < 0:
+        raise InputError(
+            f"curriculum with {name} {starts} and skips {skips}: use one skip of 0 or more for each of the {name}, "
+            f"which ascend from 0{f' to below {end:g}' if end < inf else ''}"
+        )

@@ -1,4 +1,4 @@
-"""Photographs with object masks, from the layouts they come in."""
+"""Images with object masks, from the layouts they come in."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,19 +8,16 @@ import numpy as np
 from jaxtyping import UInt8
 from natsort import natsorted
 
-from vosmem.data.decoding.images import image_size, is_image, read_image, read_labels
+from vosmem.data.decoding.images import image_size, list_pictures, read_image, read_labels
 from vosmem.errors import InputError
 
 MAX_IDS = 254
+ReadMask = Callable[[Path], UInt8[np.ndarray, "H W"]]
+Sizes = tuple[tuple[int, int], tuple[int, int]]  # width and height of an image and of its mask
 
 
 class LabelledImage(NamedTuple):
-    """A photograph with its objects.
-
-    Attributes:
-        image: RGB bytes.
-        labels: 0 background, every other value one object; values may have gaps.
-    """
+    """An image with its objects."""
 
     image: UInt8[np.ndarray, "H W 3"]
     labels: UInt8[np.ndarray, "H W"]
@@ -28,28 +25,48 @@ class LabelledImage(NamedTuple):
 
 @runtime_checkable
 class ImageSource(Protocol):
-    """A set of stills."""
+    """A set of images with label maps."""
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
-        """What messages and sheets call a still."""
+        """Name of an image in messages and contact sheets."""
         ...
 
     def read(self, index: int) -> LabelledImage:
-        """Decode a still; InputError if it cannot be."""
+        """Decode an image and its labels; InputError if a file is damaged."""
         ...
 
-    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Width and height of the picture and of its mask, from their headers."""
+    def sizes(self, index: int) -> Sizes:
+        """Width and height of an image and of its mask, from their headers."""
         ...
+
+
+def read_pair(image_path: Path, mask_path: Path, read_mask: ReadMask) -> LabelledImage:
+    """Decode an image and its mask.
+
+    Raises:
+        InputError: a file is missing or damaged, or the sizes differ.
+    """
+    image, labels = read_image(image_path), read_mask(mask_path)
+    if labels.shape != image.shape[:2]:
+        raise InputError(
+            f"mask {str(mask_path)!r} is {labels.shape[1]}x{labels.shape[0]} but its image is "
+            f"{image.shape[1]}x{image.shape[0]}: resize the mask (nearest neighbour) to the image"
+        )
+    return LabelledImage(image, labels)
+
+
+def pair_sizes(image_path: Path, mask_path: Path, mask_size: Callable[[Path], tuple[int, int]] = image_size) -> Sizes:
+    """Width and height of an image and of its mask, from their headers."""
+    return image_size(image_path), mask_size(mask_path)
 
 
 class PairedImages:
-    """Pictures and masks that lie in files of their own.
+    """Images with a mask file each.
 
     Args:
-        pairs: what messages and sheets call each still, and the paths of its picture and its mask.
+        pairs: paths of image and mask by the name that messages and sheets use.
         read_mask: from a mask's path to object ids, 0 for background.
         mask_size: from a mask's path to its width and height, without decoding it.
     """
@@ -57,46 +74,34 @@ class PairedImages:
     def __init__(
         self,
         pairs: Mapping[str, tuple[Path, Path]],
-        read_mask: Callable[[Path], UInt8[np.ndarray, "H W"]],
+        read_mask: ReadMask,
         mask_size: Callable[[Path], tuple[int, int]] = image_size,
     ):
-        self._names = list(pairs)
-        self.pairs = list(pairs.values())
+        self._names, self.pairs = list(pairs), list(pairs.values())
         self._read_mask, self._mask_size = read_mask, mask_size
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def name(self, index: int) -> str:
-        """The name it was given."""
+        """Name in `pairs`."""
         return self._names[index]
 
     def read(self, index: int) -> LabelledImage:
-        """Decode picture and mask."""
-        image_path, mask_path = self.pairs[index]
-        image, labels = read_image(image_path), self._read_mask(mask_path)
-        if labels.shape != image.shape[:2]:
-            raise InputError(
-                f"mask {str(mask_path)!r} is {labels.shape[1]}x{labels.shape[0]}, its image "
-                f"{image.shape[1]}x{image.shape[0]}: make them equal"
-            )
-        return LabelledImage(image, labels)
+        return read_pair(*self.pairs[index], self._read_mask)
 
-    def sizes(self, index: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """From both headers."""
-        image_path, mask_path = self.pairs[index]
-        return image_size(image_path), self._mask_size(mask_path)
+    def sizes(self, index: int) -> Sizes:
+        return pair_sizes(*self.pairs[index], self._mask_size)
 
 
 class ImageMaskFolder(PairedImages):
     """A folder with `images/` and `masks/` whose files pair by stem.
 
     Args:
-        root: the folder.
-        mask_ids: what an id of a mask means: `each` is an object; `union`, all together are one object; `regions`, the
-            ids tile the picture, background included, and any of them may be chosen as an object.
-        images: name of the folder of pictures.
-        masks: name of the folder of masks (any picture type that holds ids).
+        mask_ids: what the ids of a mask mean. `each`: every id is an object. `union`: all ids together are one object.
+            `regions`: the ids, background included, tile the image, and any of them may be chosen as an object.
+        images: name of the folder of images.
+        masks: name of the folder of masks (any image type that holds ids).
 
     Raises:
         InputError: a folder is missing or empty, files do not pair, or `mask_ids` is unknown.
@@ -105,36 +110,27 @@ class ImageMaskFolder(PairedImages):
     def __init__(self, root: str, mask_ids: str = "each", images: str = "images", masks: str = "masks"):
         if mask_ids not in MASK_IDS:
             raise InputError(f"mask_ids={mask_ids!r} is unknown: use {', '.join(MASK_IDS)}")
-        pairs = pair_up(_stems(Path(root) / images), _stems(Path(root) / masks), Path(root))
+        image_of, mask_of = ({path: path.stem for path in list_pictures(Path(root) / name)} for name in (images, masks))
+        pairs = pair_up(image_of, mask_of, Path(root))
         super().__init__({f"{Path(root).name}/{stem}": pair for stem, pair in pairs.items()}, MASK_IDS[mask_ids])
 
 
-def _stems(folder: Path) -> dict[Path, str]:
-    """The pictures of a folder and their stems."""
-    if not folder.is_dir():
-        raise InputError(f"folder {str(folder)!r} not found: set the root of the data set")
-    stems = {path: path.stem for path in folder.iterdir() if is_image(path)}
-    if not stems:
-        raise InputError(f"folder {str(folder)!r} holds no pictures")
-    return stems
-
-
 def pair_up(images: Mapping[Path, str], masks: Mapping[Path, str], root: Path) -> dict[str, tuple[Path, Path]]:
-    """Pictures and masks of the same key, in the keys' natural order.
+    """Pair images and masks of equal keys, in the keys' natural order.
 
     Args:
-        images: the key of every picture.
+        images: the key of every image.
         masks: the key of every mask.
-        root: what messages call the set.
+        root: name of the set in messages.
 
     Raises:
-        InputError: two files share a key, or a picture or a mask stands alone; the first ten are listed.
+        InputError: two files share a key, or an image or a mask has no partner; the first ten are listed.
     """
     image_of, mask_of = _by_key(images), _by_key(masks)
-    lone = [f"{image_of[key].name} has no mask" for key in natsorted(image_of.keys() - mask_of.keys())]
-    lone += [f"mask {mask_of[key].name} has no image" for key in natsorted(mask_of.keys() - image_of.keys())]
-    if lone:
-        raise InputError(f"{len(lone)} files of {str(root)!r} do not pair: {'; '.join(lone[:10])}")
+    unpaired = [f"{image_of[key].name} has no mask" for key in natsorted(image_of.keys() - mask_of.keys())]
+    unpaired += [f"mask {mask_of[key].name} has no image" for key in natsorted(mask_of.keys() - image_of.keys())]
+    if unpaired:
+        raise InputError(f"{len(unpaired)} files of {str(root)!r} do not pair: {'; '.join(unpaired[:10])}")
     return {key: (image_of[key], mask_of[key]) for key in natsorted(image_of)}
 
 
@@ -144,8 +140,7 @@ def _by_key(keys: Mapping[Path, str]) -> dict[str, Path]:
         twin = files.setdefault(keys[path], path)
         if twin != path:
             raise InputError(
-                f"folder {str(path.parent)!r} holds {twin.name} and {path.name}: which one is meant? "
-                f"keep one of each stem"
+                f"folder {str(path.parent)!r} holds {twin.name} and {path.name}: keep one file of each stem"
             )
     return files
 
@@ -159,4 +154,4 @@ def _read_regions(path: Path) -> UInt8[np.ndarray, "H W"]:
     return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.uint8) + 1
 
 
-MASK_IDS = {"each": read_labels, "union": _read_union, "regions": _read_regions}
+MASK_IDS: dict[str, ReadMask] = {"each": read_labels, "union": _read_union, "regions": _read_regions}

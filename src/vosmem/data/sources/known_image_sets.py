@@ -1,4 +1,4 @@
-"""Public sets of stills as they lie on disk after unpacking."""
+"""Public image sets as they are on disk after unpacking."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +17,11 @@ from vosmem.errors import InputError
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the pictures and the masks of a set stand: folder patterns, and what a file's name must end with.
+    """Folders of the images and masks of a set, and how their file names end.
 
     Attributes:
-        images: pattern of the folders with pictures, relative to the root; a star stands for any one folder.
-        masks: pattern of the folders with masks.
-        image_ends: ends of the pictures' names; those of all picture types if empty.
-        mask_ends: ends of the masks' names.
+        images: glob pattern of the folders with images, relative to the root; `*` matches any one folder.
+        image_ends: ends of the images' names; those of all image types if empty.
     """
 
     images: str
@@ -34,8 +32,8 @@ class Layout:
 
 _JPG, _PNG = (".jpg", ".jpeg"), (".png",)
 
-# Each set in the form its authors publish, then in those in which it is passed on. Every set may also lie in `images/`
-# and `masks/`, or all in one folder (JPEG pictures, PNG masks).
+# Each set first in its authors' layout, then in the layouts of common copies. Every set may also be in `images/` and
+# `masks/`, or in one folder (JPEG images, PNG masks).
 SALIENCY_LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "ecssd": (Layout("images", "ground_truth_mask"),),
     "msra10k": (Layout("Imgs", "Imgs", _JPG, _PNG), Layout("MSRA10K_Imgs_GT/Imgs", "MSRA10K_Imgs_GT/Imgs", _JPG, _PNG)),
@@ -51,30 +49,30 @@ _TWO_FOLDERS, _ONE_FOLDER = Layout("images", "masks"), Layout(".", ".", _JPG, _P
 
 
 class SaliencySet(PairedImages):
-    """A public set with one object a picture.
+    """A public set with one object an image.
 
     Args:
-        layout: name of the set: `ecssd`, `msra10k`, `duts`, `duts_test`, `hku_is`, `pascal_s`, `fss1000`, `big` or
-            `hrsod`.
-        root: its folder.
+        layout: a key of `SALIENCY_LAYOUTS`.
 
     Raises:
-        InputError: the name is unknown, the folder is missing or holds the set in no known form, or files do not pair.
+        InputError: the layout is unknown, the folder is missing or has no known layout, or files do not pair.
     """
 
     def __init__(self, layout: str, root: str):
         if layout not in SALIENCY_LAYOUTS:
             raise InputError(f"layout {layout!r} is unknown: use one of {', '.join(SALIENCY_LAYOUTS)}")
-        base = _existing(Path(root), layout)
-        for form in (_TWO_FOLDERS, *SALIENCY_LAYOUTS[layout], _ONE_FOLDER):
-            images = _files(base, form.images, form.image_ends)
-            masks = _files(base, form.masks, form.mask_ends)
+        base = Path(root)
+        if not base.is_dir():
+            raise InputError(f"folder {root!r} of {layout} not found: unpack the set there or set its root")
+        for candidate in (_TWO_FOLDERS, *SALIENCY_LAYOUTS[layout], _ONE_FOLDER):
+            images = _files(base, candidate.images, candidate.image_ends)
+            masks = _files(base, candidate.masks, candidate.mask_ends)
             if images and masks:
                 break
         else:
-            form = SALIENCY_LAYOUTS[layout][0]
+            first = SALIENCY_LAYOUTS[layout][0]
             raise InputError(
-                f"{root!r} does not hold {layout}: expected pictures in {form.images!r} and masks in {form.masks!r}"
+                f"{root!r} does not hold {layout}: expected images in {first.images!r} and masks in {first.masks!r}"
             )
         pairs = pair_up(images, masks, base)
         super().__init__({f"{layout}/{key}": pair for key, pair in pairs.items()}, read_silhouette)
@@ -86,27 +84,25 @@ class VocInstances(PairedImages):
     Args:
         root: folder of `VOC2012`, or one that holds `VOCdevkit/VOC2012`.
         image_set: list below `ImageSets/Segmentation`: `train`, `val` or `trainval`.
-        download: whether torchvision fetches the set (2 GB) into `root` if it is not there.
+        download: whether torchvision downloads the set (2 GB) into `root` if it is missing.
 
     Raises:
-        InputError: the set or its list is missing, a listed file is missing, or the download failed.
+        InputError: the set or its list is missing, or the download failed.
     """
 
     def __init__(self, root: str, image_set: str = "trainval", download: bool = False):
-        base = _first(Path(root), ("", "VOC2012", "VOCdevkit/VOC2012"), "SegmentationObject")
-        if base is None and download:
-            _fetch(
-                lambda: torchvision.datasets.VOCSegmentation(root, "2012", image_set, download=True), "VOC 2012", root
-            )
-            base = _first(Path(root), ("VOCdevkit/VOC2012",), "SegmentationObject")
-        if base is None:
-            raise InputError(f"{root!r} does not hold VOC 2012: expected SegmentationObject below it, or download=true")
-        stems = _read_stems(base / "ImageSets" / "Segmentation" / f"{image_set}.txt")
-        pairs = {
-            f"voc2012/{stem}": (base / "JPEGImages" / f"{stem}.jpg", base / "SegmentationObject" / f"{stem}.png")
-            for stem in stems
-        }
-        super().__init__(pairs, _read_without_void)
+        def fetch() -> object:
+            return torchvision.datasets.VOCSegmentation(root, "2012", image_set, download=True)
+
+        folders = ("", "VOC2012", "VOCdevkit/VOC2012")
+        base = _find(root, folders, "SegmentationObject", "VOC 2012", fetch if download else None)
+        super().__init__(
+            {
+                f"voc2012/{stem}": (base / "JPEGImages" / f"{stem}.jpg", base / "SegmentationObject" / f"{stem}.png")
+                for stem in _read_stems(base / "ImageSets" / "Segmentation" / f"{image_set}.txt")
+            },
+            _read_without_void,
+        )
 
 
 class SbdInstances(PairedImages):
@@ -114,22 +110,18 @@ class SbdInstances(PairedImages):
 
     Args:
         root: folder that holds `img` and `inst`, or one that holds them below `dataset` or `benchmark_RELEASE/dataset`.
-        image_set: list beside them: `train`, `val`, or `train_noval` (no picture of VOC 2012 val).
-        download: whether torchvision fetches the set (1.4 GB) into `root` if it is not there.
+        image_set: list next to them: `train`, `val`, or `train_noval` (no image of VOC 2012 val).
+        download: whether torchvision downloads the set (1.4 GB) into `root` if it is missing.
 
     Raises:
         InputError: the set or its list is missing, or the download failed.
     """
 
     def __init__(self, root: str, image_set: str = "train", download: bool = False):
-        places = ("", "dataset", "benchmark_RELEASE/dataset")
-        base = _first(Path(root), places, "inst")
-        if base is None and download:
-            fetch = torchvision.datasets.SBDataset
-            _fetch(lambda: fetch(root, image_set, "segmentation", download=True), "SBD", root)
-            base = _first(Path(root), places, "inst")
-        if base is None:
-            raise InputError(f"{root!r} does not hold SBD: expected folders img and inst below it, or download=true")
+        def fetch() -> object:
+            return torchvision.datasets.SBDataset(root, image_set, "segmentation", download=True)
+
+        base = _find(root, ("", "dataset", "benchmark_RELEASE/dataset"), "inst", "SBD", fetch if download else None)
         pairs = {
             f"sbd/{stem}": (base / "img" / f"{stem}.jpg", base / "inst" / f"{stem}.mat")
             for stem in _read_stems(base / f"{image_set}.txt")
@@ -137,36 +129,42 @@ class SbdInstances(PairedImages):
         super().__init__(pairs, _read_sbd, lambda path: _read_sbd(path).shape[::-1])
 
 
-def _existing(base: Path, what: str) -> Path:
-    if not base.is_dir():
-        raise InputError(f"folder {str(base)!r} of {what} not found: unpack the set there or set its root")
-    return base
+def _find(root: str, folders: tuple[str, ...], holds: str, name: str, fetch: Callable[[], object] | None) -> Path:
+    """The first of some folders below the root that holds a sub-folder; downloads the set if there is none."""
+    for download in (None, fetch):
+        if download is not None:
+            try:
+                download()
+            except Exception as error:  # urllib, tarfile and OS errors; all mean the same to the user
+                raise InputError(
+                    f"{name} could not be downloaded to {root!r} ({type(error).__name__}): unpack it there by hand"
+                ) from error
+        for folder in folders:
+            if (Path(root) / folder / holds).is_dir():
+                return Path(root) / folder
+    raise InputError(f"{root!r} does not hold {name}: expected folder {holds} below it, or set download=true")
 
 
 def _files(base: Path, pattern: str, ends: tuple[str, ...]) -> dict[Path, str]:
-    """Pictures of the folders that fit a pattern, each with its key: the folders that stars stood for, and its stem."""
+    """Images of the folders that match a pattern, each with its key: the folder that `*` matched, and the stem."""
     folders = [base] if pattern == "." else sorted(folder for folder in base.glob(pattern) if folder.is_dir())
-    found = {}
+    keys = {}
     for folder in folders:
-        starred = [f"{folder.name}/"] if pattern.endswith("*") else []
+        prefix = f"{folder.name}/" if pattern.endswith("*") else ""
         for path in folder.iterdir():
             end = next((end for end in ends or (path.suffix,) if path.name.lower().endswith(end.lower())), None)
             if end is not None and is_image(path):
-                found[path] = "".join(starred) + path.name.removesuffix(path.name[-len(end) :])
-    return found
-
-
-def _first(root: Path, places: tuple[str, ...], holds: str) -> Path | None:
-    return next((root / place for place in places if (root / place / holds).is_dir()), None)
+                keys[path] = prefix + path.name[: -len(end)]
+    return keys
 
 
 def _read_stems(path: Path) -> list[str]:
     if not path.is_file():
-        there = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt"))) or "none"
-        raise InputError(f"list {str(path)!r} not found: lists there: {there}")
+        lists = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt"))) or "none"
+        raise InputError(f"list {str(path)!r} not found: use one of the lists there: {lists}")
     stems = path.read_text(encoding="utf-8").split()
     if not stems:
-        raise InputError(f"list {str(path)!r} is empty: write one picture's name a line")
+        raise InputError(f"list {str(path)!r} is empty: write one image's name a line")
     return stems
 
 
@@ -182,12 +180,3 @@ def _read_sbd(path: Path) -> UInt8[np.ndarray, "H W"]:
         raise InputError(f"mask {str(path)!r} cannot be read (missing): replace the file") from error
     except Exception as error:  # scipy raises many kinds on damaged files; all mean the same to the user
         raise InputError(f"mask {str(path)!r} holds no SBD instances ({type(error).__name__}): replace it") from error
-
-
-def _fetch(download: Callable[[], object], what: str, root: str) -> None:
-    try:
-        download()
-    except Exception as error:  # urllib, tarfile and OS errors; all mean the same to the user
-        raise InputError(
-            f"{what} could not be downloaded to {root!r} ({type(error).__name__}): unpack it there by hand"
-        ) from error

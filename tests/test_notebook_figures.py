@@ -1,12 +1,11 @@
-"""Drawings of the memory: heat lies where the attention is, and every panel has its data."""
+"""Plots of the memory: heat maps match the attention, and every panel has its data."""
 
 import numpy as np
 import pytest
+from notebooks.figures import attention_row, draw_memory, heat_over, plot_memory
 from PIL import Image
 
 from vosmem.memory.trace import Moment
-from vosmem.visualization.attention import attention_row, heat_over
-from vosmem.visualization.memory import draw_memory, plot_memory
 
 
 def test_heat_is_brightest_where_the_share_is_largest():
@@ -18,7 +17,7 @@ def test_heat_is_brightest_where_the_share_is_largest():
     assert (drawn[:32, :64] == drawn[0, 0]).all() and len(set(drawn[0, 0])) == 1  # grey where nobody looks
 
 
-def test_one_scale_holds_for_all_remembered_frames():
+def test_one_scale_holds_for_all_memory_frames():
     frame = np.full((32, 32, 3), 100, np.uint8)
     row = attention_row(
         "who", frame, [(8, 20)], [frame, frame], np.stack([np.full((2, 2), 0.2), np.full((2, 2), 0.05)])
@@ -44,7 +43,7 @@ MOMENTS = [
         (MOMENTS, ["frame in memory", "frames", "variation"]),
     ],
 )
-def test_a_panel_for_each_thing_that_is_known(moments, labels, tmp_path):
+def test_a_panel_for_each_traced_value(moments, labels, tmp_path):
     figure = draw_memory(moments, threshold=0.25)
     assert [panel.get_ylabel() for panel in figure.axes] == labels
     with Image.open(plot_memory(moments, tmp_path / "new" / "memory.png", 0.25)) as image:
