@@ -46,7 +46,7 @@ def test_memory_does_not_grow_with_the_video(tmp_path, monkeypatch):
 def test_reading_forward_decodes_every_frame_once(tmp_path, monkeypatch):
     frames, starts = VideoFrames(write_clip(tmp_path / "a.mp4", g=6)), []
     start = frames._start
-    monkeypatch.setattr(frames, "_start", lambda place: (starts.append(place), start(place)))
+    monkeypatch.setattr(frames, "_start", lambda index: (starts.append(index), start(index)))
     for t in range(20):
         frames.frame(t)
     assert starts == [0]
@@ -56,7 +56,7 @@ def test_a_jump_ahead_begins_at_the_key_frame_before(tmp_path, monkeypatch):
     clip = write_clip(tmp_path / "a.mp4", **{"x264-params": "keyint=6:min-keyint=6:scenecut=0"})
     frames, starts = VideoFrames(clip), []
     start = frames._start
-    monkeypatch.setattr(frames, "_start", lambda place: (starts.append(place), start(place)))
+    monkeypatch.setattr(frames, "_start", lambda index: (starts.append(index), start(index)))
     for t in (1, 5, 16, 17):
         assert shade(frames.frame(t)) == t
     assert starts == [0, 12]

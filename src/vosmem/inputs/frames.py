@@ -1,4 +1,4 @@
-"""Where the frames of a user's video come from."""
+"""The interface of a user's frames, whatever file or folder they come from."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ class FrameSource(ABC):
     """The frames of one video, in any order.
 
     Attributes:
-        name: what messages call it.
+        name: of the file or folder, for messages.
         frame_names: stems of the files that are written for the frames.
-        size: width and height that every frame has.
-        rate: frames a second; None where nobody knows.
-        times: seconds of every frame from the first; None where nobody knows.
-        notes: what a user should know, a line each.
+        size: width and height of each frame.
+        rate: frames per second; None if unknown.
+        times: presentation times in seconds, from 0; None if unknown.
+        notes: decisions about the input that a user should know.
     """
 
     name: str
@@ -37,7 +37,7 @@ class FrameSource(ABC):
         """RGB bytes of frame t.
 
         Raises:
-            InputError: the frame cannot be read, or has another size than the first.
+            InputError: the frame cannot be read, or its size differs from that of the first frame.
         """
         frame = self._decode(t)
         self._check_size(t, (frame.shape[2], frame.shape[1]))
@@ -45,19 +45,19 @@ class FrameSource(ABC):
 
     @abstractmethod
     def check(self, t: int) -> None:
-        """Look at what is known of frame t without decoding it.
+        """Check frame t without decoding it.
 
         Raises:
-            InputError: the frame cannot be read, or has another size than the first.
+            InputError: the frame cannot be read, or its size differs from that of the first frame.
         """
 
     @abstractmethod
     def _decode(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """Frame t, whatever its size."""
+        """Decode frame t, at any size."""
 
     def _check_size(self, t: int, size: tuple[int, int]) -> None:
         if size != self.size:
             raise InputError(
                 f"frame {self.frame_names[t]!r} of {self.name!r} is {size[0]}x{size[1]}, the first frame "
-                f"{self.size[0]}x{self.size[1]}: all frames of a video need one size"
+                f"{self.size[0]}x{self.size[1]}: give all frames of a video one size"
             )

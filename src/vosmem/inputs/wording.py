@@ -1,22 +1,22 @@
-"""Numbers and names of things, as messages say them."""
+"""Counts and lists of names in messages."""
 
 from collections.abc import Sequence
 
 SHOWN = 3
 
 
-def counted(number: int, thing: str) -> str:
-    """One thing, or several.
+def counted(number: int, noun: str) -> str:
+    """A number with its noun in the singular or plural.
 
     Example:
         >>> counted(1, "mask"), counted(3, "mask")
         ('1 mask', '3 masks')
     """
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first names of a list, and how many more there are.
+    """The first names, and the number of the others.
 
     Example:
         >>> listed(["a.png"]), listed(["a", "b", "c", "d", "e"])
