@@ -1,4 +1,4 @@
-"""The masks that a user gives for one video, wherever they lie."""
+"""The masks that a user gives for one video, whatever files they come from."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,6 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from vosmem.data.decoding.images import is_image
 from vosmem.data.decoding.mask_files import MaskFile, read_mask
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.data.decoding.palette import ColourIds
@@ -17,9 +16,9 @@ class GivenMasks(ABC):
     """Masks by the stem of their frame.
 
     Attributes:
-        name: where they lie, for messages.
-        stems: of the frames that have one, in natural order.
-        notes: what a user should know of all of them, a line each.
+        name: of the file or folder, for messages.
+        stems: of the frames that have a mask, in natural order.
+        notes: decisions about all masks.
     """
 
     name: str
@@ -28,26 +27,26 @@ class GivenMasks(ABC):
 
     @abstractmethod
     def label(self, stem: str) -> str:
-        """What messages call the mask of a stem."""
+        """The name of a mask in messages."""
 
     @abstractmethod
     def read(self, stem: str) -> MaskFile:
-        """The mask of a stem.
+        """Read a mask.
 
         Raises:
-            InputError: it cannot be read as a mask.
+            InputError: the file cannot be read as a mask.
         """
 
 
 class PictureMasks(GivenMasks):
-    """Pictures, one a frame, or the pages of one file.
+    """Pictures, one per frame, or the pages of one file.
 
     Args:
-        name: where they lie.
+        name: of the file or folder.
         paths: by stem.
-        max_objects: more ids than this in one mask are taken for a mistake.
-        clean: whether what anti-aliasing leaves at edges is taken away.
-        pages: of a stack, by stem.
+        max_objects: the largest number of ids in one mask.
+        clean: whether to remove anti-aliased edges.
+        pages: of a multi-page file, by stem.
     """
 
     def __init__(
@@ -65,14 +64,9 @@ class PictureMasks(GivenMasks):
             self.notes = (Decision.MASK_PAGES.note(name=Path(name).name, pages=counted(len(self._pages), "page")),)
 
     def label(self, stem: str) -> str:
-        """The file's name, and the frame's where one file holds several."""
+        """The file's name, with the frame's stem if one file holds all masks."""
         return f"{self._paths[stem].name}[{stem}]" if self._pages else self._paths[stem].name
 
     def read(self, stem: str) -> MaskFile:
-        """Decode the picture; colours keep their ids over all masks."""
+        """Decode the picture; a colour has the same id in all masks."""
         return read_mask(self._paths[stem], self._max_objects, self._clean, self._colours, self._pages.get(stem))
-
-
-def pictures_by_stem(paths: Sequence[Path]) -> dict[str, Path]:
-    """The pictures among some files, in natural order."""
-    return {path.stem: path for path in natsorted(paths) if is_image(path)}
