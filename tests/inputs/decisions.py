@@ -15,8 +15,8 @@ from tests.inputs.awkward import write_dropped, write_joined, write_streams
 from tests.inputs.made import squares, write_clip, write_frames, write_mask
 from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Decision, Note
-from vosmem.inputs.cut import mask_from_boxes, strokes_by_colour
 from vosmem.inputs.doctor import inspect
+from vosmem.inputs.grabcut import mask_from_boxes, strokes_by_colour
 from vosmem.inputs.open import VideoInput
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "files.md"

@@ -14,7 +14,7 @@ from vosmem.data.decoding.palette import davis_palette
 from vosmem.errors import InputError
 from vosmem.inference.output.mask_writer import write_labels
 from vosmem.inputs.open import open_videos
-from vosmem.inputs.scan import frame_place
+from vosmem.inputs.scan import find_frame
 from vosmem.ops.masks import slots_to_ids
 
 
@@ -196,8 +196,8 @@ def test_a_start_that_is_no_frame_is_named(clip, masks, start):
 
 
 def test_a_stem_goes_before_a_number():
-    assert frame_place(["5", "6", "7"], "6") == 1
-    assert frame_place(["a", "b", "c"], "2") == 2
+    assert find_frame(["5", "6", "7"], "6") == 1
+    assert find_frame(["a", "b", "c"], "2") == 2
 
 
 def test_masks_without_frame_are_named(clip, masks):

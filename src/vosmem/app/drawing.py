@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8, UInt16
 
 from vosmem.errors import InputError
-from vosmem.inputs.cut import mask_from_box
+from vosmem.inputs.grabcut import mask_from_box
 
 BACKGROUND = 0
 MOST_STEPS = 50  # that can be undone

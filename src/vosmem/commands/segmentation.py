@@ -21,10 +21,10 @@ from vosmem.files import locked, unwritable
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.output.mask_writer import write_labels
 from vosmem.inference.sequences.streaming import Segmenter
-from vosmem.inputs.cut import mask_from_boxes, mask_from_strokes, strokes_by_colour
+from vosmem.inputs.grabcut import mask_from_boxes, mask_from_strokes, strokes_by_colour
 from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
-from vosmem.inputs.scan import frame_place
+from vosmem.inputs.scan import find_frame
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.ops.attention import MemoryReadConfig
 from vosmem.segmentation.journal import Journal
@@ -243,7 +243,7 @@ def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, 
             f"--output {options.output} is in the input, where --{given[0]} leaves a mask: name another folder"
         )
     frames = found[0].open_frames()
-    t = frame_place(frames.frame_names, 0 if options.start is None else options.start)
+    t = find_frame(frames.frame_names, 0 if options.start is None else options.start)
     frame = np.ascontiguousarray(frames.frame(t).permute(1, 2, 0).numpy())
     mask, notes = mask_from_boxes(frame, options.box) if options.box else _cut_by_strokes(frame, options.scribble)
     path: Path = options.output / CUT_MASK.format(given[0])

@@ -9,7 +9,7 @@ from tests.messages import naming
 from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
-from vosmem.inputs.cut import mask_from_box, mask_from_boxes, mask_from_strokes, strokes_by_colour
+from vosmem.inputs.grabcut import mask_from_box, mask_from_boxes, mask_from_strokes, strokes_by_colour
 
 
 @pytest.fixture(scope="module")
