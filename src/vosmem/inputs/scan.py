@@ -137,8 +137,8 @@ class MaskScan:
             if len(matches) != 1 or matches[0] in index_of.values():
                 reason = "several frames" if len(matches) > 1 else "several masks" if matches else "no frame"
                 raise InputError(
-                    f"mask {stem!r} has the number {number}, which is that of {reason} ({names[0]!r} to {names[-1]!r}): "
-                    "name masks like their frames, or give the frame of a single mask with --start"
+                    f"mask {stem!r} has the number {number}, which is that of {reason} ({names[0]!r} to "
+                    f"{names[-1]!r}): name masks like their frames, or give the frame of a single mask with --start"
                 )
             index_of[stem] = matches[0]
         if index_of:
