@@ -80,7 +80,7 @@ def test_thumbnails_are_pictures_of_the_frames(tmp_path, video):
 
 def test_a_long_video_lies_beside_the_page(tmp_path, video, monkeypatch):
     write_video([np.zeros((16, 16, 3), np.uint8)], tmp_path / "overlay.mp4", 24)
-    monkeypatch.setattr(report, "MOST_EMBEDDED", 100)
+    monkeypatch.setattr(report, "MAX_EMBEDDED_BYTES", 100)
     assert page(tmp_path, video, rows(), [], {})[1] == ["overlay.mp4"]
 
 

@@ -133,7 +133,7 @@ def test_notes_stand_in_the_record_and_in_the_report(tmp_path):
 
 def test_files_that_are_the_users_are_left_alone(whole, tmp_path):
     (tmp_path / "masks").mkdir()
-    with pytest.raises(InputError, match=r"masks' is there already"):
+    with pytest.raises(InputError, match=r"masks' exists and was not written by"):
         segment(opened(whole), tmp_path)
     assert list(tmp_path.iterdir()) == [tmp_path / "masks"]
 

@@ -1,19 +1,19 @@
-"""What is asked of the segmentation of a video."""
+"""Options of the segmentation of a video."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """Which way a video is segmented, and what is written beside masks and tables.
+    """The direction of propagation, and the files that are written in addition to masks and tables.
 
     Args:
         direction: `forward`, `backward` or `both`.
-        soft_masks: probabilities of every frame, as `inference/output/mask_writer.py` writes them.
-        per_object: a black and white picture for each object and frame.
+        soft_masks: probabilities of every frame, in the format of `inference/output/mask_writer.py`.
+        per_object: a black and white image per object and frame.
         rle: all masks as one COCO file.
         overlay: a video of the masks over the frames.
-        report: a page that shows everything.
+        report: an HTML page of the results.
     """
 
     direction: str = "forward"
