@@ -12,10 +12,10 @@ from tests.app.conftest import COUNT
 from tests.messages import naming
 from tests.segmentation.made import StillMethod, write_frames
 from vosmem.app import project as project_module
+from vosmem.app import propagation_job as job_module
 from vosmem.app import results as results_module
 from vosmem.app import session as session_module
-from vosmem.app import session_store as studio_module
-from vosmem.app import propagation_job as job_module
+from vosmem.app import session_store as store_module
 from vosmem.app.project import Project
 from vosmem.app.results import Results
 from vosmem.app.session_store import SessionStore
@@ -71,7 +71,7 @@ def entries(session):
 def test_a_video_does_not_take_the_place_of_one_whose_propagation_began_meanwhile(held):
     session, _ = held
     before, project = entries(session), session.project
-    with pytest.raises(InputError, match="propagation is under way"):
+    with pytest.raises(InputError, match="propagation is running"):
         session.open_example(example("other", during=lambda: begin(session)))
     assert session.project is project and entries(session) == before
 
@@ -95,43 +95,43 @@ def test_a_bad_video_asked_for_last_does_not_keep_the_one_before_out(session, tm
 
 
 def test_an_example_has_its_mask_before_anybody_sees_it(session, monkeypatch):
-    seen, give = [], Project.give
+    seen, set_mask = [], Project.set_mask
     monkeypatch.setattr(
-        Project, "give", lambda self, *rest: (seen.append(session.project is self), give(self, *rest))[1]
+        Project, "set_mask", lambda self, *rest: (seen.append(session.project is self), set_mask(self, *rest))[1]
     )
     session.open_example(example("fresh"))
     assert seen == [False] and session.project.object_ids == (1,)
 
 
 def test_a_visit_that_ends_while_a_video_is_opened_leaves_nothing(session):
-    with pytest.raises(InputError, match="visit has ended: reload"):
+    with pytest.raises(InputError, match="session has ended: reload"):
         session.open_example(example("late", during=session.close))
     assert not session.folder.exists() and not session.is_open
-    with pytest.raises(InputError, match="visit has ended: reload"):
+    with pytest.raises(InputError, match="session has ended: reload"):
         session.draw(0, 1, [(1, 1)], 2)
 
 
 def test_a_stroke_is_whole_before_a_propagation_begins(held, pool, monkeypatch):
     session, _ = held
     drawing, draw_on = threading.Event(), threading.Event()
-    brushed = session_module.brushed
+    draw_stroke = session_module.draw_stroke
 
     def slowly(*arguments):
         drawing.set()
         assert draw_on.wait(ENOUGH)
-        return brushed(*arguments)
+        return draw_stroke(*arguments)
 
-    monkeypatch.setattr(session_module, "brushed", slowly)
+    monkeypatch.setattr(session_module, "draw_stroke", slowly)
     stroke = pool.submit(session.draw, 2, 2, [(60, 30)], 6)
     assert drawing.wait(ENOUGH)
     begun = pool.submit(begin, session)
     with suppress(TimeoutError):
         begun.result(MEET)
-    assert not session.is_working
+    assert not session.is_propagating
     draw_on.set()
     stroke.result(ENOUGH)
     begun.result(ENOUGH)
-    assert session._work.video.object_ids == (1, 2)
+    assert session._job.video.object_ids == (1, 2)
 
 
 def test_of_two_propagations_asked_for_at_once_one_begins(held, pool, monkeypatch):
@@ -146,7 +146,7 @@ def test_of_two_propagations_asked_for_at_once_one_begins(held, pool, monkeypatc
     monkeypatch.setattr(Project, "video", meeting)
     tasks = [pool.submit(begin, session) for _ in range(2)]
     refused = [error for task in tasks if (error := task.exception(ENOUGH)) is not None]
-    assert [str(error) for error in refused] == ["a propagation is under way: wait for it, or stop it"]
+    assert [str(error) for error in refused] == ["a propagation is running: wait for it, or stop it"]
 
 
 def test_a_stop_in_the_moment_of_the_beginning_stops(still, pool, monkeypatch):
@@ -174,7 +174,7 @@ def test_a_propagation_whose_thread_cannot_be_started_is_over(still, monkeypatch
     monkeypatch.setattr(job_module, "ThreadPoolExecutor", NoThreads)
     with pytest.raises(RuntimeError, match="can't start"):
         next(still.propagate("forward"))
-    assert not still.is_working
+    assert not still.is_propagating
     still.draw(0, 1, [(40, 20)], 6)
 
 
@@ -185,7 +185,7 @@ def test_masks_do_not_change_while_they_are_packed(still, monkeypatch):
     class Slow(zipfile.ZipFile):
         def write(self, path, name):
             if name.endswith("00003.png"):
-                with pytest.raises(InputError, match=naming("file to take away", "wait")):
+                with pytest.raises(InputError, match=naming("file for download", "wait")):
                     still.draw(0, 1, [(60, 30)], 6)
             super().write(path, name)
 
@@ -216,14 +216,14 @@ def test_files_to_take_away_are_made_one_after_the_other(still, pool, monkeypatc
 def test_masks_are_listed_while_another_is_drawn(session, monkeypatch):
     session.draw(0, 1, [(20, 20)], 6)
     session.draw(1, 2, [(20, 20)], 6)
-    objects, once = project_module._objects, iter([True])
+    objects, once = project_module._object_ids, iter([True])
 
     def drawing(ids):
         if next(once, False):
-            session.project.drawn.put(5, np.full((48, 80), 3, np.uint16), frozenset(), None)
+            session.project.drawn.set_mask(5, np.full((48, 80), 3, np.uint16), frozenset(), None)
         return objects(ids)
 
-    monkeypatch.setattr(project_module, "_objects", drawing)
+    monkeypatch.setattr(project_module, "_object_ids", drawing)
     assert session.project.object_ids == (1, 2)
     assert session.project.object_ids == (1, 2, 3)
 
@@ -234,7 +234,7 @@ def test_a_mask_is_read_to_its_end_before_it_is_dropped(still, pool, monkeypatch
     read, dropping = results_module.read_mask, []
 
     def slowly(path, **options):
-        dropping.append(pool.submit(still.project.results.drop, 4))
+        dropping.append(pool.submit(still.project.results.set_mask, 4, None))
         with suppress(TimeoutError):
             dropping[0].result(MEET)
         return read(path, **options)
@@ -247,31 +247,31 @@ def test_a_mask_is_read_to_its_end_before_it_is_dropped(still, pool, monkeypatch
 
 
 def test_a_visitor_in_the_middle_of_a_step_does_not_make_room(still, tmp_path, monkeypatch):
-    monkeypatch.setattr(studio_module, "MOST_VISITORS", 2)
-    studio = SessionStore(tmp_path / "mine", still.segmenter, Limits(), None, {})
-    first, second = studio.enter(None), studio.enter(None)
-    busy = studio.session(first)
+    monkeypatch.setattr(store_module, "MAX_SESSIONS", 2)
+    store = SessionStore(tmp_path / "mine", still.segmenter, Limits(), None, {})
+    first, second = store.enter(None), store.enter(None)
+    busy = store.session(first)
     busy.open_example(example("longer"))
-    studio.session(second)
+    store.session(second)
     video = Project.video
 
     def entering(self):
-        studio.enter(None)  # a third visitor, in the moment in which the first one's propagation begins
+        store.enter(None)  # a third visitor, in the moment in which the first one's propagation begins
         return video(self)
 
     monkeypatch.setattr(Project, "video", entering)
     list(busy.propagate("forward"))
     assert busy.project.results.done == {0, 1}
-    with pytest.raises(InputError, match="visit has ended"):
-        studio.session(second)
+    with pytest.raises(InputError, match="session has ended"):
+        store.session(second)
 
 
 def test_coming_back_counts_as_being_there(still, tmp_path, monkeypatch):
-    monkeypatch.setattr(studio_module, "MOST_VISITORS", 2)
-    studio = SessionStore(tmp_path / "mine", still.segmenter, Limits(), None, {})
-    first, second = studio.enter(None), studio.enter(None)
-    assert studio.enter(first) == first
-    studio.enter(None)
-    assert studio.session(first).folder.exists()
-    with pytest.raises(InputError, match="visit has ended"):
-        studio.session(second)
+    monkeypatch.setattr(store_module, "MAX_SESSIONS", 2)
+    store = SessionStore(tmp_path / "mine", still.segmenter, Limits(), None, {})
+    first, second = store.enter(None), store.enter(None)
+    assert store.enter(first) == first
+    store.enter(None)
+    assert store.session(first).folder.exists()
+    with pytest.raises(InputError, match="session has ended"):
+        store.session(second)

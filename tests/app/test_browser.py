@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from tests.segmentation.made import write_frames
-from vosmem.app.serve import free_port, own_folder, serving
+from vosmem.app.serve import free_port, private_folder, serving
 from vosmem.app.session_store import SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.inference.engine.engine import Engine
@@ -37,19 +37,19 @@ COUNT = 6
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory):
-    """A studio with a tiny network."""
+def store(tmp_path_factory):
+    """A store with a tiny network."""
     torch.manual_seed(0)
     widths = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8}
     segmenter = Segmenter(STM(backbone="resnet10", **widths, weights="none"), Engine(torch.device("cpu")))
-    with own_folder(tmp_path_factory.mktemp("app")) as folder:
+    with private_folder(tmp_path_factory.mktemp("app")) as folder:
         yield SessionStore(folder, segmenter, Limits(upload_mb=5), 64, {"weights": "tiny.ckpt"})
 
 
 @pytest.fixture(scope="module")
-def address(studio):
+def address(store):
     """The page's."""
-    with serving(studio, "127.0.0.1", free_port("127.0.0.1", 0)) as url:
+    with serving(store, "127.0.0.1", free_port("127.0.0.1", 0)) as url:
         yield url
 
 
@@ -110,7 +110,7 @@ def upload(page, paths):
 
 def drag(page, start, end):
     """Draw on the canvas, between two points in shares of its sides."""
-    box = page.locator("#stage canvas").bounding_box()
+    box = page.locator("#canvas canvas").bounding_box()
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
     page.mouse.move(*places[0])
     page.mouse.down()
@@ -123,7 +123,7 @@ def says(page, text):
 
 
 def shows(page, t):
-    playwright.expect(page.locator(f"#stage [data-frame='{t}']")).to_have_count(1, timeout=WAIT)
+    playwright.expect(page.locator(f"#canvas [data-frame='{t}']")).to_have_count(1, timeout=WAIT)
 
 
 def taken(page, button) -> Path:
@@ -159,7 +159,7 @@ def test_from_an_upload_to_masks_on_disk(open_page, shots, video, tmp_path):
     assert ids[24, 29] == 1 and ids[42, 72] == 2 and ids[5, 90] == 0
     page.reload()
     says(page, f"All {COUNT} frames have masks")
-    playwright.expect(page.locator("#stage img")).to_be_visible()
+    playwright.expect(page.locator("#canvas img")).to_be_visible()
 
 
 def test_a_bad_upload_is_told_and_the_page_goes_on(open_page, shots, video, tmp_path):
@@ -204,7 +204,7 @@ def test_box_erase_undo_correct_and_every_download(open_page, shots, tmp_path):
     drag(page, (0.1, 0.5), (0.9, 0.5))
     page.get_by_role("radio", name="Erase").click()
     drag(page, (0.5, 0.4), (0.5, 0.6))
-    playwright.expect(page.locator("#stage .caption")).to_contain_text("mask given")
+    playwright.expect(page.locator("#canvas .caption")).to_contain_text("mask given")
     page.locator("#again").click()
     shows(page, 31)
     says(page, "All 32 frames have masks")
@@ -224,9 +224,9 @@ class Slow:
 
 
 @pytest.mark.slow
-def test_a_reload_ends_a_propagation_and_keeps_what_was_found(open_page, studio, monkeypatch):
-    make = studio.segmenter.propagator
-    monkeypatch.setattr(studio.segmenter, "propagator", lambda **options: Slow(make(**options)))
+def test_a_reload_ends_a_propagation_and_keeps_what_was_found(open_page, store, monkeypatch):
+    make = store.segmenter.propagator
+    monkeypatch.setattr(store.segmenter, "propagator", lambda **options: Slow(make(**options)))
     page = open_page()
     page.get_by_role("button", name="One cup").click()
     says(page, "1 object marked")
@@ -239,9 +239,9 @@ def test_a_reload_ends_a_propagation_and_keeps_what_was_found(open_page, studio,
 
 
 @pytest.mark.slow
-def test_stop_ends_a_propagation(open_page, shots, studio, monkeypatch):
-    make = studio.segmenter.propagator
-    monkeypatch.setattr(studio.segmenter, "propagator", lambda **options: Slow(make(**options)))
+def test_stop_ends_a_propagation(open_page, shots, store, monkeypatch):
+    make = store.segmenter.propagator
+    monkeypatch.setattr(store.segmenter, "propagator", lambda **options: Slow(make(**options)))
     page = open_page()
     page.get_by_role("button", name="Two objects").click()
     says(page, "2 objects marked")

@@ -101,13 +101,13 @@ def test_stopping_keeps_what_was_found_and_leaves_no_work_behind(still, directio
     monkeypatch.setattr(still.segmenter, "propagator", lambda **options: gate.wait(20) and make())
     running = still.propagate(direction)
     next(running)
-    with pytest.raises(InputError, match="under way"):
+    with pytest.raises(InputError, match="running"):
         still.draw(0, 1, [(1, 1)], 2)
-    with pytest.raises(InputError, match="under way"):
+    with pytest.raises(InputError, match="running"):
         next(still.propagate("forward"))
     gate.set()
     running.close()
-    assert not still.is_working
+    assert not still.is_propagating
     assert not (still.project.folder / "backward").exists()
     still.draw(0, 1, [(1, 1)], 2)
 
@@ -117,7 +117,7 @@ def test_a_propagation_that_nobody_listens_to_can_be_stopped(still):
     running = still.propagate("forward")  # as a page that is gone leaves it
     next(running)
     still.stop(wait=20.0)
-    assert not still.is_working
+    assert not still.is_propagating
     still.draw(0, 1, [(1, 1)], 2)
 
 
@@ -186,14 +186,14 @@ def test_a_video_file_opens_and_closing_deletes_everything(tmp_path, session):
         (lambda s: next(s.propagate("forward")), ("no object is marked", "draw")),
         (lambda s: next(s.propagate("sideways")), ("sideways", "forward, backward, both")),
         (lambda s: next(s.propagate("forward", start=50)), ("no frame 50",)),
-        (lambda s: s.masks_file(), ("nothing was found", "propagate first")),
+        (lambda s: s.masks_file(), ("there are no results", "propagate first")),
         (lambda s: s.load_masks(s.folder / "none.png", 0), ("none.png", "missing")),
     ],
 )
 def test_mistakes_are_named_in_one_line_and_change_nothing(session, step, said):
     with pytest.raises(InputError, match=naming(*said)):
         step(session)
-    assert session.project.drawn.given == {} and not session.is_working
+    assert session.project.drawn.given == {} and not session.is_propagating
 
 
 def test_a_stroke_far_outside_and_huge_is_cut_off(session):

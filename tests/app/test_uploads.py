@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.inputs.made import write_clip, write_frames
 from tests.messages import naming
-from vosmem.app.uploads import Limits, take_in, unpack
+from vosmem.app.uploads import Limits, import_upload, unpack
 from vosmem.errors import InputError
 from vosmem.inputs.picture_frames import PictureFrames
 
@@ -131,9 +131,9 @@ def test_damaged_and_locked_archives(tmp_path):
 
 def test_videos_and_pictures_are_copied(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", num_frames=3)
-    assert take_in([clip], tmp_path / "one", Limits()).read_bytes() == clip.read_bytes()
+    assert import_upload([clip], tmp_path / "one", Limits()).read_bytes() == clip.read_bytes()
     frames = write_frames(tmp_path / "frames", ["10", "9"])
-    folder = take_in(sorted(frames.iterdir()), tmp_path / "two", Limits())
+    folder = import_upload(sorted(frames.iterdir()), tmp_path / "two", Limits())
     assert sorted(path.name for path in folder.iterdir()) == ["10.png", "9.png"]
 
 
@@ -153,13 +153,13 @@ def test_uploads_of_no_use(tmp_path, names, said):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(InputError, match=naming(*said)):
-        take_in([tmp_path / name for name in names], tmp_path / "out", Limits(frames=2))
+        import_upload([tmp_path / name for name in names], tmp_path / "out", Limits(frames=2))
 
 
 def test_limits(tmp_path):
     (tmp_path / "a.mp4").write_bytes(np.zeros(2 * 2**20, np.uint8).tobytes())
     with pytest.raises(InputError, match=naming("larger than 1 MB", "--max-upload")):
-        take_in([tmp_path / "a.mp4"], tmp_path / "out", Limits(upload_mb=1))
+        import_upload([tmp_path / "a.mp4"], tmp_path / "out", Limits(upload_mb=1))
 
     frames = PictureFrames(write_frames(tmp_path / "frames", ["0", "1", "2"], size=(100, 50)))
     with pytest.raises(InputError, match=naming("3 frames", "more than 2", "--max-frames")):

@@ -1,4 +1,4 @@
-"""Videos to try the page with: a short real clip, and videos rendered from photographs that every installation has."""
+"""Example videos: a short real clip, and videos rendered from photographs of the scikit-image package."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -22,14 +22,14 @@ HEIGHT, WIDTH, NUM_FRAMES = 240, 426, 32
 
 
 def write_example(name: str, folder: Path) -> tuple[Path, UInt16[np.ndarray, "H W"]]:
-    """Copy the clip, or render a video of a few seconds; no photograph of it is one that training sees.
+    """Copy the clip, or render a video from photographs that are not used for training.
 
     Args:
         name: one of `EXAMPLES`.
-        folder: where to; it is made.
+        folder: created if needed.
 
     Returns:
-        the folder of its frames, and the mask of the first.
+        the folder of the frames, and the mask of the first frame.
 
     Raises:
         InputError: there is no such example.
