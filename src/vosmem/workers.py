@@ -31,23 +31,14 @@ ProcessItem = Callable[[Any], Any]  # from an item to its result
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of an item, or the error.
-
-    Attributes:
-        result: None after an error.
-        error: an invalid input, a file that cannot be written, or an exception of the program as a message.
-        trace: the traceback of an exception of the program.
-        not_started: whether the worker itself could not be started, so that every other item would fail, too.
-        worker: host and process id.
-        attempts: how often the item was started.
-    """
+    """The result of an item, or its error."""
 
     result: Any = None
-    error: InputError | OSError | None = None
-    trace: str = ""
-    not_started: bool = False
-    worker: str = ""
-    attempts: int = 1
+    error: InputError | OSError | None = None  # `InputError` also for an exception of the program
+    trace: str = ""  # traceback of an exception of the program
+    not_started: bool = False  # whether no worker can be started, so that every item would fail
+    worker: str = ""  # host and process id
+    attempts: int = 1  # how often the item was started
 
     def result_or_error(self) -> Any:
         """The result, or the error if it concerns only this item.

@@ -19,29 +19,19 @@ Ids = UInt16[np.ndarray, "H W"]
 
 
 class UndoStep(NamedTuple):
-    """The state of a frame before a change.
-
-    Attributes:
-        t: frame index.
-        ids: the given mask, if any.
-        absent: ids of the objects marked as absent.
-        result: the mask of the results, if any.
-    """
+    """The state of a frame before a change."""
 
     t: int
-    ids: Ids | None
-    absent: frozenset[int]
-    result: Ids | None
+    ids: Ids | None  # the given mask
+    absent: frozenset[int]  # ids of the objects marked as absent
+    result: Ids | None  # the mask in the results
 
 
 class DrawnMasks:
-    """The given masks by frame; a mask holds the ids of its objects.
+    """The given masks by frame index; a mask holds the ids of its objects.
 
-    Attributes:
-        given: the masks by frame index.
-        absent: by frame index, the ids of objects marked as absent; each of these frames also has a mask.
-
-    Both dictionaries are replaced and never changed, so a thread that reads one keeps a consistent copy.
+    `absent` holds the ids of objects marked as absent, by frame index; each of these frames also has a mask. Both
+    dictionaries are replaced and never changed, so a thread that reads one keeps a consistent copy.
     """
 
     def __init__(self) -> None:
@@ -50,13 +40,9 @@ class DrawnMasks:
         self._undo_steps: list[UndoStep] = []
 
     def set_mask(self, t: int, ids: Ids, absent: frozenset[int], result: Ids | None) -> None:
-        """Set the mask of frame t. A mask without objects and without absent objects deletes it.
+        """Set the mask of frame t, or delete it if it has neither objects nor absent objects.
 
-        Args:
-            t: frame index.
-            ids: the mask.
-            absent: ids of the objects marked as absent.
-            result: the frame's mask in the results, restored by `undo`.
+        `result` is the frame's mask in the results, which the caller restores after `undo`.
         """
         step = UndoStep(t, self.given.get(t), self.absent.get(t, frozenset()), result)
         self._undo_steps = [*self._undo_steps[1 - MAX_UNDO_STEPS :], step]
@@ -77,13 +63,7 @@ class DrawnMasks:
 
 
 def draw_stroke(ids: Ids, object_id: int, points: Sequence[Point], radius: Number) -> Ids:
-    """Draw a stroke of a round brush onto a copy of a mask.
-
-    Args:
-        ids: the mask.
-        object_id: value to draw; 0 erases.
-        points: x and y in pixels of the frame, in drawing order; at least one.
-        radius: of the brush in pixels.
+    """Draw a stroke of a round brush onto a copy of a mask; the id 0 erases. Points (x, y) and radius are in pixels.
 
     Raises:
         InputError: there are no points, too many, or they are no numbers.
@@ -101,13 +81,7 @@ def draw_stroke(ids: Ids, object_id: int, points: Sequence[Point], radius: Numbe
 
 
 def segment_box(ids: Ids, object_id: int, frame: UInt8[np.ndarray, "H W 3"], box: Sequence[Number]) -> Ids:
-    """Replace an object in a copy of a mask by the result of GrabCut in a box.
-
-    Args:
-        ids: the mask.
-        object_id: of the object.
-        frame: RGB.
-        box: x and y of two opposite corners in pixels.
+    """Replace an object in a copy of a mask by the result of GrabCut in a box of two opposite corners in pixels.
 
     Raises:
         InputError: the box is no four numbers, or as in `mask_from_box`.

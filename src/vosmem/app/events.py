@@ -20,39 +20,22 @@ MESSAGE_SECONDS = 12
 
 
 class Components(NamedTuple):
-    """The components of the page that change.
+    """The components of the page that change."""
 
-    Attributes:
-        key: of the session, stored in the browser.
-        opener: accordion around what opens videos.
-        upload: drop area.
-        canvas: the frame with its masks, to draw on.
-        frame: slider of the frame index.
-        charts: frames to check, and confidence curves.
-        direction: of propagation.
-        propagate: starts a propagation.
-        again: starts a propagation at the current frame.
-        stop: stops a propagation.
-        status: state of the session, and notes.
-        load_mask: uploads a mask file.
-        downloads: of masks, overlay and report.
-        file: hands a file to the browser; invisible.
-    """
-
-    key: gr.BrowserState
-    opener: gr.Accordion
+    key: gr.BrowserState  # of the session, stored in the browser
+    opener: gr.Accordion  # around what opens videos
     upload: gr.File
-    canvas: gr.HTML
-    frame: gr.Slider
-    charts: gr.HTML
+    canvas: gr.HTML  # the frame with its masks, to draw on
+    frame: gr.Slider  # frame index
+    charts: gr.HTML  # frames to check, and confidence curves
     direction: gr.Radio
     propagate: gr.Button
-    again: gr.Button
+    again: gr.Button  # propagates from the current frame
     stop: gr.Button
-    status: gr.HTML
+    status: gr.HTML  # state of the session, and notes
     load_mask: gr.UploadButton
-    downloads: tuple[gr.Button, gr.Button, gr.Button]
-    file: gr.DownloadButton
+    downloads: tuple[gr.Button, gr.Button, gr.Button]  # masks, overlay, report
+    file: gr.DownloadButton  # hands a file to the browser; invisible
 
     @property
     def outputs(self) -> list[Any]:

@@ -22,14 +22,9 @@ HEIGHT, WIDTH, NUM_FRAMES = 240, 426, 32
 
 
 def write_example(name: str, folder: Path) -> tuple[Path, UInt16[np.ndarray, "H W"]]:
-    """Copy the clip, or render a video from photographs that are not used for training.
+    """Write an example of `EXAMPLES`; returns the folder of its frames and the mask of the first frame.
 
-    Args:
-        name: one of `EXAMPLES`.
-        folder: created if needed.
-
-    Returns:
-        the folder of the frames, and the mask of the first frame.
+    Videos are rendered from photographs that are not used for training.
 
     Raises:
         InputError: there is no such example.

@@ -24,20 +24,9 @@ GIVEN, RESULTS = "given", "results"
 
 
 class Project:
-    """A video, masks by frame, and results.
+    """A video of `source` (a file or a folder of frames), its given masks and its results, all in `folder`.
 
-    Args:
-        folder: of all files.
-        source: the video file, or the folder of its frames.
-        limits: of the session.
-
-    Attributes:
-        frames: of the video.
-        drawn: the given masks.
-        results: of propagations.
-
-    Raises:
-        InputError: the video cannot be read, or is too large.
+    Methods raise `InputError` if there is no frame t or a file cannot be used, `OSError` if a mask cannot be written.
     """
 
     def __init__(self, folder: Path, source: Path, limits: Limits):
@@ -61,29 +50,17 @@ class Project:
         return tuple(sorted(set().union(*map(_object_ids, self.drawn.given.values()))))
 
     def check_index(self, t: int) -> int:
-        """Return the frame index.
-
-        Raises:
-            InputError: there is no such frame.
-        """
+        """Return t if it is a frame index, else raise `InputError`."""
         if not 0 <= t < len(self.frames):
             raise InputError(f"there is no frame {t}: use 0 to {len(self.frames) - 1}")
         return t
 
     def frame(self, t: int) -> UInt8[np.ndarray, "H W 3"]:
-        """RGB bytes of frame t.
-
-        Raises:
-            InputError: there is no such frame, or it cannot be read.
-        """
+        """RGB bytes of frame t."""
         return np.ascontiguousarray(self.frames.frame(self.check_index(t)).permute(1, 2, 0).numpy())
 
     def ids(self, t: int) -> UInt16[np.ndarray, "H W"]:
-        """The mask of frame t: that of the results, else the drawn one, else background.
-
-        Raises:
-            InputError: there is no such frame.
-        """
+        """The mask of frame t: that of the results, else the given one, else background."""
         result = self.results.ids(self.check_index(t))
         if result is not None:
             return result
@@ -91,26 +68,15 @@ class Project:
         return self.drawn.given.get(t, np.zeros((height, width), np.uint16))
 
     def picture(self, t: int) -> UInt8[np.ndarray, "H W 3"]:
-        """Frame t with its mask; the k-th object of `object_ids` has colour k.
-
-        Raises:
-            InputError: there is no such frame, or it cannot be read.
-        """
+        """Frame t with its mask; the k-th object of `object_ids` has colour k."""
         ids, known = self.ids(t), np.array([BACKGROUND, *self.object_ids], np.uint16)
         slots = np.searchsorted(known, ids).clip(max=len(known) - 1)
         return overlay(self.frame(t), np.where(known[slots] == ids, slots, 0).astype(np.uint8))
 
     def set_mask(self, t: int, ids: UInt16[np.ndarray, "H W"], absent: Collection[int] = ()) -> None:
-        """Set the whole mask of frame t. A mask without objects deletes the frame's drawn mask and result.
+        """Set the whole mask of frame t. A mask without objects deletes the frame's given mask and result.
 
-        Args:
-            t: frame index.
-            ids: the mask.
-            absent: ids of objects that are not in the frame; about other objects a mask says nothing.
-
-        Raises:
-            InputError: there is no such frame.
-            OSError: the mask could not be written.
+        `absent` are ids of objects that are not in the frame; about other objects the mask says nothing.
         """
         result = self.results.ids(self.check_index(t))
         self.drawn.set_mask(t, ids, frozenset(absent), result)
@@ -118,12 +84,7 @@ class Project:
             self.results.set_mask(t, self.drawn.given.get(t))
 
     def edit_mask(self, t: int, ids: UInt16[np.ndarray, "H W"]) -> None:
-        """Set an edited mask of frame t. An object that was erased is absent there if another frame has a mask of it.
-
-        Raises:
-            InputError: there is no such frame.
-            OSError: the mask could not be written.
-        """
+        """Set an edited mask of frame t. An erased object is absent there if another frame has a mask of it."""
         erased = (_object_ids(self.ids(t)) | self.absent(t)) - _object_ids(ids)
         others = (mask for frame, mask in self.drawn.given.items() if frame != t)
         self.set_mask(t, ids, erased & set().union(*map(_object_ids, others)))
@@ -133,11 +94,7 @@ class Project:
         return self.drawn.absent.get(t, frozenset())
 
     def undo(self) -> int | None:
-        """Undo the last change; returns its frame index, or None if there was no change.
-
-        Raises:
-            OSError: the mask could not be written.
-        """
+        """Undo the last change; returns its frame index, or None if there was no change."""
         step = self.drawn.undo()
         if step is None:
             return None
@@ -145,18 +102,9 @@ class Project:
         return step.t
 
     def load_masks(self, path: Path, t: int) -> int:
-        """Set masks from a file.
+        """Set masks from a picture, for frame t, or from a COCO or LabelMe file, for the frames that it names.
 
-        Args:
-            path: a picture, which becomes the mask of frame t, or a COCO or LabelMe file, whose masks name frames.
-            t: frame index.
-
-        Returns:
-            the index of the first frame whose mask was set.
-
-        Raises:
-            InputError: the file cannot be used.
-            OSError: a mask could not be written.
+        Returns the index of the first frame whose mask was set.
         """
         start = None if path.suffix.lower() == ".json" else self.check_index(t)
         video = open_videos(self._input.frames, path, start=start, max_objects=MAX_OBJECTS)[0]
@@ -168,12 +116,7 @@ class Project:
         return min(record.t for record in scan.records)
 
     def video(self) -> UserVideo:
-        """The video with its given masks, which are written to a folder.
-
-        Raises:
-            InputError: there are no masks.
-            OSError: a mask could not be written.
-        """
+        """The video with its given masks, which are written to a folder. `InputError` if there are none."""
         folder = self.folder / GIVEN
         shutil.rmtree(folder, ignore_errors=True)
         if not self.object_ids:

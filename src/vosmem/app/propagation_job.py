@@ -23,24 +23,17 @@ REPORT_SECONDS = 0.25  # between reports of progress
 
 
 class Progress(NamedTuple):
-    """Progress of a propagation.
+    """Progress of a propagation."""
 
-    Attributes:
-        done: steps done; in both directions a frame has two steps.
-        total: steps in all.
-        t: index of the last frame that was segmented, if any.
-    """
-
-    done: int
+    done: int  # steps; in both directions a frame has two
     total: int
-    t: int | None
+    t: int | None  # index of the last segmented frame
 
 
 class VideoSlice(VideoSequence):
     """A video from frame `start` on, after the earlier frames that have a given mask and have to be memorised.
 
-    Attributes:
-        indices: of the slice's frames in the video.
+    `indices` are those of the slice's frames in the video.
     """
 
     def __init__(self, video: UserVideo, start: int, given: Given):
@@ -50,18 +43,15 @@ class VideoSlice(VideoSequence):
         self.frame_names = [video.frame_names[t] for t in self.indices]
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """RGB bytes of a frame."""
         return self.video.frame(self.indices[t])
 
     def labels(self, t: int) -> None:
         """None: given masks are not ground truth."""
 
     def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
-        """The given mask of a frame, if any."""
         return self.video.given_mask(self.indices[t])
 
     def absent(self, t: int) -> tuple[int, ...]:
-        """Slots of the objects that are marked as absent in a frame."""
         return self.video.absent(self.indices[t])
 
 

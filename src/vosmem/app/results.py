@@ -30,9 +30,7 @@ DOWNLOADS = (ARCHIVE, OVERLAY, REPORT, OBJECTS_TABLE, CHECKS_TABLE)
 class Results:
     """Masks on disk, and the network's confidence, of the frames that are done.
 
-    Args:
-        folder: of the files; created if needed.
-        frames: of the video.
+    Methods raise `InputError` if a frame cannot be read and `OSError` if a file cannot be written.
     """
 
     def __init__(self, folder: Path, frames: FrameSource):
@@ -49,11 +47,7 @@ class Results:
         return frozenset(self._done)
 
     def set_mask(self, t: int, ids: UInt16[np.ndarray, "H W"] | None) -> None:
-        """Write the mask of frame t; None deletes the result of the frame.
-
-        Raises:
-            OSError: the mask could not be written.
-        """
+        """Write the mask of frame t; None deletes the result of the frame."""
         with self._lock:
             if ids is None:
                 self._path(t).unlink(missing_ok=True)
@@ -68,14 +62,7 @@ class Results:
     def set_confidence(
         self, t: int, rows: list[ObjectConfidence], object_ids: tuple[int, ...], memory_frames: int
     ) -> None:
-        """Store the confidence of frame t.
-
-        Args:
-            t: frame index.
-            rows: one per object.
-            object_ids: ids of the slots, from slot 1 on.
-            memory_frames: number of memory frames that the frame was read from.
-        """
+        """Store the confidence in frame t, a row per object; `object_ids` are those of the slots from 1 on."""
         self._rows[t] = [row._replace(slot=object_ids[row.slot - 1]) for row in rows]
         self._memory_frames[t] = memory_frames
 
@@ -93,11 +80,7 @@ class Results:
         return frames_to_check(self.rows())
 
     def write_archive(self) -> Path:
-        """Write the masks as a zip.
-
-        Raises:
-            OSError: the file could not be written.
-        """
+        """Write the masks as a zip."""
         path = self.folder / ARCHIVE
         if not path.exists():
             with replacing(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
@@ -106,12 +89,7 @@ class Results:
         return path
 
     def write_overlay(self, video: UserVideo) -> Path:
-        """Write a video of the masks over the frames.
-
-        Raises:
-            InputError: a frame cannot be read.
-            OSError: the file could not be written.
-        """
+        """Write a video of the masks over the frames."""
         path = self.folder / OVERLAY
         if not path.exists():
             with VideoWriter(path, video.rate or DEFAULT_RATE) as writer:
@@ -122,16 +100,7 @@ class Results:
         return path
 
     def write_report(self, video: UserVideo, about: Mapping[str, Any]) -> Path:
-        """Write the report and tables of `vosmem segment`, with the overlay video in the report.
-
-        Args:
-            video: with its given masks.
-            about: what the results were made with, as JSON values.
-
-        Raises:
-            InputError: a frame cannot be read.
-            OSError: a file could not be written.
-        """
+        """Write the report and tables of `vosmem segment`; `about` is what the results were made with, as JSON."""
         path = self.folder / REPORT
         if not path.exists():
             self.write_overlay(video)

@@ -15,11 +15,7 @@ FIRST_PORT, NUM_PORTS = 7860, 20  # tried by default
 
 @contextmanager
 def private_folder(parent: Path | None) -> Iterator[Path]:
-    """A temporary folder that only this user can read, in `parent` or the system's temporary folder.
-
-    Raises:
-        InputError: the folder cannot be created.
-    """
+    """A temporary folder that only this user can read, in `parent` or the system's folder; `InputError` on failure."""
     try:
         if parent is not None:
             parent.mkdir(parents=True, exist_ok=True)
@@ -32,16 +28,10 @@ def private_folder(parent: Path | None) -> Iterator[Path]:
 
 
 def free_port(host: str, port: int | None) -> int:
-    """Find a free port, or check that the given one is free.
-
-    Raises:
-        InputError: the port is in use, or the host is not an address of this machine.
-    """
+    """Find a free port, or check the given one. `InputError` if it is in use or the host is not of this machine."""
     wanted = range(FIRST_PORT, FIRST_PORT + NUM_PORTS) if port is None else (port,)
     for candidate in wanted:
-        with closing(
-            socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-        ) as candidate_socket:
+        with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)) as listener:
             if os.name == "posix":  # on Windows this would accept a port that is in use
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

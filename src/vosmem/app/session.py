@@ -27,8 +27,9 @@ WriteExample = Callable[[Path], tuple[Path, UInt16[np.ndarray, "H W"]]]
 class Session:
     """The actions of a visitor. All files are in the session's folder.
 
-    During a propagation or while a file for download is made, nothing can be drawn or opened. A page sends requests in
-    threads of their own, so a method checks the state and changes it under one lock.
+    Actions raise `InputError` for invalid arguments and if the session is busy (propagating, or making a file for
+    download) or closed, and `OSError` if a file cannot be written. A page sends requests in threads of their own, so an
+    action checks the state and changes it under one lock.
 
     Args:
         folder: of the session; created if needed.
@@ -61,36 +62,19 @@ class Session:
 
     @property
     def project(self) -> Project:
-        """The open video.
-
-        Raises:
-            InputError: no video is open.
-        """
+        """The open video; `InputError` if there is none."""
         project = self._project
         if project is None:
             raise InputError("no video is open: upload one, or choose an example")
         return project
 
     def open(self, paths: Sequence[Path]) -> None:
-        """Open an upload in place of the current video.
-
-        Raises:
-            InputError: the upload cannot be used; the current video stays open.
-            OSError: a file could not be written.
-        """
+        """Open an upload in place of the current video, which stays open after an error."""
         with self._opening() as (folder, replace):
             replace(Project(folder, import_upload(paths, folder / SOURCE, self.limits), self.limits))
 
     def open_example(self, write: WriteExample) -> None:
-        """Open an example with the mask of its first frame.
-
-        Args:
-            write: writes the frames into a folder; returns their path and the mask.
-
-        Raises:
-            InputError: a propagation is running, or another video was opened meanwhile.
-            OSError: a file could not be written.
-        """
+        """Open an example with the mask of its first frame. `write` writes it into a folder."""
         with self._opening() as (folder, replace):
             source, mask = write(folder / SOURCE)
             project = Project(folder, source, self.limits)
@@ -98,49 +82,22 @@ class Session:
             replace(project)
 
     def draw(self, t: int, object_id: int, points: Sequence[Point], radius: Number) -> None:
-        """Draw a stroke; the whole mask of the frame counts as given from then on.
-
-        Args:
-            t: frame index.
-            object_id: 1 or above; 0 erases.
-            points: x and y in pixels.
-            radius: of the brush in pixels.
-
-        Raises:
-            InputError: there is no such frame or object, or the stroke is invalid.
-        """
+        """Draw a stroke as `draw_stroke` does; the whole mask of the frame counts as given from then on."""
         with self._changing() as project:
             project.edit_mask(t, draw_stroke(project.ids(t), self._checked_id(object_id, BACKGROUND), points, radius))
 
     def draw_box(self, t: int, object_id: int, box: Sequence[Number]) -> None:
-        """Segment an object in a box; the whole mask of the frame counts as given from then on.
-
-        Args:
-            t: frame index.
-            object_id: 1 or above.
-            box: x0, y0, x1, y1 in pixels.
-
-        Raises:
-            InputError: there is no such frame or object, or the box is invalid or holds no object.
-        """
+        """Segment an object as `segment_box` does; the whole mask of the frame counts as given from then on."""
         with self._changing() as project:
             project.edit_mask(t, segment_box(project.ids(t), self._checked_id(object_id, 1), project.frame(t), box))
 
     def load_masks(self, path: Path, t: int) -> int:
-        """Set masks from a file as `Project.load_masks` does.
-
-        Raises:
-            InputError: the file cannot be used.
-        """
+        """Set masks from a file as `Project.load_masks` does."""
         with self._changing() as project:
             return project.load_masks(path, t)
 
     def clear(self, t: int) -> None:
-        """Delete the drawn mask and the result of frame t.
-
-        Raises:
-            InputError: there is no such frame.
-        """
+        """Delete the given mask and the result of frame t."""
         with self._changing() as project:
             project.set_mask(t, np.zeros_like(project.ids(t)))
 
@@ -155,10 +112,6 @@ class Session:
         Args:
             direction: `forward`, `backward` or `both`.
             start: propagate only forward from this frame, whose current mask becomes given. Earlier frames stay.
-
-        Raises:
-            InputError: the direction is unknown, there are no masks, the session is busy, or a frame is unreadable.
-            OSError: a mask could not be written.
         """
         if direction not in DIRECTIONS:
             raise InputError(f"direction {direction!r} is unknown: use {', '.join(DIRECTIONS)}")
@@ -172,11 +125,7 @@ class Session:
         yield from job.run()
 
     def stop(self, wait: float = 0.0) -> None:
-        """Stop the propagation, if one is running; results are kept.
-
-        Args:
-            wait: most seconds to wait for the end.
-        """
+        """Stop the propagation, if one is running, and wait at most `wait` seconds for its end. Results are kept."""
         with self._lock:  # a propagation that is being started is stopped as well
             job = self._job
         if job is not None:
@@ -184,29 +133,17 @@ class Session:
             job.wait(wait)
 
     def masks_file(self) -> Path:
-        """The masks as a zip.
-
-        Raises:
-            InputError: there are no results.
-        """
+        """The masks as a zip; like the other files, `InputError` without results."""
         with self._file_from_results() as project:
             return project.results.write_archive()
 
     def overlay_file(self) -> Path:
-        """The masks over the frames as an mp4.
-
-        Raises:
-            InputError: there are no results.
-        """
+        """The masks over the frames as an mp4."""
         with self._file_from_results() as project:
             return project.results.write_overlay(project.video())
 
     def report_file(self, about: Mapping[str, Any]) -> Path:
-        """The report as an HTML page; `about` is what the results were made with, as JSON values.
-
-        Raises:
-            InputError: there are no results.
-        """
+        """The report as an HTML page; `about` as in `Results.write_report`."""
         with self._file_from_results() as project:
             return project.results.write_report(project.video(), about)
 

@@ -52,11 +52,7 @@ class SessionStore:
             return key
 
     def session(self, key: str | None) -> Session:
-        """The session of a key.
-
-        Raises:
-            InputError: the session has ended.
-        """
+        """The session of a key; `InputError` if it has ended."""
         with self._lock:
             if key is None or key not in self._sessions:
                 raise InputError("this session has ended: reload the page")

@@ -19,17 +19,11 @@ SYSTEM_FOLDERS = ("__MACOSX",)  # added by archivers
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one session.
+    """Limits of one session."""
 
-    Args:
-        upload_mb: megabytes of an upload, and of the unpacked files of an archive.
-        frames: number of frames of a video.
-        pixels: of a frame.
-    """
-
-    upload_mb: int = 500
-    frames: int = 2000
-    pixels: int = 4096 * 2304
+    upload_mb: int = 500  # of an upload, and of the unpacked files of an archive
+    frames: int = 2000  # of a video
+    pixels: int = 4096 * 2304  # of a frame
 
     @property
     def upload_bytes(self) -> int:
@@ -37,11 +31,7 @@ class Limits:
         return self.upload_mb * 2**20
 
     def check(self, frames: FrameSource) -> None:
-        """Check the length and size of a video.
-
-        Raises:
-            InputError: it is too long, or its frames are too large.
-        """
+        """Raise `InputError` if a video is too long or its frames are too large."""
         width, height = frames.size
         if len(frames) > self.frames:
             raise InputError(
@@ -53,12 +43,7 @@ class Limits:
 
 
 def import_upload(paths: Sequence[Path], folder: Path, limits: Limits) -> Path:
-    """Copy or unpack an upload into a folder.
-
-    Args:
-        paths: one video file, one zip of frames, or pictures that are the frames.
-        folder: created if needed.
-        limits: of the session.
+    """Copy or unpack an upload into a folder: one video file, one zip of frames, or pictures that are the frames.
 
     Returns:
         the video file, or the folder of its frames.
@@ -84,11 +69,6 @@ def import_upload(paths: Sequence[Path], folder: Path, limits: Limits) -> Path:
 
 def unpack(archive: Path, folder: Path, limits: Limits) -> Path:
     """Unpack the frames of a zip into a folder, each under the last part of its path.
-
-    Args:
-        archive: the zip.
-        folder: created if needed.
-        limits: of the session.
 
     Raises:
         InputError: the file is no zip, is damaged or encrypted, unpacks to too much, or holds links, unsafe paths, no

@@ -17,37 +17,20 @@ SHOWN = 10
 
 @dataclass
 class VideoDiagnosis:
-    """The findings about one video.
-
-    Attributes:
-        name: of the video.
-        source: path of its frames.
-        masks: path of its masks; empty if there are none.
-        num_frames: number of frames.
-        size: width and height.
-        first: stem of the first frame.
-        last: stem of the last frame.
-        rate: frames per second; None if unknown.
-        records: of each readable mask.
-        masks_used: labels of the masks that a run would use.
-        given_at: index of the first frame at which each object is given, by object id.
-        wide_ids: whether masks would be written as 16-bit grey.
-        notes: decisions about the input, which do not stop a run.
-        problems: errors that would stop a run.
-    """
+    """The findings about one video: `notes` report decisions, `problems` would stop a run."""
 
     name: str
-    source: str
-    masks: str
+    source: str  # path of the frames
+    masks: str  # path of the masks; empty if there are none
     num_frames: int = 0
-    size: tuple[int, int] = (0, 0)
-    first: str = ""
-    last: str = ""
-    rate: float | None = None
-    records: list[MaskRecord] = field(default_factory=list)
-    masks_used: list[str] = field(default_factory=list)
-    given_at: dict[int, int] = field(default_factory=dict)
-    wide_ids: bool = False
+    size: tuple[int, int] = (0, 0)  # width and height
+    first: str = ""  # stem
+    last: str = ""  # stem
+    rate: float | None = None  # frames/s; None if unknown
+    records: list[MaskRecord] = field(default_factory=list)  # of each readable mask
+    masks_used: list[str] = field(default_factory=list)  # labels of the masks that a run would use
+    given_at: dict[int, int] = field(default_factory=dict)  # index of the first given frame, by object id
+    wide_ids: bool = False  # whether masks would be written as 16-bit grey
     notes: list[Note] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 

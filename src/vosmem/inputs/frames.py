@@ -14,42 +14,28 @@ from vosmem.errors import InputError
 class FrameSource(ABC):
     """The frames of one video, in any order.
 
-    Attributes:
-        name: of the file or folder, for messages.
-        frame_names: stems of the files that are written for the frames.
-        size: width and height of each frame.
-        rate: frames per second; None if unknown.
-        times: presentation times in seconds, from 0; None if unknown.
-        notes: decisions about the input that a user should know.
+    `frame` and `check` raise `InputError` if frame t cannot be read or its size differs from that of the first frame.
     """
 
-    name: str
-    frame_names: Sequence[str]
-    size: tuple[int, int]
-    rate: Fraction | None = None
-    times: Sequence[float] | None = None
-    notes: tuple[Note, ...] = ()
+    name: str  # of the file or folder, for messages
+    frame_names: Sequence[str]  # stems of the files that are written for the frames
+    size: tuple[int, int]  # width and height of each frame
+    rate: Fraction | None = None  # frames/s; None if unknown
+    times: Sequence[float] | None = None  # presentation times in seconds, from 0; None if unknown
+    notes: tuple[Note, ...] = ()  # decisions about the input
 
     def __len__(self) -> int:
         return len(self.frame_names)
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """RGB bytes of frame t.
-
-        Raises:
-            InputError: the frame cannot be read, or its size differs from that of the first frame.
-        """
+        """Decode frame t to RGB bytes."""
         frame = self._decode(t)
         self._check_size(t, (frame.shape[2], frame.shape[1]))
         return frame
 
     @abstractmethod
     def check(self, t: int) -> None:
-        """Check frame t without decoding it.
-
-        Raises:
-            InputError: the frame cannot be read, or its size differs from that of the first frame.
-        """
+        """Check frame t without decoding it."""
 
     @abstractmethod
     def _decode(self, t: int) -> UInt8[Tensor, "3 H W"]:

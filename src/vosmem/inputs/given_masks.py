@@ -13,17 +13,11 @@ from vosmem.inputs.wording import counted
 
 
 class GivenMasks(ABC):
-    """Masks by the stem of their frame.
+    """Masks by the stem of their frame."""
 
-    Attributes:
-        name: of the file or folder, for messages.
-        stems: of the frames that have a mask, in natural order.
-        notes: decisions about all masks.
-    """
-
-    name: str
-    stems: Sequence[str]
-    notes: tuple[Note, ...] = ()
+    name: str  # of the file or folder, for messages
+    stems: Sequence[str]  # of the frames that have a mask, in natural order
+    notes: tuple[Note, ...] = ()  # decisions about all masks
 
     @abstractmethod
     def label(self, stem: str) -> str:
@@ -31,22 +25,13 @@ class GivenMasks(ABC):
 
     @abstractmethod
     def read(self, stem: str) -> MaskFile:
-        """Read a mask.
-
-        Raises:
-            InputError: the file cannot be read as a mask.
-        """
+        """Read a mask; `InputError` if the file cannot be read as one."""
 
 
 class PictureMasks(GivenMasks):
-    """Pictures, one per frame, or the pages of one file.
+    """Pictures by stem, one per frame, or the pages of one file.
 
-    Args:
-        name: of the file or folder.
-        paths: by stem.
-        max_objects: the largest number of ids in one mask.
-        clean: whether to remove anti-aliased edges.
-        pages: of a multi-page file, by stem.
+    `max_objects` and `clean` as in `read_mask`; a colour has the same id in all masks.
     """
 
     def __init__(
@@ -64,9 +49,7 @@ class PictureMasks(GivenMasks):
             self.notes = (Decision.MASK_PAGES.note(name=Path(name).name, pages=counted(len(self._pages), "page")),)
 
     def label(self, stem: str) -> str:
-        """The file's name, with the frame's stem if one file holds all masks."""
         return f"{self._paths[stem].name}[{stem}]" if self._pages else self._paths[stem].name
 
     def read(self, stem: str) -> MaskFile:
-        """Decode the picture; a colour has the same id in all masks."""
         return read_mask(self._paths[stem], self._max_objects, self._clean, self._colours, self._pages.get(stem))

@@ -25,11 +25,7 @@ Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels; x1 and y1 are exclu
 
 
 def mask_from_box(frame: UInt8[np.ndarray, "H W 3"], box: Box) -> UInt8[np.ndarray, "H W"]:
-    """Segment the object in a box by the colours in and around the box; 1 is the object.
-
-    Args:
-        frame: RGB.
-        box: clipped to the frame.
+    """Segment the object in a box, which is clipped to the frame, by the colours in and around it; 1 is the object.
 
     Raises:
         InputError: the box is empty, outside the frame or all of it, or its content does not differ from the rest.
@@ -79,13 +75,9 @@ def mask_from_boxes(
 def mask_from_strokes(
     frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarray, "H W"]
 ) -> UInt8[np.ndarray, "H W"]:
-    """Segment an object by strokes; 1 is the object.
+    """Segment an object (1) by strokes: 1 on the object, 2 on the background, 0 elsewhere.
 
     Stroke pixels keep their values, and parts of the object that touch no stroke are dropped.
-
-    Args:
-        frame: RGB.
-        strokes: 1 on the object, 2 on the background, 0 elsewhere.
 
     Raises:
         InputError: there are other values, or one of the two is missing.

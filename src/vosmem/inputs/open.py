@@ -26,63 +26,38 @@ FRAMES, MASKS, RESOLUTION = "JPEGImages", "Annotations", "480p"
 class VideoInput:
     """The paths of a video and its masks, and how to read them; nothing is read yet.
 
-    Attributes:
-        name: of the video and of its output folder.
-        frames: a folder of pictures, a video file, or one picture.
-        masks: a picture, a JSON file or a folder of either; None if there is none.
-        first_only: whether to use only the first mask of each object.
-        start: frame of the only mask, by frame number or stem.
-        max_objects: the largest number of objects.
-        clean: whether to remove anti-aliased edges of masks.
-        notes: decisions made while finding the video.
-        direction: of propagation, which determines the frames whose masks stay empty.
+    Methods raise `InputError` if the video or its masks cannot be used.
     """
 
-    name: str
-    frames: Path
-    masks: Path | None
-    first_only: bool
-    start: int | str | None
-    max_objects: int
-    clean: bool
-    notes: tuple[Note, ...] = ()
-    direction: str = "forward"
+    name: str  # also of the output folder
+    frames: Path  # a folder of pictures, a video file, or one picture
+    masks: Path | None  # a picture, a JSON file or a folder of either
+    first_only: bool  # whether to use only the first mask of each object
+    start: int | str | None  # frame of the only mask, by frame number or stem
+    max_objects: int  # in all masks; more are treated as a mistake
+    clean: bool  # whether to remove anti-aliased edges of masks
+    notes: tuple[Note, ...] = ()  # decisions made while finding the video
+    direction: str = "forward"  # of propagation; determines whose masks stay empty
 
     def open(self) -> UserVideo:
-        """Read the headers of the frames, and all masks.
-
-        Raises:
-            InputError: the video or its masks cannot be used.
-        """
+        """Read the headers of the frames, and all masks."""
         frames = self.open_frames()
         return self.video(frames, self.scan(frames))
 
     def open_frames(self) -> FrameSource:
-        """The frames without masks.
-
-        Raises:
-            InputError: the frames cannot be read.
-        """
+        """The frames without masks."""
         if self.frames.is_dir() or is_image(self.frames):
             return PictureFrames(self.frames, self.masks)
         return VideoFrames(self.frames)
 
     def scan(self, frames: FrameSource) -> MaskScan:
-        """Read all masks once.
-
-        Raises:
-            InputError: there is no mask.
-        """
+        """Read all masks once."""
         return MaskScan(frames, self._open_masks(frames), self.start)
 
     def video(
         self, frames: FrameSource, scan: MaskScan, absent: Mapping[int, Collection[int]] | None = None
     ) -> UserVideo:
-        """Join frames and masks; `absent` as in `UserVideo`.
-
-        Raises:
-            InputError: the masks cannot be used.
-        """
+        """Join frames and masks; `absent` as in `UserVideo`."""
         return UserVideo(self.name, frames, scan, self.first_only, self.max_objects, absent, self.notes, self.direction)
 
     def _open_masks(self, frames: FrameSource) -> GivenMasks:
@@ -122,9 +97,6 @@ def open_videos(
         source: a video file, a folder of frames, a folder of either, or a data set with `JPEGImages/`.
         mask: a picture, a JSON file (COCO, LabelMe) or a folder of them; for several videos a folder with one of these
             by the name of each video. None: the data set's own `Annotations`, only the first mask of each object.
-        start: frame of the only mask, by frame number or stem.
-        max_objects: the largest number of objects; more are treated as a mistake.
-        clean: whether to remove anti-aliased edges of masks.
 
     Raises:
         InputError: the source is missing or holds no video, or one mask is given for several videos.

@@ -24,11 +24,7 @@ NOT_A_FRAME = re.compile(
 
 
 def visible_entries(folder: Path) -> list[Path]:
-    """The entries of a folder that are not hidden, in natural order.
-
-    Raises:
-        InputError: the folder cannot be read.
-    """
+    """The entries of a folder that are not hidden, in natural order; `InputError` if it cannot be read."""
     try:
         return natsorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
@@ -60,12 +56,7 @@ def holds_frames(folder: Path) -> bool:
 def frames_in(folder: Path, mask: Path | None = None) -> tuple[list[Path], list[Note]]:
     """The pictures of a folder that are frames, in natural order, and notes on what is left out.
 
-    Args:
-        folder: of the frames.
-        mask: the given mask file, which is not a frame if it lies in the folder.
-
-    Raises:
-        InputError: the folder is missing or holds no frames.
+    A given mask file that lies in the folder is no frame. `InputError` if the folder is missing or holds no frames.
     """
     pictures, notes = list_pictures(folder), []
     given = [path for path in pictures if mask is not None and path.resolve() == mask.resolve()]

@@ -32,13 +32,10 @@ OUTLIERS = 1e-4  # share of pixels that the range leaves out at either end: dead
 
 
 class PictureFrames(FrameSource):
-    """Pictures of any common type in natural order, or all pages of one file.
+    """Pictures of any common type in natural order, or all pages of one file; one picture is a video of one frame.
 
-    Intensities of more than 8 bits are scaled by one range for the whole video.
-
-    Args:
-        source: the folder, or one picture; a picture with one page is a video of one frame.
-        mask: the given mask file, which is not a frame if it lies in the folder.
+    Intensities of more than 8 bits are scaled by one range for the whole video. A given mask file in the folder is no
+    frame.
 
     Raises:
         InputError: the folder is missing or holds no pictures, the first cannot be read, or two have one stem.
@@ -73,7 +70,6 @@ class PictureFrames(FrameSource):
         self.notes = (*notes, *self._find_notes(first))
 
     def check(self, t: int) -> None:
-        """Check the header of the picture."""
         header = self._headers[0 if self._stack else t]
         if isinstance(header, InputError):
             raise header
@@ -135,11 +131,7 @@ class IntensityRange(NamedTuple):
 
     @classmethod
     def of(cls, pictures: Iterable[Num[np.ndarray, "*S"]]) -> "IntensityRange":
-        """The range of the finite intensities of pictures, without outliers.
-
-        Raises:
-            InputError: no intensity is finite.
-        """
+        """The range of the finite intensities of pictures, without outliers; `InputError` if none is finite."""
         ends = []
         for intensities in pictures:
             finite = intensities[np.isfinite(intensities)]

@@ -22,36 +22,22 @@ MAX_DIGITS = 18
 
 @dataclass(frozen=True)
 class MaskRecord:
-    """The content of one mask.
+    """The content of one mask."""
 
-    Attributes:
-        t: index of its frame.
-        label: its name in messages.
-        kind: how the file stores ids, as in `MaskFile`.
-        size: width and height on disk.
-        areas: pixels of each object id at the frame's size.
-    """
-
-    t: int
-    label: str
-    kind: str
-    size: tuple[int, int]
-    areas: Mapping[int, int]
+    t: int  # frame index
+    label: str  # name in messages
+    kind: str  # how the file stores ids, as in `MaskFile`
+    size: tuple[int, int]  # width and height on disk
+    areas: Mapping[int, int]  # pixels of each object id at the frame's size
 
 
 class MaskScan:
-    """The masks of one video. A mask that cannot be used raises nothing; its error is in `errors`.
+    """The masks of one video. A mask that cannot be used raises nothing; its message is in `errors`.
 
     Args:
         frames: of the video.
         masks: given for the video.
         start: frame of the only mask, by frame number or stem; by default the frame with its name, else the first.
-
-    Attributes:
-        records: of each readable mask, in frame order.
-        errors: messages.
-        notes: decisions about the masks.
-        palette: colours of the ids, if a mask has its own.
     """
 
     def __init__(self, frames: FrameSource, masks: GivenMasks, start: int | str | None = None):
@@ -77,11 +63,7 @@ class MaskScan:
             self.notes.append(note.prefixed(f"mask {labels[0]!r}{more}: "))
 
     def ids(self, t: int) -> UInt16[np.ndarray, "H W"]:
-        """Read the mask of frame t, at the frame's size and without void.
-
-        Raises:
-            InputError: the mask can no longer be read.
-        """
+        """Read the mask of frame t, at the frame's size and without void."""
         return self._fit(self._masks.read(self._stem_at[t]))
 
     def _fit(self, mask: MaskFile) -> UInt16[np.ndarray, "H W"]:
@@ -184,11 +166,7 @@ class MaskScan:
 
 
 def find_frame(names: Sequence[str], start: int | str) -> int:
-    """The index of the frame with a stem or, if there is none, with a frame number from 0.
-
-    Raises:
-        InputError: there is no such frame.
-    """
+    """The index of the frame with a stem or, if there is none, with a frame number from 0; else `InputError`."""
     if start in names:
         return list(names).index(str(start))
     if (isinstance(start, int) or (start.isascii() and start.isdigit())) and 0 <= int(start) < len(names):

@@ -21,22 +21,14 @@ class UserVideo(AppearingSequence):
 
     Args:
         name: of the video.
-        frames: of the video.
-        scan: of its masks.
+        frames: of the video; `rate` and `size` are those of the frames.
+        scan: of its masks; `palette` has their colours, or is None for the DAVIS palette.
         first_only: whether to use only the first mask of each object. Needed for masks of a data set: given all of
             them, most of the result would be its own input.
         max_objects: the largest number of objects in all masks.
         absent: by frame index, the ids of objects that the user has marked as absent.
-        notes: decisions made while finding the video.
+        notes: decisions made while finding the video; the attribute has all decisions.
         direction: of propagation: `forward`, `backward` or `both`.
-
-    Attributes:
-        rate: frames per second; None if unknown.
-        size: width and height of the frames.
-        palette: colours of the ids in the given masks; None for the DAVIS palette.
-        wide_ids: whether ids need 16 bits, as `id_type` says, so that masks are written as 16-bit grey.
-        masks_used: labels of the masks of which something is used.
-        notes: all decisions about the input.
 
     Raises:
         InputError: a mask cannot be used, no mask holds an object, or the masks hold too many objects.
@@ -86,7 +78,6 @@ class UserVideo(AppearingSequence):
         self.notes = [*notes, *frames.notes, *scan.notes, *self._find_notes(first_only, direction)]
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """Decode frame t."""
         return self._frames.frame(t)
 
     def labels(self, t: int) -> None:

@@ -63,11 +63,7 @@ def _choose_stream(
 
 
 def decode_frames(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """The frames of a stream. At an error, the frames that the decoder has buffered come before the error.
-
-    Raises:
-        FFmpegError: the stream is damaged there.
-    """
+    """The frames of a stream. Those that the decoder has buffered at an error come before the `FFmpegError`."""
     try:
         for packet in container.demux(stream):
             yield from stream.decode(packet)

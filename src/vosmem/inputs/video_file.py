@@ -23,13 +23,10 @@ TOLERATED_LOSS = 0.25  # seconds by which a file may be shorter than its header 
 
 
 class VideoFrames(FrameSource):
-    """A video file, decoded by PyAV. Frames are found by their timestamps, which are read without decoding.
+    """A video file under any name, decoded by PyAV. Frames are found by timestamps, which are read without decoding.
 
     Reading forward decodes each frame once. A step back decodes from the key frame before and caches the last frames
     up to the one asked for, so that reading backward stays affordable.
-
-    Args:
-        path: the file, under any name.
 
     Raises:
         InputError: the file is missing, is no video, or has no frame that can be decoded.
@@ -56,7 +53,6 @@ class VideoFrames(FrameSource):
         self.notes = tuple(self._find_notes())
 
     def check(self, t: int) -> None:
-        """Check that the file holds data of frame t."""
         if t >= self._index.num_present:
             raise self._unreadable(t, "the file ends before it")
         if t in self._index.damaged:

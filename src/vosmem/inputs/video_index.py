@@ -22,32 +22,18 @@ MAX_DENOMINATOR = 1001  # as in 30000/1001
 
 
 class VideoIndex(NamedTuple):
-    """The frames of a video file in display order.
+    """The frames of a video file in display order."""
 
-    Attributes:
-        timestamps: presentation timestamps in units of `time_base`, ascending; empty if the file has none.
-        seekable: whether frames can be found by timestamp; otherwise frames are counted from the start.
-        keys: indices of key frames, where decoding can start.
-        damaged: indices of frames whose data are known to be damaged.
-        num_present: number of frames whose data the file holds.
-        num_frames: `num_present`, plus one for the missing frame if the file was cut.
-        time_base: seconds per tick of a timestamp.
-        rate: mean frames per second; None if unknown.
-        pixel_aspect: width of a pixel over its height.
-        promised_seconds: duration by the header; 0 if unknown or if it may be that of the sound.
-        notes: decisions made while reading the file.
-    """
-
-    timestamps: tuple[int, ...]
-    seekable: bool
-    keys: tuple[int, ...]
-    damaged: frozenset[int]
-    num_present: int
-    num_frames: int
-    time_base: Fraction
-    rate: Fraction | None
-    pixel_aspect: Fraction
-    promised_seconds: float
+    timestamps: tuple[int, ...]  # of presentation in units of `time_base`, ascending; empty if the file has none
+    seekable: bool  # whether frames can be found by timestamp; otherwise frames are counted
+    keys: tuple[int, ...]  # indices of key frames, where decoding can start
+    damaged: frozenset[int]  # indices of frames with damaged data
+    num_present: int  # number of frames whose data the file holds
+    num_frames: int  # `num_present`, plus one for the missing frame if the file was cut
+    time_base: Fraction  # seconds per unit of a timestamp
+    rate: Fraction | None  # mean frames/s; None if unknown
+    pixel_aspect: Fraction  # width of a pixel over its height
+    promised_seconds: float  # duration by the header; 0 if unknown or if it may be that of the sound
     notes: tuple[Note, ...]
 
     def from_frame(self, timestamp: int | None) -> "VideoIndex":

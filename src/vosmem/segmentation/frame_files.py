@@ -27,10 +27,7 @@ OVERLAY, ANNOTATIONS = "overlay.mp4", "annotations.json"
 class FrameFiles:
     """A context manager that writes frames in order and completes overlay video and annotations at its end.
 
-    Args:
-        folder: of the results.
-        video: whose ids, palette and frame names the files use.
-        options: which files to write.
+    The files use the ids, palette and frame names of the video.
     """
 
     def __init__(self, folder: Path, video: UserVideo, options: SegmentOptions):
@@ -47,17 +44,7 @@ class FrameFiles:
         labels: UInt8[np.ndarray, "H W"],
         probs: Float32[np.ndarray, "K1 H W"] | None,
     ) -> None:
-        """Write all files of frame t.
-
-        Args:
-            t: frame index.
-            frame: RGB.
-            labels: slots.
-            probs: of background and objects; None without soft masks.
-
-        Raises:
-            OSError: a file could not be written.
-        """
+        """Write all files of frame t from RGB, slots and, for soft masks, probabilities. `OSError` on failure."""
         stem, ids = self.video.frame_names[t], self.video.object_ids
         write_labels(self.folder / MASKS / f"{stem}.png", slots_to_ids(labels, ids), self.video.palette)
         if self.options.per_object:

@@ -14,14 +14,7 @@ COLUMNS = ("video", "state", "frames", "seconds", "attempts", "worker", "error")
 
 
 class Journal:
-    """A context manager that logs events as they happen and writes the table at the end, also of a stopped run.
-
-    Args:
-        folder: of both files; created if needed.
-
-    Raises:
-        OSError: the log cannot be written.
-    """
+    """A context manager that logs events as they happen and writes the table at the end, also of a stopped run."""
 
     def __init__(self, folder: Path):
         self.folder = folder

@@ -25,9 +25,7 @@ PACKAGES = ("vosmem", "torch", "torchvision", "numpy", "opencv-python-headless",
 class RunRecord:
     """The record of one folder of results, written at the start and at the end of a run.
 
-    Args:
-        folder: of the results.
-        about: everything that the results depend on, as JSON values.
+    `about` is everything that the results depend on, as JSON values.
 
     Raises:
         InputError: the folder holds results of something else, or files that may be the user's.
@@ -57,15 +55,7 @@ class RunRecord:
         self.finished = bool(previous.get("finished"))
 
     def write(self, finished: bool, **more: Any) -> None:
-        """Write the record.
-
-        Args:
-            finished: whether the results are complete.
-            more: further entries.
-
-        Raises:
-            OSError: the file could not be written.
-        """
+        """Write the record: whether the results are complete, and further entries."""
         content = {
             "finished": finished,
             **more,

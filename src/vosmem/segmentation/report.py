@@ -39,15 +39,7 @@ def write_report(
 ) -> None:
     """Write the page next to the masks and the overlay video, if there is one.
 
-    Args:
-        path: of the page.
-        video: that was segmented.
-        rows: confidence per object and frame.
-        checks: frames that a person should check.
-        about: what the results were made from, as JSON values.
-
-    Raises:
-        OSError: the page could not be written.
+    `about` is what the results were made from, as JSON values.
     """
     template = Template(resources.files("vosmem.segmentation").joinpath("report.html").read_text(encoding="utf-8"))
     overlay_path = path.parent / OVERLAY

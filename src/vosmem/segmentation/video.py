@@ -26,38 +26,23 @@ from vosmem.segmentation.tables import write_tables
 
 
 class VideoProgress(NamedTuple):
-    """Progress on a video.
+    """Progress on a video."""
 
-    Attributes:
-        done: steps done; a video in both directions has two steps per frame.
-        total: steps in all.
-        memory_bytes: size of the network's memory.
-    """
-
-    done: int
+    done: int  # steps; a video in both directions has two steps per frame
     total: int
-    memory_bytes: int
+    memory_bytes: int  # size of the network's memory
 
 
 @dataclass
 class VideoResult:
-    """The results of a video.
-
-    Attributes:
-        folder: of the results.
-        num_frames: number of frames.
-        skipped: whether the results existed before.
-        notes: decisions about the input.
-        checks: frames that a person should check.
-        seconds: duration of the run.
-    """
+    """The results of a video."""
 
     folder: Path
     num_frames: int
-    skipped: bool = False
-    notes: list[Note] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
-    seconds: float = 0.0
+    skipped: bool = False  # whether the results existed before
+    notes: list[Note] = field(default_factory=list)  # decisions about the input
+    checks: list[Check] = field(default_factory=list)  # frames that a person should check
+    seconds: float = 0.0  # duration of the run
 
 
 @dataclass
