@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from tests.segmentation.made import SIZE, StillMethod, opened, write_user_video
 from vosmem.errors import InputError
 from vosmem.inputs.open import open_videos
-from vosmem.segmentation.options import SegmentOptions
+from vosmem.segmentation.frame_files import SegmentOptions
 from vosmem.segmentation.video import segment_video
 
 CPU = torch.device("cpu")

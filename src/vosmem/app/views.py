@@ -1,24 +1,17 @@
 """The values of the page's components for the state of a session."""
 
-import base64
-import io
 import time
 from collections.abc import Sequence
 from html import escape
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-from jaxtyping import UInt8
-from PIL import Image
-
 from vosmem.app.project import MAX_OBJECTS, Project
 from vosmem.app.propagation_job import Progress
 from vosmem.app.session import Session
 from vosmem.inference.sequences.confidence import Check, ObjectConfidence
 from vosmem.inputs.wording import counted
-from vosmem.segmentation.report import REASONS
-from vosmem.visualization.confidence_chart import confidence_chart
+from vosmem.segmentation.report import REASONS, jpeg_url, object_chart
 from vosmem.visualization.overlay import COLOURS
 
 LEGEND = {"line": "probability", "area": "area", "lost": "lost"}
@@ -40,7 +33,7 @@ def canvas(session: Session, t: int) -> dict[str, Any] | None:
     absent = ", ".join(map(str, sorted(project.absent(t))))
     without = f", without {absent}" if absent else ""
     return {
-        "picture": _data_url(project.picture(t)),
+        "picture": jpeg_url(project.picture(t), MAX_SIDE * width // max(width, height), quality=88),
         "width": width,
         "height": height,
         "t": t,
@@ -112,17 +105,6 @@ def _colour(index: int) -> str:
     return "rgb({}, {}, {})".format(*COLOURS[index % len(COLOURS)])
 
 
-def _data_url(picture: UInt8[np.ndarray, "H W 3"]) -> str:
-    image = Image.fromarray(picture)
-    factor = MAX_SIDE / max(image.size)
-    if factor < 1:
-        width, height = (max(1, round(side * factor)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.BOX)
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
 def _swatch(object_id: int, project: Project) -> str:
     ids = project.object_ids
     colour = _colour(ids.index(object_id)) if object_id in ids else "transparent"
@@ -143,12 +125,5 @@ def _checks(checks: Sequence[Check], project: Project) -> str:
 
 def _chart(object_id: int, rows: Sequence[ObjectConfidence], project: Project) -> str:
     count = len(project.frames)
-    chart = confidence_chart(
-        [row.t for row in rows],
-        [row.mean_probability or 0.0 for row in rows],
-        [row.area for row in rows],
-        [row.lost for row in rows],
-        count,
-    )
-    name = f"{_swatch(object_id, project)}object {object_id}"
+    name, chart = f"{_swatch(object_id, project)}object {object_id}", object_chart(rows, count)
     return f'<figure><figcaption>{name}</figcaption><div class="chart" data-last="{count - 1}">{chart}</div></figure>'

@@ -27,8 +27,8 @@ from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.inputs.scan import find_frame
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.ops.attention import MemoryReadConfig
+from vosmem.segmentation.frame_files import SegmentOptions
 from vosmem.segmentation.journal import Journal
-from vosmem.segmentation.options import SegmentOptions
 from vosmem.segmentation.video import VideoProgress, VideoResult, segment_video
 from vosmem.workers import Outcome, distribute
 

@@ -1,6 +1,7 @@
-"""The files that are written for each frame of a video."""
+"""The options of a segmentation, and the files that are written for each frame."""
 
 import json
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,6 @@ from vosmem.files import write_text
 from vosmem.inference.output.mask_writer import write_labels, write_probabilities, write_silhouette
 from vosmem.inputs.user_video import UserVideo
 from vosmem.ops.masks import slots_to_ids
-from vosmem.segmentation.options import SegmentOptions
 from vosmem.visualization.overlay import overlay
 from vosmem.visualization.video import VideoWriter
 
@@ -22,6 +22,18 @@ DEFAULT_RATE = Fraction(24)  # frames/s of folders of frames, which have no rate
 
 MASKS, OBJECTS, PROBABILITIES = "masks", "objects", "probabilities"
 OVERLAY, ANNOTATIONS = "overlay.mp4", "annotations.json"
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """The direction of propagation, and the files that are written in addition to masks and tables."""
+
+    direction: str = "forward"  # or `backward`, `both`
+    soft_masks: bool = False  # probabilities of every frame, as in `inference/output/mask_writer.py`
+    per_object: bool = False  # a black and white image per object and frame
+    rle: bool = False  # all masks as one COCO file
+    overlay: bool = True  # a video of the masks over the frames
+    report: bool = True  # an HTML page of the results
 
 
 class FrameFiles:

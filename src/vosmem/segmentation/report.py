@@ -11,6 +11,7 @@ from string import Template
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from vosmem.data.decoding.mask_files import read_mask
@@ -97,7 +98,7 @@ def _checks(folder: Path, video: UserVideo, checks: Sequence[Check], has_video: 
     for t, group in groupby(checks, key=lambda check: check.t):
         text = "<br>".join(f"{_object_name(check.slot, video)}: {REASONS[check.reason]}" for check in group)
         stem = escape(video.frame_names[t])
-        image = f'<img alt="" src="data:image/jpeg;base64,{_thumbnail(folder, video, t)}">'
+        image = f'<img alt="" src="{_thumbnail(folder, video, t)}">'
         content = f'{image}<span class="text"><b>frame {stem}</b><br>{text}</span>'
         seconds = float((t + 0.5) / (video.rate or DEFAULT_RATE))
         tag, attribute = ("button", f' type="button" data-time="{seconds:.4f}"') if has_video else ("div", "")
@@ -112,29 +113,38 @@ def _grid(cards: Sequence[str]) -> str:
 
 
 def _thumbnail(folder: Path, video: UserVideo, t: int) -> str:
-    """A JPEG of the overlay of frame t in base64."""
     frame = np.ascontiguousarray(video.frame(t).permute(1, 2, 0).numpy())
     ids = read_mask(folder / MASKS / f"{video.frame_names[t]}.png", max_objects=None).ids
-    image = Image.fromarray(overlay(frame, ids_to_slots(ids, video.object_ids)))
-    if image.width > THUMBNAIL_WIDTH:
-        height = max(1, round(image.height * THUMBNAIL_WIDTH / image.width))
-        image = image.resize((THUMBNAIL_WIDTH, height), Image.Resampling.BOX)
+    return jpeg_url(overlay(frame, ids_to_slots(ids, video.object_ids)), THUMBNAIL_WIDTH, quality=80)
+
+
+def jpeg_url(picture: UInt8[np.ndarray, "H W 3"], max_width: int, quality: int) -> str:
+    """A picture, shrunk to `max_width` pixels, as a JPEG in a data URL."""
+    image = Image.fromarray(picture)
+    if image.width > max_width:
+        height = max(1, round(image.height * max_width / image.width))
+        image = image.resize((max_width, height), Image.Resampling.BOX)
     buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode()
+    image.save(buffer, format="JPEG", quality=quality)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def object_chart(rows: Collection[ObjectConfidence], num_frames: int) -> str:
+    """The confidence chart of one object."""
+    return confidence_chart(
+        [row.t for row in rows],
+        [row.mean_probability or 0.0 for row in rows],
+        [row.area for row in rows],
+        [row.lost for row in rows],
+        num_frames,
+    )
 
 
 def _object(slot: int, rows: Collection[ObjectConfidence], video: UserVideo) -> str:
     """A card with the curves of an object."""
     known = [row.mean_probability for row in rows if row.mean_probability is not None]
     num_lost = sum(row.lost for row in rows)
-    chart = confidence_chart(
-        [row.t for row in rows],
-        [row.mean_probability or 0.0 for row in rows],
-        [row.area for row in rows],
-        [row.lost for row in rows],
-        len(video),
-    )
+    chart = object_chart(rows, len(video))
     mean = f"probability {np.mean(known):.2f} on average" if known else "never found"
     lost = f'<span class="warn">lost in {counted(num_lost, "frame")}</span>' if num_lost else "never lost"
     first, last = escape(video.frame_names[0]), escape(video.frame_names[-1])

@@ -18,8 +18,7 @@ from vosmem.inference.sequences.confidence import Check, ConfidenceRows, Confide
 from vosmem.inference.sequences.directions import Given, given_masks, segment_in_direction
 from vosmem.inference.sequences.methods import Method
 from vosmem.inputs.user_video import UserVideo
-from vosmem.segmentation.frame_files import FrameFiles, results_complete
-from vosmem.segmentation.options import SegmentOptions
+from vosmem.segmentation.frame_files import FrameFiles, SegmentOptions, results_complete
 from vosmem.segmentation.record import REPORT, SPILL, RunRecord, describe_video
 from vosmem.segmentation.report import write_report
 from vosmem.segmentation.tables import write_tables
