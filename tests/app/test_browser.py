@@ -1,4 +1,4 @@
-"""The page in a real browser: open, draw, propagate, scrub, correct, take away, reload; it talks to no other machine.
+"""The page in a real browser: open, draw, propagate, scrub, correct, download, reload; it contacts no other machine.
 
 Screenshots lie in the folder that VOSMEM_SCREENSHOTS names, else in pytest's own.
 """
@@ -48,7 +48,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(store):
-    """The page's."""
+    """The address of the page."""
     with serving(store, "127.0.0.1", free_port("127.0.0.1", 0)) as url:
         yield url
 
@@ -70,7 +70,7 @@ def shots(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def open_page(browser, address):
-    """Opens the page in a window of its own; a fault of the page, or a word to another machine, fails the test."""
+    """Opens the page in a new window; the test fails after a page error or a request to another machine."""
     faults, contexts = [], []
 
     def open_page(width=1440, height=900, scheme="light", phone=False):
@@ -103,13 +103,13 @@ def video(tmp_path_factory) -> list[Path]:
 
 
 def upload(page, paths):
-    """When what was uploaded before is gone from the page: a person cannot drop anything earlier either."""
+    """Upload files once the previous upload is gone from the page, as a person has to."""
     playwright.expect(page.locator("#upload")).to_contain_text("Drop File Here", timeout=WAIT)
     page.locator("#upload input[type=file]").set_input_files(paths)
 
 
 def drag(page, start, end):
-    """Draw on the canvas, between two points in shares of its sides."""
+    """Draw on the canvas between two points, given as fractions of its sides."""
     box = page.locator("#canvas canvas").bounding_box()
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
     page.mouse.move(*places[0])
@@ -162,7 +162,7 @@ def test_from_an_upload_to_masks_on_disk(open_page, shots, video, tmp_path):
     playwright.expect(page.locator("#canvas img")).to_be_visible()
 
 
-def test_a_bad_upload_is_told_and_the_page_goes_on(open_page, shots, video, tmp_path):
+def test_a_bad_upload_is_reported_and_the_page_still_works(open_page, shots, video, tmp_path):
     page = open_page()
     (tmp_path / "bad.mp4").write_bytes(b"this is no video")
     upload(page, tmp_path / "bad.mp4")
@@ -213,7 +213,7 @@ def test_box_erase_undo_correct_and_every_download(open_page, shots, tmp_path):
 
 
 class Slow:
-    """A method that takes its time."""
+    """A slow method."""
 
     def __init__(self, method):
         self.method = method
@@ -224,7 +224,7 @@ class Slow:
 
 
 @pytest.mark.slow
-def test_a_reload_ends_a_propagation_and_keeps_what_was_found(open_page, store, monkeypatch):
+def test_a_reload_stops_a_propagation_and_keeps_results(open_page, store, monkeypatch):
     make = store.segmenter.propagator
     monkeypatch.setattr(store.segmenter, "propagator", lambda **options: Slow(make(**options)))
     page = open_page()
@@ -256,8 +256,8 @@ def test_stop_ends_a_propagation(open_page, shots, store, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("device", "size"), [("desktop", (1440, 900)), ("phone", (390, 844))])
-def test_how_it_looks(open_page, shots, device, size, scheme):
-    """Nothing sticks out to the side; a person looks at the pictures."""
+def test_layout_on_desktop_and_phone(open_page, shots, device, size, scheme):
+    """The page fits the width of the window. The screenshots are for a person."""
     page = open_page(*size, scheme, phone=device == "phone")
     page.screenshot(path=shots / f"{device}_{scheme}_empty.png", full_page=True)
     page.get_by_role("button", name="Two objects").click()

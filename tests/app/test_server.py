@@ -1,4 +1,4 @@
-"""The server without a browser: whom it answers, and what it never hands out."""
+"""The server without a browser: sessions, ports, and files that it must not serve."""
 
 import secrets
 import socket
@@ -24,7 +24,7 @@ def store(tmp_path, small_stm):
         yield SessionStore(folder, Segmenter(small_stm, Engine(torch.device("cpu"))), Limits(upload_mb=1), None, {})
 
 
-def test_visitors_have_their_private_folders_and_the_longest_idle_one_makes_room(store):
+def test_sessions_have_their_own_folders_and_the_longest_idle_one_is_ended(store):
     keys = [store.enter(None) for _ in range(MAX_SESSIONS)]
     assert len({store.session(key).folder for key in keys}) == MAX_SESSIONS
     assert store.enter(keys[0]) == keys[0]
@@ -39,19 +39,19 @@ def test_visitors_have_their_private_folders_and_the_longest_idle_one_makes_room
     assert {path.name for path in store.folder.iterdir()} <= set(store._sessions)
 
 
-def test_messages_do_not_tell_where_files_lie(store):
+def test_messages_hide_paths_of_the_server(store):
     error = InputError(f"video '{store.folder}/0a/video_x/source/a b.mp4' cannot be read: replace the file")
     assert store.public_message(error) == "video 'a b.mp4' cannot be read: replace the file"
 
 
-def test_messages_do_not_tell_where_files_lie_on_windows(store):
+def test_messages_hide_windows_paths_of_the_server(store):
     store.folder = PureWindowsPath("C:/Users/me (2)/visits")
     path = store.folder / "0a" / "video_x" / "source" / "a b.mp4"
     for text in (str(path), repr(str(path))[1:-1]):
         assert store.public_message(InputError(f"video '{text}' cannot be read")) == "video 'a b.mp4' cannot be read"
 
 
-def test_the_folder_is_private_and_goes_at_the_end(tmp_path):
+def test_the_folder_is_private_and_deleted_at_the_end(tmp_path):
     with private_folder(tmp_path / "new" / "visits") as folder:
         assert folder.stat().st_mode & 0o077 == 0
         (folder / "file").touch()
@@ -64,8 +64,8 @@ def test_the_folder_is_private_and_goes_at_the_end(tmp_path):
         pass
 
 
-def test_on_windows_a_taken_port_is_not_asked_for_again(monkeypatch):
-    """SO_REUSEADDR lets a second server listen there beside the first."""
+def test_on_windows_a_port_in_use_is_not_reused(monkeypatch):
+    """There SO_REUSEADDR lets two servers listen at one port."""
     set_options = []
 
     class Watched(socket.socket):
@@ -79,7 +79,7 @@ def test_on_windows_a_taken_port_is_not_asked_for_again(monkeypatch):
     assert port and set_options == []
 
 
-def test_a_taken_port_is_named_and_a_free_one_found():
+def test_a_port_in_use_is_reported_and_a_free_one_found():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=naming(f"127.0.0.1 port {port}", "--port")):
@@ -91,7 +91,7 @@ def test_a_taken_port_is_named_and_a_free_one_found():
 
 
 def mask_loaded(client, key, path):
-    """What the server says to a page that loads a mask from a file."""
+    """The server's answer to a page that loads a mask from a file."""
     events = client.get("/config").json()["dependencies"]
     event = next(event for event in events if event["api_name"] == "load_mask")
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
@@ -102,7 +102,7 @@ def mask_loaded(client, key, path):
 
 
 @pytest.mark.filterwarnings("ignore")  # of Gradio's own
-def test_nothing_but_the_page_and_own_uploads_is_handed_out(store, tmp_path):
+def test_the_server_serves_only_the_page_and_own_uploads(store, tmp_path):
     pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")
     httpx = pytest.importorskip("httpx")
     (tmp_path / "secret.png").write_bytes(b"secret")
@@ -123,7 +123,7 @@ def test_nothing_but_the_page_and_own_uploads_is_handed_out(store, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # of Gradio's own
-def test_a_visitor_for_whom_there_is_no_room_reads_why(store, monkeypatch):
+def test_a_visitor_beyond_the_limit_sees_the_reason(store, monkeypatch):
     gradio = pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")
     from vosmem.app.events import Components, Events
 

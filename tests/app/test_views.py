@@ -1,4 +1,4 @@
-"""What the page is told of a session: every value true to it, and nothing that a name could break."""
+"""The values of the page's components: they reflect the session, and escape names."""
 
 import json
 import re
@@ -61,17 +61,16 @@ def test_charts_have_a_curve_for_each_object_and_escape_names(session):
     assert "<b>.png" not in page and "00001<b>" not in page
 
 
-def test_pace():
-    assert 'value="3"' in views.progress_bar(
-        Progress(3, 12, 2), 1.5
-    ) and "3 of 12, 2.0 per second" in views.progress_bar(Progress(3, 12, 2), 1.5)
+def test_progress_bar():
+    bar = views.progress_bar(Progress(3, 12, 2), 1.5)
+    assert 'value="3"' in bar and "3 of 12, 2.0 per second" in bar
     assert "starting" in views.progress_bar(Progress(0, 12, None), 0.0)
 
 
-def test_beside_an_object_of_a_high_number_another_can_be_chosen(session):
+def test_next_to_an_object_with_a_high_id_a_new_one_can_be_chosen(session):
     mask = np.zeros_like(session.project.ids(0))
     mask[5:15, 5:15] = 255
-    session.project.give(0, mask)
+    session.project.set_mask(0, mask)
     assert [entry["id"] for entry in views.canvas(session, 0)["objects"]] == [255, 1]
 
 

@@ -1,4 +1,4 @@
-"""Video files as people have them, made without the ffmpeg program."""
+"""Unusual video files, written without the ffmpeg program."""
 
 import struct
 from fractions import Fraction

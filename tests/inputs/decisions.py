@@ -1,4 +1,4 @@
-"""An input for each decision that readers make, and the table of them in the docs.
+"""An input for each decision of the readers, and the table of decisions in the docs.
 
 `python -m tests.inputs.decisions` writes the table into docs/reference/files.md.
 """

@@ -1,4 +1,4 @@
-"""Small videos and masks of every kind, and how messages are matched."""
+"""Small videos and masks for tests."""
 
 from fractions import Fraction
 from pathlib import Path

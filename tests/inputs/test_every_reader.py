@@ -1,4 +1,4 @@
-"""One file is one mask: training, evaluation, a user's run and the page read the same objects from it."""
+"""Training, evaluation, a user's run and the page read the same objects from one mask file."""
 
 import json
 
@@ -30,7 +30,7 @@ def blocks(*ids):
 
 
 def objects(labels):
-    """The regions of a mask, whatever their ids are."""
+    """The set of regions of a mask, without their ids."""
     labels = np.asarray(labels)
     return {(labels == number).tobytes() for number in np.unique(labels) if number}
 
@@ -131,7 +131,7 @@ def test_mask_of_an_image(tmp_path, ids, save):
 
 
 def page(folder, masks):
-    """The objects that the page shows, and hands to the network, after an upload of masks."""
+    """The objects that the page shows and gives to the network after an upload of masks."""
     project = Project(folder / "page", folder / "images", Limits())
     project.load_masks(masks, 0)
     (shown,), (used,) = [objects(project.ids(0))], given(project.video())

@@ -14,7 +14,7 @@ from vosmem.workers import Outcome
 RESULT = VideoResult(Path("out"), 3, seconds=1.5)
 
 
-def test_the_journal_of_a_run_that_is_stopped(tmp_path):
+def test_the_journal_is_complete_after_a_stopped_run(tmp_path):
     done = Outcome(result=RESULT, worker="host:1", attempts=2)
 
     def stopped():
