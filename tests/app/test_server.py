@@ -32,7 +32,7 @@ def test_sessions_have_their_own_folders_and_the_longest_idle_one_is_ended(store
     gone = store.session(keys[1]).folder
     for key in (keys[0], *keys[2:]):
         store.session(key)
-    store.enter("../../etc")  # a key that nobody was given is a new visitor
+    store.enter("../../etc")  # an unknown key starts a new session
     assert not gone.exists()
     with pytest.raises(InputError, match="session has ended: reload"):
         store.session(keys[1])

@@ -78,7 +78,7 @@ def test_propagation_from_a_frame_keeps_earlier_frames_and_uses_the_shown_mask(s
     after = all_ids(static)
     assert all((after[t] == before[t]).all() for t in range(4))
     assert all((after[t] == after[4]).all() and after[t][20, 50] == 1 and not after[t][20, 20] for t in range(4, COUNT))
-    assert reports[-1].done == reports[-1].total == 1 + COUNT - 4  # the first mask is remembered anew
+    assert reports[-1].done == reports[-1].total == 1 + COUNT - 4  # the first mask is memorised again
 
 
 def test_results_equal_those_of_the_segmenter(session):

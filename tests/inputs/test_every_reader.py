@@ -50,10 +50,10 @@ PICTURES = {
 }
 IDS = {
     "ids": ([1, 2], [2, 1], [1]),
-    "255 alone": ([255], [255], []),
+    "only 255": ([255], [255], []),
     "void beside ids": ([1, 255, 3], [1, 255], [3]),
     "void and nothing else in a later frame": ([1, 3], [255], [1, 255]),
-    "255 first alone and then beside another": ([255], [255, 7], [7]),
+    "only 255, then 255 next to another id": ([255], [255, 7], [7]),
     "no object at first": ([], [255], [255]),
     "255 last": ([3, 254], [3, 254, 255], [255]),
 }

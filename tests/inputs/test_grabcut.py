@@ -119,7 +119,7 @@ def test_strokes_in_other_colours_are_rejected(tmp_path, on, beside):
 @pytest.mark.parametrize("kinds", [(), (1,), (2,), (1, 2, 3)])
 def test_strokes_with_other_values_are_rejected(scene, kinds):
     drawn = strokes(*((kind, 4 * kind, 4 * kind + 3, 5, 50) for kind in kinds))
-    with pytest.raises(InputError, match=naming(str(list(kinds)), "1 on the object", "and 2 beside it")):
+    with pytest.raises(InputError, match=naming(str(list(kinds)), "1 on the object", "and 2 on the background")):
         mask_from_strokes(scene[0], drawn)
 
 

@@ -121,7 +121,7 @@ SHAPE = squares([1]) * np.uint8(255)
 @pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (128, 0, 0), (9, 200, 30)])
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_the_transparency_of_a_one_coloured_picture_is_the_mask(tmp_path, source, colour, mode):
-    if mode == "P":  # two entries of the palette that differ in opacity alone, as quantisers write them
+    if mode == "P":  # two entries of the palette that differ only in opacity, as quantisers write them
         picture = Image.fromarray((SHAPE == 0).astype(np.uint8))
         picture.putpalette([*colour, *colour])
         picture.save(tmp_path / "mask.png", transparency=bytes([255, 0]))

@@ -117,7 +117,7 @@ def test_frames_after_a_gap_at_the_cut_keep_their_index(tmp_path, name):
         path = write_clip(tmp_path / name, num_frames=60)
         good, message = read_on(VideoFrames(cut(path, percent / 100)))  # looks at each frame's number
         named += [message] if f"frame {good} of" in message else []
-    assert named  # often the cut leaves no gap, and nobody can tell
+    assert named  # often the cut leaves no gap and cannot be detected
 
 
 def test_a_note_says_that_a_file_ends_early(tmp_path):

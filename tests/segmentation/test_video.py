@@ -65,8 +65,8 @@ def test_all_formats_of_the_masks_agree(whole):
         with np.load(out / "probabilities" / f"{t:03d}.npz") as soft:
             assert np.array_equal(soft["ids"][soft["probs"].argmax(axis=0)], mask)
         for number in (3, 200):
-            alone = np.asarray(Image.open(out / "objects" / str(number) / f"{t:03d}.png"))
-            assert np.array_equal(alone, np.where(mask == number, 255, 0))
+            silhouette = np.asarray(Image.open(out / "objects" / str(number) / f"{t:03d}.png"))
+            assert np.array_equal(silhouette, np.where(mask == number, 255, 0))
             found = decoded.get((f"{t:03d}.png", number), np.zeros(SIZE, np.uint8))
             assert np.array_equal(found, mask == number)
 

@@ -85,7 +85,7 @@ def mask_from_strokes(
     values = set(np.unique(strokes).tolist()) - {0}
     if values != {OBJECT, BACKGROUND}:
         raise InputError(
-            f"strokes hold the numbers {sorted(values)}: draw with {OBJECT} on the object and {BACKGROUND} beside it"
+            f"strokes hold the numbers {sorted(values)}: draw {OBJECT} on the object and {BACKGROUND} on the background"
         )
     # GrabCut would learn its initial background from all unmarked pixels, including the rest of the object.
     lab = cv2.cvtColor(frame, cv2.COLOR_RGB2LAB).reshape(-1, 3)
@@ -121,7 +121,7 @@ def strokes_by_colour(strokes: MaskFile) -> tuple[UInt16[np.ndarray, "H W"], tup
     if strokes.kind == "DAVIS colours" or sorted(hues.values()) != ["green", "red"]:
         raise InputError(
             f"strokes are drawn in {', '.join(hexadecimal.values())}: draw with bright green on the object and bright "
-            f"red beside it, or save the numbers {OBJECT} and {BACKGROUND} as grey"
+            f"red on the background, or save the numbers {OBJECT} and {BACKGROUND} as grey"
         )
     green, red = sorted(present, key=lambda value: hues[value])
     ids = np.zeros_like(strokes.ids)
