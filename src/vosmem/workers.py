@@ -43,9 +43,8 @@ class Outcome:
     def result_or_error(self) -> Any:
         """The result, or the error if it concerns only this item.
 
-        Raises:
-            InputError: no worker can be started.
-            OSError: a file cannot be written, so that every other item would fail, too.
+        Raises the error if no worker can be started or a file cannot be written, so that every other item would fail,
+        too.
         """
         if self.error is not None and (self.not_started or isinstance(self.error, OSError)):
             raise self.error
@@ -97,14 +96,9 @@ def distribute(
 ) -> Iterator[tuple[Item, Outcome]]:
     """Process items on several workers, and items of a worker that died again on another.
 
-    Args:
-        items: started in this order.
-        slots: closed at the end.
-        on_event: called with an item and a text when the item is started and when its worker dies.
-        advice: how to use less memory, for the error of an item whose workers die repeatedly.
-
-    Yields:
-        each item with its outcome, as they finish.
+    `on_event` is called with an item and a text when the item is started and when its worker dies. `advice` is how to
+    use less memory, for the error of an item whose workers die repeatedly. Yields each item with its outcome, as they
+    finish; all slots are closed at the end.
     """
     waiting = deque((item, 1) for item in items)
     idle = deque(slots)
@@ -138,10 +132,7 @@ def distribute(
 class ProcessWorkerSlot:
     """A worker in a process of this machine: a pool of one, since a death breaks all processes of a larger pool.
 
-    Args:
-        start: as in `Worker`.
-        index: of this worker; determines its GPU if the machine has several.
-        threads: processor threads of the worker.
+    `index` determines its GPU if the machine has several; `threads` is the number of its processor threads.
     """
 
     deaths: tuple[type[BaseException], ...] = (BrokenProcessPool,)
@@ -196,13 +187,7 @@ def _run_in_process(item: Any) -> Outcome:
 
 
 class RayWorkerSlot:
-    """A worker as an actor on any machine of a Ray cluster with free resources.
-
-    Args:
-        start: as in `Worker`; its paths must be valid on every machine.
-        threads: processor threads of the worker.
-        gpus: GPUs of the worker, 0 or 1.
-    """
+    """A worker as an actor on any machine of a Ray cluster with free resources; paths must be valid on all machines."""
 
     def __init__(self, start: Callable[[], ProcessItem], threads: int, gpus: int):
         ray = _import_ray()
@@ -228,11 +213,8 @@ class RayWorkerSlot:
 def connect_to_ray(address: str | None) -> dict[str, float]:
     """Connect to a running Ray cluster, and return its resources such as the numbers of `CPU` and `GPU`.
 
-    Args:
-        address: `HOST:PORT` of the head; by default that of `RAY_ADDRESS`, else a cluster on this machine.
-
-    Raises:
-        InputError: Ray is not installed, or there is no such cluster.
+    `address` is `HOST:PORT` of the head; by default that of `RAY_ADDRESS`, else a cluster on this machine. Raises
+    `InputError` if Ray is not installed, or there is no such cluster.
     """
     ray = _import_ray()
     chosen = address or os.environ.get("RAY_ADDRESS", "auto")

@@ -63,11 +63,7 @@ class DrawnMasks:
 
 
 def draw_stroke(ids: Ids, object_id: int, points: Sequence[Point], radius: Number) -> Ids:
-    """Draw a stroke of a round brush onto a copy of a mask; the id 0 erases. Points (x, y) and radius are in pixels.
-
-    Raises:
-        InputError: there are no points, too many, or they are no numbers.
-    """
+    """Draw a stroke of a round brush onto a copy of a mask; the id 0 erases. Points (x, y) and radius are in pixels."""
     path = _as_numbers(points) if 0 < len(points) <= MAX_POINTS else np.zeros(0)
     if path.ndim != 2 or path.shape[1] != 2 or not np.isfinite(path).all() or not np.isfinite(radius):
         raise InputError(f"the stroke is no list of 1 to {MAX_POINTS} points: draw it again")
@@ -81,11 +77,7 @@ def draw_stroke(ids: Ids, object_id: int, points: Sequence[Point], radius: Numbe
 
 
 def segment_box(ids: Ids, object_id: int, frame: UInt8[np.ndarray, "H W 3"], box: Sequence[Number]) -> Ids:
-    """Replace an object in a copy of a mask by the result of GrabCut in a box of two opposite corners in pixels.
-
-    Raises:
-        InputError: the box is no four numbers, or as in `mask_from_box`.
-    """
+    """Replace an object in a copy of a mask by the result of GrabCut in a box of two opposite corners in pixels."""
     corners = _as_numbers(box)
     if corners.shape != (4,) or not np.isfinite(corners).all():
         raise InputError("the box is no four numbers: draw it again")

@@ -24,10 +24,7 @@ HEIGHT, WIDTH, NUM_FRAMES = 240, 426, 32
 def write_example(name: str, folder: Path) -> tuple[Path, UInt16[np.ndarray, "H W"]]:
     """Write an example of `EXAMPLES`; returns the folder of its frames and the mask of the first frame.
 
-    Videos are rendered from photographs that are not used for training.
-
-    Raises:
-        InputError: there is no such example.
+    Videos are rendered from photographs that are not used for training. `InputError` if there is no such example.
     """
     if name not in EXAMPLES:
         raise InputError(f"there is no example {name!r}: use {', '.join(EXAMPLES)}")

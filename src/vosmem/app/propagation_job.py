@@ -63,16 +63,8 @@ class PropagationJob:
     """One propagation, which writes the results frame by frame.
 
     Frames before the first mask (forward) or after the last (backward) keep their results, and so do objects that are
-    not propagated to a frame.
-
-    Args:
-        video: with its given masks.
-        results: to write to.
-        segmenter: the network.
-        short_side: largest short side of frames for the network; None keeps their size.
-        direction: `forward`, `backward` or `both`.
-        start: index of the first frame; other than 0 only with `forward`.
-        spill: a temporary folder, which must not exist.
+    not propagated to a frame. A `start` other than 0 requires `forward`; `spill` is a temporary folder that must not
+    exist.
     """
 
     def __init__(
@@ -106,9 +98,7 @@ class PropagationJob:
     def run(self) -> Iterator[Progress]:
         """Run the job and report progress. Closing the iterator stops the job.
 
-        Raises:
-            InputError: a frame cannot be read.
-            OSError: a mask could not be written.
+        Raises `InputError` if a frame cannot be read and `OSError` if a mask could not be written.
         """
         try:
             with ThreadPoolExecutor(1, thread_name_prefix="propagation") as pool:

@@ -109,9 +109,7 @@ class Session:
     def propagate(self, direction: str, start: int | None = None) -> Iterator[Progress]:
         """Propagate the given masks, which stay as they are. Closing the iterator stops the propagation.
 
-        Args:
-            direction: `forward`, `backward` or `both`.
-            start: propagate only forward from this frame, whose current mask becomes given. Earlier frames stay.
+        With `start`, propagate only forward from that frame, whose current mask becomes given. Earlier frames stay.
         """
         if direction not in DIRECTIONS:
             raise InputError(f"direction {direction!r} is unknown: use {', '.join(DIRECTIONS)}")

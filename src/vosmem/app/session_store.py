@@ -40,8 +40,7 @@ class SessionStore:
     def enter(self, key: str | None) -> str:
         """Return the key of a known session, or start a session and return its key.
 
-        Raises:
-            InputError: there are too many sessions, and none is idle.
+        Raises `InputError` if there are too many sessions, and none is idle.
         """
         with self._lock:
             if key is None or key not in self._sessions:

@@ -45,11 +45,8 @@ class Limits:
 def import_upload(paths: Sequence[Path], folder: Path, limits: Limits) -> Path:
     """Copy or unpack an upload into a folder: one video file, one zip of frames, or pictures that are the frames.
 
-    Returns:
-        the video file, or the folder of its frames.
-
-    Raises:
-        InputError: the upload is none of these, too large, or an archive with unsafe paths.
+    Returns the video file, or the folder of its frames. Raises `InputError` if the upload is none of these, too large,
+    or an archive with unsafe paths.
     """
     if not paths:
         raise InputError("nothing was uploaded: choose a video, a zip of frames, or pictures")
@@ -70,9 +67,8 @@ def import_upload(paths: Sequence[Path], folder: Path, limits: Limits) -> Path:
 def unpack(archive: Path, folder: Path, limits: Limits) -> Path:
     """Unpack the frames of a zip into a folder, each under the last part of its path.
 
-    Raises:
-        InputError: the file is no zip, is damaged or encrypted, unpacks to too much, or holds links, unsafe paths, no
-            pictures, or pictures in several folders.
+    Raises `InputError` if the file is no zip, is damaged or encrypted, unpacks to too much, or holds links, unsafe
+    paths, no pictures, or pictures in several folders.
     """
     try:
         with zipfile.ZipFile(archive) as opened:

@@ -27,8 +27,8 @@ Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels; x1 and y1 are exclu
 def mask_from_box(frame: UInt8[np.ndarray, "H W 3"], box: Box) -> UInt8[np.ndarray, "H W"]:
     """Segment the object in a box, which is clipped to the frame, by the colours in and around it; 1 is the object.
 
-    Raises:
-        InputError: the box is empty, outside the frame or all of it, or its content does not differ from the rest.
+    Raises `InputError` if the box is empty, outside the frame or all of it, or its content does not differ from the
+    rest.
     """
     height, width = frame.shape[:2]
     x0, y0 = max(0, box[0]), max(0, box[1])
@@ -50,13 +50,10 @@ def mask_from_box(frame: UInt8[np.ndarray, "H W 3"], box: Box) -> UInt8[np.ndarr
 def mask_from_boxes(
     frame: UInt8[np.ndarray, "H W 3"], boxes: Sequence[Box]
 ) -> tuple[UInt8[np.ndarray, "H W"], tuple[Note, ...]]:
-    """Segment one object per box as `mask_from_box` does. Objects of smaller boxes are in front.
+    """Segment one object per box as `mask_from_box` does; the ids are 1, 2, ... in the order of the boxes.
 
-    Returns:
-        the mask, in which the ids are 1, 2, ... in the order of the boxes, and a note if objects overlap.
-
-    Raises:
-        InputError: as in `mask_from_box`, or there are too many boxes, or an object is hidden by others.
+    Objects of smaller boxes are in front; a note is returned if objects overlap. Raises `InputError` if there are too
+    many boxes, or an object is hidden by others.
     """
     if len(boxes) > MOST_OBJECTS:
         raise InputError(f"--box is given {len(boxes)} times: give up to {MOST_OBJECTS}")
@@ -75,12 +72,9 @@ def mask_from_boxes(
 def mask_from_strokes(
     frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarray, "H W"]
 ) -> UInt8[np.ndarray, "H W"]:
-    """Segment an object (1) by strokes: 1 on the object, 2 on the background, 0 elsewhere.
+    """Segment an object (1) by strokes: 1 on the object, 2 on the background, 0 elsewhere; both are required.
 
     Stroke pixels keep their values, and parts of the object that touch no stroke are dropped.
-
-    Raises:
-        InputError: there are other values, or one of the two is missing.
     """
     values = set(np.unique(strokes).tolist()) - {0}
     if values != {OBJECT, BACKGROUND}:
@@ -101,13 +95,9 @@ def mask_from_strokes(
 
 
 def strokes_by_colour(strokes: MaskFile) -> tuple[UInt16[np.ndarray, "H W"], tuple[Note, ...]]:
-    """The values of strokes; in a coloured picture green is on the object and red on the background.
+    """The values of strokes; in a coloured picture green is on the object and red on the background, with a note.
 
-    Returns:
-        1 and 2 as in `mask_from_strokes`, and a note if the values come from colours.
-
-    Raises:
-        InputError: the picture has other colours, or those of DAVIS, in which red is object 1.
+    Raises `InputError` if the picture has other colours, or those of DAVIS, in which red is object 1.
     """
     if strokes.kind not in ("palette", "DAVIS colours", OTHER_COLOURS):
         return strokes.ids, ()

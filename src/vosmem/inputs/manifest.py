@@ -18,16 +18,11 @@ def is_manifest(path: Path) -> bool:
 def read_manifest(
     path: Path, *, start: int | str | None = None, max_objects: int = 50, clean: bool = False
 ) -> tuple[list[VideoInput], dict[str, InputError]]:
-    """Read a CSV file with the columns `video`, `mask` and optionally `name`.
+    """Read a CSV file with the columns `video`, `mask` and optionally `name`; the keywords are those of `open_videos`.
 
-    Paths are relative to the folder of the CSV file. A video without a name is called after its file or folder. The
-    keywords are those of `open_videos`.
-
-    Returns:
-        the videos in order, and the errors of the rows that cannot be used, by file name and line.
-
-    Raises:
-        InputError: the file is missing, is no CSV, lacks a column or holds no row.
+    Paths are relative to the folder of the CSV file. A video without a name is called after its file or folder. Returns
+    the videos in order, and the errors of the rows that cannot be used, by file name and line. Raises `InputError` if
+    the file is missing, is no CSV, lacks a column or holds no row.
     """
     videos: dict[str, VideoInput] = {}
     errors: dict[str, InputError] = {}

@@ -39,8 +39,7 @@ def is_video_file(path: Path) -> bool:
 def holds_frames(folder: Path) -> bool:
     """Whether a folder holds the frames of one video, not several videos.
 
-    Raises:
-        InputError: the folder holds video files, and more pictures than could be posters or masks of them.
+    Raises `InputError` if it holds video files, and more pictures than could be posters or masks of them.
     """
     entries = visible_entries(folder)
     pictures, videos = [path for path in entries if is_image(path)], [path for path in entries if is_video_file(path)]

@@ -34,10 +34,7 @@ class MaskRecord:
 class MaskScan:
     """The masks of one video. A mask that cannot be used raises nothing; its message is in `errors`.
 
-    Args:
-        frames: of the video.
-        masks: given for the video.
-        start: frame of the only mask, by frame number or stem; by default the frame with its name, else the first.
+    `start` is the frame of the only mask, by frame number or stem; by default the frame with its name, else the first.
     """
 
     def __init__(self, frames: FrameSource, masks: GivenMasks, start: int | str | None = None):
@@ -102,11 +99,7 @@ class MaskScan:
         return {t: stem for stem, t in index_of.items()}
 
     def _match_numbers(self, names: Sequence[str]) -> dict[str, int]:
-        """The frame index of each mask whose name ends with the number of a frame; no mask has the name of a frame.
-
-        Raises:
-            InputError: a number is that of no frame, of several frames or of several masks.
-        """
+        """The frame index of each mask by the number at the end of both names; no mask has the name of a frame."""
         frames_of: dict[int | None, list[int]] = {}
         for t, name in enumerate(names):
             frames_of.setdefault(_number(name), []).append(t)

@@ -30,8 +30,7 @@ class OpenVideo(NamedTuple):
 def open_video(path: Path) -> Iterator[OpenVideo]:
     """Open a container and its video stream: the one marked as default, else the one with the most pixels.
 
-    Raises:
-        InputError: the file is missing, is no video, has no video stream, or has no decoder here.
+    Raises `InputError` if the file is missing, is no video, has no video stream, or has no decoder here.
     """
     with ExitStack() as stack:
         try:

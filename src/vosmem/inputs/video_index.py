@@ -68,11 +68,7 @@ class _Timeline(NamedTuple):
 
 
 def read_index(path: Path) -> VideoIndex:
-    """Index a video file by its packets. Decode it only if packets do not determine the frames.
-
-    Raises:
-        InputError: the file is missing, is no video, or has no video stream.
-    """
+    """Index a video file by its packets. Decode it only if packets do not determine the frames."""
     with open_video(path) as (container, stream, others):
         packets, complete = _read_packets(container, stream)
         shown = [packet for packet in packets if not packet.discarded]

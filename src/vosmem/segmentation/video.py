@@ -66,17 +66,8 @@ def segment_video(
 ) -> VideoResult:
     """Segment a video and write the results, unless the folder holds them already.
 
-    Only a few frames are in memory at a time. Decoding, network and writing run concurrently.
-
-    Args:
-        video: the video with its masks.
-        make_method: makes a fresh method.
-        device: of the method.
-        folder: of the results; created if needed.
-        options: direction, and files to write.
-        about: what else the results depend on, as JSON values: weights, memory.
-        sources: further entries of the record, as JSON values: paths of video and weights.
-        on_progress: called after each step.
+    Only a few frames are in memory at a time. Decoding, network and writing run concurrently. `about` is what else the
+    results depend on (weights, memory) and `sources` further entries of the record (paths), both as JSON values.
 
     Raises:
         InputError: the folder holds something else, or a frame cannot be read; the frames before it are written.
