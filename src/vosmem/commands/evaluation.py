@@ -109,7 +109,7 @@ def _share(config: DictConfig, indices: Sequence[int]) -> Iterator[tuple[int, Se
 
 def _start_worker(config_yaml: str) -> Callable[[int], SequenceRun]:
     """Called in a worker process: what evaluates the sequence of an index."""
-    config = OmegaConf.create(config_yaml)
+    config = DictConfig(OmegaConf.create(config_yaml))
     sequences, evaluate_one = make(config.eval_set), _evaluator(config)
     return lambda index: evaluate_one(sequences[index])
 
