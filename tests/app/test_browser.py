@@ -111,10 +111,10 @@ def upload(page, paths):
 def drag(page, start, end):
     """Draw on the canvas between two points, given as fractions of its sides."""
     box = page.locator("#canvas canvas").bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
-    page.mouse.move(*places[0])
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    page.mouse.move(*points[0])
     page.mouse.down()
-    page.mouse.move(*places[1], steps=6)
+    page.mouse.move(*points[1], steps=6)
     page.mouse.up()
 
 

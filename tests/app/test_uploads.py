@@ -93,8 +93,8 @@ def test_unpacking_stops_at_the_limit_even_with_a_false_header(tmp_path):
         unpack(bomb, tmp_path / "out", Limits(upload_mb=2))
     assert (tmp_path / "out" / "0.png").stat().st_size <= 4 * 2**20
     data = bytearray(bomb.read_bytes())
-    for place in (data.find(b"PK\x03\x04") + 22, data.find(b"PK\x01\x02") + 24):
-        data[place : place + 4] = (100).to_bytes(4, "little")
+    for index in (data.find(b"PK\x03\x04") + 22, data.find(b"PK\x01\x02") + 24):
+        data[index : index + 4] = (100).to_bytes(4, "little")
     bomb.write_bytes(bytes(data))
     with pytest.raises(InputError, match=naming("bomb.zip")):
         unpack(bomb, tmp_path / "again", Limits(upload_mb=2))
@@ -119,8 +119,8 @@ def test_damaged_and_encrypted_archives_are_rejected(tmp_path):
     archive = write_zip(tmp_path / "bad.zip", [("0.png", picture())])
     whole = archive.read_bytes()
     locked = bytearray(whole)
-    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        locked[whole.find(signature) + place] |= 1
+    for signature, index in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[whole.find(signature) + index] |= 1
     broken = bytearray(whole)
     broken[50] ^= 255
     for content in (b"", b"no zip", whole[:-30], bytes(locked), bytes(broken)):

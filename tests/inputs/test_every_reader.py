@@ -24,8 +24,8 @@ STEMS = ("00000", "00001", "00002")
 def blocks(*ids):
     """A mask with a block of 6x6 pixels of each id."""
     mask = np.zeros((HEIGHT, WIDTH), np.uint16 if max(ids, default=0) > 255 else np.uint8)
-    for place, number in enumerate(ids):
-        mask[4:10, 2 + 8 * place : 8 + 8 * place] = number
+    for index, number in enumerate(ids):
+        mask[4:10, 2 + 8 * index : 8 + 8 * index] = number
     return mask
 
 
@@ -51,7 +51,7 @@ PICTURES = {
 IDS = {
     "ids": ([1, 2], [2, 1], [1]),
     "only 255": ([255], [255], []),
-    "void beside ids": ([1, 255, 3], [1, 255], [3]),
+    "void next to ids": ([1, 255, 3], [1, 255], [3]),
     "void and nothing else in a later frame": ([1, 3], [255], [1, 255]),
     "only 255, then 255 next to another id": ([255], [255, 7], [7]),
     "no object at first": ([], [255], [255]),

@@ -63,14 +63,14 @@ def test_two_frames_with_one_stem_are_rejected(tmp_path):
         PictureFrames(tmp_path)
 
 
-@pytest.mark.parametrize("look", ["frame", "check"])
-def test_a_frame_of_another_size_is_reported(tmp_path, look):
+@pytest.mark.parametrize("method", ["frame", "check"])
+def test_a_frame_of_another_size_is_reported(tmp_path, method):
     write_frames(tmp_path, ["0", "1"])
     write_frames(tmp_path, ["2"], size=(32, 20))
     frames = PictureFrames(tmp_path)
-    getattr(frames, look)(1)
+    getattr(frames, method)(1)
     with pytest.raises(InputError, match=naming("'2'", "32x20", "64x48")):
-        getattr(frames, look)(2)
+        getattr(frames, method)(2)
 
 
 @pytest.mark.parametrize("share", [0, 0.6])

@@ -62,19 +62,19 @@ def damaged(content, rng):
     data = bytearray(content)
     kind = rng.integers(6)
     for _ in range(int(rng.integers(1, 12))):
-        place = int(rng.integers(len(data))) if data else 0
+        index = int(rng.integers(len(data))) if data else 0
         if kind == 0:
-            data[place : place + 1] = bytes([int(rng.integers(256))])
+            data[index : index + 1] = bytes([int(rng.integers(256))])
         elif kind == 1:
-            data[place : place + 4] = rng.integers(0, 256, 4, dtype=np.uint8).tobytes()
+            data[index : index + 4] = rng.integers(0, 256, 4, dtype=np.uint8).tobytes()
         elif kind == 2:
-            data[place : place + 1] = bytes([data[place] ^ (1 << int(rng.integers(8)))]) if data else b""
+            data[index : index + 1] = bytes([data[index] ^ (1 << int(rng.integers(8)))]) if data else b""
         elif kind == 3:
-            del data[place : place + int(rng.integers(1, 40))]
+            del data[index : index + int(rng.integers(1, 40))]
         elif kind == 4:
-            data[place:place] = data[place : place + int(rng.integers(1, 40))]
+            data[index:index] = data[index : index + int(rng.integers(1, 40))]
         elif kind == 5:
-            return bytes(data[:place])
+            return bytes(data[:index])
     return bytes(data)
 
 

@@ -82,8 +82,8 @@ RED, GREEN, BLUE, MAROON, DARK_GREEN = (255, 0, 0), (0, 255, 0), (0, 0, 255), (1
 DRAWN = strokes((1, 36, 44, 46, 54), (2, 4, 8, 5, 95))
 
 
-def coloured(path, on, beside, palette=False):
-    picture = np.array([(0, 0, 0), on, beside], np.uint8)
+def coloured(path, on, off, palette=False):
+    picture = np.array([(0, 0, 0), on, off], np.uint8)
     image = Image.fromarray(picture[DRAWN])
     if palette:
         image = Image.fromarray(DRAWN.astype(np.uint8))
@@ -93,9 +93,9 @@ def coloured(path, on, beside, palette=False):
 
 
 @pytest.mark.parametrize("palette", [False, True])
-@pytest.mark.parametrize(("on", "beside"), [(GREEN, RED), ((20, 220, 30), (200, 10, 40)), (DARK_GREEN, RED)])
-def test_green_strokes_are_object_and_red_strokes_background(tmp_path, on, beside, palette):
-    ids, notes = strokes_by_colour(coloured(tmp_path / "s.png", on, beside, palette))
+@pytest.mark.parametrize(("on", "off"), [(GREEN, RED), ((20, 220, 30), (200, 10, 40)), (DARK_GREEN, RED)])
+def test_green_strokes_are_object_and_red_strokes_background(tmp_path, on, off, palette):
+    ids, notes = strokes_by_colour(coloured(tmp_path / "s.png", on, off, palette))
     assert np.array_equal(ids, DRAWN)
     assert [note.decision for note in notes if note.warns] == ([] if palette else [Decision.STROKES_BY_COLOUR])
 
@@ -110,10 +110,10 @@ def test_a_davis_palette_is_read_by_value(tmp_path):
     assert np.array_equal(ids, DRAWN) and notes == ()
 
 
-@pytest.mark.parametrize(("on", "beside"), [(MAROON, DARK_GREEN), (DARK_GREEN, MAROON), (BLUE, RED), (GREEN, BLUE)])
-def test_strokes_in_other_colours_are_rejected(tmp_path, on, beside):
+@pytest.mark.parametrize(("on", "off"), [(MAROON, DARK_GREEN), (DARK_GREEN, MAROON), (BLUE, RED), (GREEN, BLUE)])
+def test_strokes_in_other_colours_are_rejected(tmp_path, on, off):
     with pytest.raises(InputError, match=naming("#" + bytes(on).hex(), "bright green on the object")):
-        strokes_by_colour(coloured(tmp_path / "s.png", on, beside))
+        strokes_by_colour(coloured(tmp_path / "s.png", on, off))
 
 
 @pytest.mark.parametrize("kinds", [(), (1,), (2,), (1, 2, 3)])

@@ -33,9 +33,9 @@ def source(tmp_path, request):
 
 @pytest.mark.parametrize("name", ["0004", "frame_000004", "4", "mask-4", "0004_mask", "clip3_0004"])
 def test_the_number_in_a_mask_name_selects_its_frame(tmp_path, source, name):
-    place = 4 if source.is_file() else 3
+    index = 4 if source.is_file() else 3
     video = opened(source, write_mask(tmp_path / f"{name}.png", [1]))
-    assert set(video.given_at) == {place}
+    assert set(video.given_at) == {index}
     plain = source.is_file() and name.isdigit()  # other zeros in front are no guess
     assert (Decision.MASK_BY_NUMBER in decisions(video)) == (not plain)
 

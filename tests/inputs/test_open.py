@@ -156,10 +156,10 @@ def empty(root):
 
 
 def missing(root):
-    return root / "nowhere"
+    return root / "absent"
 
 
-@pytest.mark.parametrize(("source", "message"), [(empty, "no frames and no videos"), (missing, "'nowhere'")])
+@pytest.mark.parametrize(("source", "message"), [(empty, "no frames and no videos"), (missing, "'absent'")])
 def test_an_empty_or_missing_input_is_rejected(tmp_path, source, message):
     with pytest.raises(InputError, match=naming(message.strip("'"))):
         open_videos(source(tmp_path), None)
@@ -173,7 +173,7 @@ def test_one_mask_for_several_videos_is_rejected(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mask", "message"), [(None, "no mask"), ("nowhere.png", "missing"), ("empty", "no mask"), ("m.txt", "no mask")]
+    ("mask", "message"), [(None, "no mask"), ("absent.png", "missing"), ("empty", "no mask"), ("m.txt", "no mask")]
 )
 def test_a_missing_or_invalid_mask_is_rejected(tmp_path, mask, message):
     (tmp_path / "empty").mkdir()

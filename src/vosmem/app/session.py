@@ -69,7 +69,7 @@ class Session:
         return project
 
     def open(self, paths: Sequence[Path]) -> None:
-        """Open an upload in place of the current video, which stays open after an error."""
+        """Open an upload instead of the current video, which stays open after an error."""
         with self._opening() as (folder, replace):
             replace(Project(folder, import_upload(paths, folder / SOURCE, self.limits), self.limits))
 

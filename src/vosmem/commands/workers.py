@@ -37,10 +37,10 @@ def make_slots(start: Callable[[], ProcessItem], options: Namespace, num_videos:
         resources = connect_to_ray(options.address)
         threads = options.threads or 1
         gpus = int(resources.get("GPU", 0)) if wants_gpu else 0
-        room = gpus or int(resources.get("CPU", 0)) // threads
-        if not room:
+        max_workers = gpus or int(resources.get("CPU", 0)) // threads
+        if not max_workers:
             raise InputError(f"the Ray cluster has no {threads} free CPUs: lower --threads, or add machines")
-        count = min(num_videos, options.workers or room)
+        count = min(num_videos, options.workers or max_workers)
         return [RayWorkerSlot(start, threads, 1 if gpus else 0) for _ in range(count)]
     gpus = torch.cuda.device_count() if wants_gpu else 0
     count = min(num_videos, options.workers or gpus or DEFAULT_PROCESSES)
