@@ -14,7 +14,7 @@ from skimage.morphology import skeletonize
 
 from vosmem.data.decoding.images import read_image
 from vosmem.data.decoding.mask_files import read_mask
-from vosmem.inputs.cut import BACKGROUND, OBJECT, mask_from_box, mask_from_strokes
+from vosmem.inputs.grabcut import BACKGROUND, OBJECT, mask_from_box, mask_from_strokes
 from vosmem.metrics.region import jaccard
 
 

@@ -26,7 +26,7 @@ from vosmem.inference.propagation.window import Zoom, object_boxes
 from vosmem.inputs.open import open_videos
 from vosmem.memory.policy import EveryN
 from vosmem.networks import STM
-from vosmem.segmentation.options import SegmentOptions
+from vosmem.segmentation.frame_files import SegmentOptions
 from vosmem.segmentation.video import segment_video
 
 HEIGHT, WIDTH = 48, 80

@@ -1,9 +1,9 @@
-"""A session with a video, and a method that finds each object where it was."""
+"""A session with a video, and a method that repeats the last mask of each object."""
 
 import pytest
 import torch
 
-from tests.segmentation.made import StillMethod, write_frames
+from tests.segmentation.made import RepeatMethod, write_frames
 from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
 from vosmem.inference.engine.engine import Engine
@@ -15,7 +15,7 @@ COUNT = 8
 
 @pytest.fixture
 def session(tmp_path, small_stm):
-    """A video of two objects, open; whatever is written beside the session's folder fails the test."""
+    """A session with an open video of two objects; the test fails if a file outside its folder changes."""
     write_frames(tmp_path / "upload", tmp_path / "mask" / "m.png", COUNT, SIZE)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     session = Session(tmp_path / "mine", Segmenter(small_stm, Engine(torch.device("cpu"))), Limits(), None)
@@ -27,8 +27,8 @@ def session(tmp_path, small_stm):
     assert after == before
 
 
-class Whole(StillMethod):
-    """Takes whole masks, as the page asks for."""
+class AuthoritativeMethod(RepeatMethod):
+    """Treats given masks as authoritative, as the page requests."""
 
     def step(self, frame, mask=None, *, absent=()):
         if mask is not None and self.labels is not None:
@@ -37,12 +37,12 @@ class Whole(StillMethod):
 
 
 @pytest.fixture
-def still(session, monkeypatch):
-    """The same with a method that finds each object where its last mask was."""
-    monkeypatch.setattr(session.segmenter, "propagator", lambda **options: Whole())
+def static(session, monkeypatch):
+    """`session` with a method that repeats the last mask of each object."""
+    monkeypatch.setattr(session.segmenter, "propagator", lambda **options: AuthoritativeMethod())
     return session
 
 
 def all_ids(session):
-    """What is shown of every frame."""
+    """The mask of every frame."""
     return [session.project.ids(t) for t in range(COUNT)]

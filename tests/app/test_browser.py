@@ -1,4 +1,4 @@
-"""The page in a real browser: open, draw, propagate, scrub, correct, take away, reload; it talks to no other machine.
+"""The page in a real browser: open, draw, propagate, scrub, correct, download, reload; it contacts no other machine.
 
 Screenshots lie in the folder that VOSMEM_SCREENSHOTS names, else in pytest's own.
 """
@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from tests.segmentation.made import write_frames
-from vosmem.app.serve import free_port, own_folder, serving
+from vosmem.app.serve import free_port, private_folder, serving
 from vosmem.app.session_store import SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.inference.engine.engine import Engine
@@ -37,19 +37,19 @@ COUNT = 6
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory):
-    """A studio with a tiny network."""
+def store(tmp_path_factory):
+    """A store with a tiny network."""
     torch.manual_seed(0)
     widths = {"key_channels": 8, "value_channels": 8, "decoder_channels": 8}
     segmenter = Segmenter(STM(backbone="resnet10", **widths, weights="none"), Engine(torch.device("cpu")))
-    with own_folder(tmp_path_factory.mktemp("app")) as folder:
+    with private_folder(tmp_path_factory.mktemp("app")) as folder:
         yield SessionStore(folder, segmenter, Limits(upload_mb=5), 64, {"weights": "tiny.ckpt"})
 
 
 @pytest.fixture(scope="module")
-def address(studio):
-    """The page's."""
-    with serving(studio, "127.0.0.1", free_port("127.0.0.1", 0)) as url:
+def address(store):
+    """The address of the page."""
+    with serving(store, "127.0.0.1", free_port("127.0.0.1", 0)) as url:
         yield url
 
 
@@ -70,7 +70,7 @@ def shots(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def open_page(browser, address):
-    """Opens the page in a window of its own; a fault of the page, or a word to another machine, fails the test."""
+    """Opens the page in a new window; the test fails after a page error or a request to another machine."""
     faults, contexts = [], []
 
     def open_page(width=1440, height=900, scheme="light", phone=False):
@@ -103,18 +103,18 @@ def video(tmp_path_factory) -> list[Path]:
 
 
 def upload(page, paths):
-    """When what was uploaded before is gone from the page: a person cannot drop anything earlier either."""
+    """Upload files once the previous upload is gone from the page, as a person has to."""
     playwright.expect(page.locator("#upload")).to_contain_text("Drop File Here", timeout=WAIT)
     page.locator("#upload input[type=file]").set_input_files(paths)
 
 
 def drag(page, start, end):
-    """Draw on the canvas, between two points in shares of its sides."""
-    box = page.locator("#stage canvas").bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
-    page.mouse.move(*places[0])
+    """Draw on the canvas between two points, given as fractions of its sides."""
+    box = page.locator("#canvas canvas").bounding_box()
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    page.mouse.move(*points[0])
     page.mouse.down()
-    page.mouse.move(*places[1], steps=6)
+    page.mouse.move(*points[1], steps=6)
     page.mouse.up()
 
 
@@ -123,7 +123,7 @@ def says(page, text):
 
 
 def shows(page, t):
-    playwright.expect(page.locator(f"#stage [data-frame='{t}']")).to_have_count(1, timeout=WAIT)
+    playwright.expect(page.locator(f"#canvas [data-frame='{t}']")).to_have_count(1, timeout=WAIT)
 
 
 def taken(page, button) -> Path:
@@ -159,10 +159,10 @@ def test_from_an_upload_to_masks_on_disk(open_page, shots, video, tmp_path):
     assert ids[24, 29] == 1 and ids[42, 72] == 2 and ids[5, 90] == 0
     page.reload()
     says(page, f"All {COUNT} frames have masks")
-    playwright.expect(page.locator("#stage img")).to_be_visible()
+    playwright.expect(page.locator("#canvas img")).to_be_visible()
 
 
-def test_a_bad_upload_is_told_and_the_page_goes_on(open_page, shots, video, tmp_path):
+def test_a_bad_upload_is_reported_and_the_page_still_works(open_page, shots, video, tmp_path):
     page = open_page()
     (tmp_path / "bad.mp4").write_bytes(b"this is no video")
     upload(page, tmp_path / "bad.mp4")
@@ -204,7 +204,7 @@ def test_box_erase_undo_correct_and_every_download(open_page, shots, tmp_path):
     drag(page, (0.1, 0.5), (0.9, 0.5))
     page.get_by_role("radio", name="Erase").click()
     drag(page, (0.5, 0.4), (0.5, 0.6))
-    playwright.expect(page.locator("#stage .caption")).to_contain_text("mask given")
+    playwright.expect(page.locator("#canvas .caption")).to_contain_text("mask given")
     page.locator("#again").click()
     shows(page, 31)
     says(page, "All 32 frames have masks")
@@ -213,7 +213,7 @@ def test_box_erase_undo_correct_and_every_download(open_page, shots, tmp_path):
 
 
 class Slow:
-    """A method that takes its time."""
+    """A slow method."""
 
     def __init__(self, method):
         self.method = method
@@ -224,9 +224,9 @@ class Slow:
 
 
 @pytest.mark.slow
-def test_a_reload_ends_a_propagation_and_keeps_what_was_found(open_page, studio, monkeypatch):
-    make = studio.segmenter.propagator
-    monkeypatch.setattr(studio.segmenter, "propagator", lambda **options: Slow(make(**options)))
+def test_a_reload_stops_a_propagation_and_keeps_results(open_page, store, monkeypatch):
+    make = store.segmenter.propagator
+    monkeypatch.setattr(store.segmenter, "propagator", lambda **options: Slow(make(**options)))
     page = open_page()
     page.get_by_role("button", name="One cup").click()
     says(page, "1 object marked")
@@ -239,9 +239,9 @@ def test_a_reload_ends_a_propagation_and_keeps_what_was_found(open_page, studio,
 
 
 @pytest.mark.slow
-def test_stop_ends_a_propagation(open_page, shots, studio, monkeypatch):
-    make = studio.segmenter.propagator
-    monkeypatch.setattr(studio.segmenter, "propagator", lambda **options: Slow(make(**options)))
+def test_stop_ends_a_propagation(open_page, shots, store, monkeypatch):
+    make = store.segmenter.propagator
+    monkeypatch.setattr(store.segmenter, "propagator", lambda **options: Slow(make(**options)))
     page = open_page()
     page.get_by_role("button", name="Two objects").click()
     says(page, "2 objects marked")
@@ -256,8 +256,8 @@ def test_stop_ends_a_propagation(open_page, shots, studio, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("device", "size"), [("desktop", (1440, 900)), ("phone", (390, 844))])
-def test_how_it_looks(open_page, shots, device, size, scheme):
-    """Nothing sticks out to the side; a person looks at the pictures."""
+def test_layout_on_desktop_and_phone(open_page, shots, device, size, scheme):
+    """The page fits the width of the window. The screenshots are for a person."""
     page = open_page(*size, scheme, phone=device == "phone")
     page.screenshot(path=shots / f"{device}_{scheme}_empty.png", full_page=True)
     page.get_by_role("button", name="Two objects").click()

@@ -1,4 +1,4 @@
-"""Videos to try the page with."""
+"""Example videos of the page."""
 
 import numpy as np
 import pytest
@@ -16,6 +16,6 @@ def test_the_first_example_is_the_real_clip_with_the_mask_of_its_first_frame(tmp
     assert mask.dtype == np.uint16 and np.unique(mask).tolist() == [0, 1, 2]
 
 
-def test_an_unknown_example_is_refused(tmp_path):
+def test_an_unknown_example_is_rejected(tmp_path):
     with pytest.raises(InputError, match="One cup"):
         write_example("x", tmp_path)

@@ -1,4 +1,4 @@
-"""The server without a browser: whom it answers, and what it never hands out."""
+"""The server without a browser: sessions, ports, and files that it must not serve."""
 
 import secrets
 import socket
@@ -9,9 +9,9 @@ import torch
 
 from tests.messages import naming
 from vosmem.app import serve
-from vosmem.app.serve import free_port, own_folder, serving
+from vosmem.app.serve import free_port, private_folder, serving
 from vosmem.app.session import Session
-from vosmem.app.session_store import MOST_VISITORS, SessionStore
+from vosmem.app.session_store import MAX_SESSIONS, SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.errors import InputError
 from vosmem.inference.engine.engine import Engine
@@ -19,53 +19,53 @@ from vosmem.inference.sequences.streaming import Segmenter
 
 
 @pytest.fixture
-def studio(tmp_path, small_stm):
-    with own_folder(tmp_path / "visits") as folder:
+def store(tmp_path, small_stm):
+    with private_folder(tmp_path / "visits") as folder:
         yield SessionStore(folder, Segmenter(small_stm, Engine(torch.device("cpu"))), Limits(upload_mb=1), None, {})
 
 
-def test_visitors_have_their_own_folders_and_the_longest_idle_one_makes_room(studio):
-    keys = [studio.enter(None) for _ in range(MOST_VISITORS)]
-    assert len({studio.session(key).folder for key in keys}) == MOST_VISITORS
-    assert studio.enter(keys[0]) == keys[0]
-    studio.session(keys[0])
-    gone = studio.session(keys[1]).folder
+def test_sessions_have_their_own_folders_and_the_longest_idle_one_is_ended(store):
+    keys = [store.enter(None) for _ in range(MAX_SESSIONS)]
+    assert len({store.session(key).folder for key in keys}) == MAX_SESSIONS
+    assert store.enter(keys[0]) == keys[0]
+    store.session(keys[0])
+    gone = store.session(keys[1]).folder
     for key in (keys[0], *keys[2:]):
-        studio.session(key)
-    studio.enter("../../etc")  # a key that nobody was given is a new visitor
+        store.session(key)
+    store.enter("../../etc")  # an unknown key starts a new session
     assert not gone.exists()
-    with pytest.raises(InputError, match="visit has ended: reload"):
-        studio.session(keys[1])
-    assert {path.name for path in studio.folder.iterdir()} <= set(studio._sessions)
+    with pytest.raises(InputError, match="session has ended: reload"):
+        store.session(keys[1])
+    assert {path.name for path in store.folder.iterdir()} <= set(store._sessions)
 
 
-def test_messages_do_not_tell_where_files_lie(studio):
-    error = InputError(f"video '{studio.folder}/0a/video_x/source/a b.mp4' cannot be read: replace the file")
-    assert studio.told(error) == "video 'a b.mp4' cannot be read: replace the file"
+def test_messages_hide_paths_of_the_server(store):
+    error = InputError(f"video '{store.folder}/0a/video_x/source/a b.mp4' cannot be read: replace the file")
+    assert store.public_message(error) == "video 'a b.mp4' cannot be read: replace the file"
 
 
-def test_messages_do_not_tell_where_files_lie_on_windows(studio):
-    studio.folder = PureWindowsPath("C:/Users/me (2)/visits")
-    path = studio.folder / "0a" / "video_x" / "source" / "a b.mp4"
+def test_messages_hide_windows_paths_of_the_server(store):
+    store.folder = PureWindowsPath("C:/Users/me (2)/visits")
+    path = store.folder / "0a" / "video_x" / "source" / "a b.mp4"
     for text in (str(path), repr(str(path))[1:-1]):
-        assert studio.told(InputError(f"video '{text}' cannot be read")) == "video 'a b.mp4' cannot be read"
+        assert store.public_message(InputError(f"video '{text}' cannot be read")) == "video 'a b.mp4' cannot be read"
 
 
-def test_the_folder_is_private_and_goes_at_the_end(tmp_path):
-    with own_folder(tmp_path / "new" / "visits") as folder:
+def test_the_folder_is_private_and_deleted_at_the_end(tmp_path):
+    with private_folder(tmp_path / "new" / "visits") as folder:
         assert folder.stat().st_mode & 0o077 == 0
         (folder / "file").touch()
     assert not folder.exists()
     (tmp_path / "file").touch()
     with (
-        pytest.raises(InputError, match=naming("no folder can be made", "name another --folder")),
-        own_folder(tmp_path / "file"),
+        pytest.raises(InputError, match=naming("no folder can be created", "name another --folder")),
+        private_folder(tmp_path / "file"),
     ):
         pass
 
 
-def test_on_windows_a_taken_port_is_not_asked_for_again(monkeypatch):
-    """SO_REUSEADDR lets a second server listen there beside the first."""
+def test_on_windows_a_port_in_use_is_not_reused(monkeypatch):
+    """There SO_REUSEADDR lets two servers listen at one port."""
     set_options = []
 
     class Watched(socket.socket):
@@ -79,7 +79,7 @@ def test_on_windows_a_taken_port_is_not_asked_for_again(monkeypatch):
     assert port and set_options == []
 
 
-def test_a_taken_port_is_named_and_a_free_one_found():
+def test_a_port_in_use_is_reported_and_a_free_one_found():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=naming(f"127.0.0.1 port {port}", "--port")):
@@ -91,7 +91,7 @@ def test_a_taken_port_is_named_and_a_free_one_found():
 
 
 def mask_loaded(client, key, path):
-    """What the server says to a page that loads a mask from a file."""
+    """The server's answer to a page that loads a mask from a file."""
     events = client.get("/config").json()["dependencies"]
     event = next(event for event in events if event["api_name"] == "load_mask")
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
@@ -102,38 +102,37 @@ def mask_loaded(client, key, path):
 
 
 @pytest.mark.filterwarnings("ignore")  # of Gradio's own
-def test_nothing_but_the_page_and_own_uploads_is_handed_out(studio, tmp_path):
+def test_the_server_serves_only_the_page_and_own_uploads(store, tmp_path):
     pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")
     httpx = pytest.importorskip("httpx")
     (tmp_path / "secret.png").write_bytes(b"secret")
     with (
-        serving(studio, "127.0.0.1", free_port("127.0.0.1", 0)) as url,
+        serving(store, "127.0.0.1", free_port("127.0.0.1", 0)) as url,
         httpx.Client(base_url=url, timeout=20) as client,
     ):
         assert "vosmem" in client.get("/").text
-        for path in ("/etc/passwd", str(tmp_path / "secret.png"), f"{studio.folder}/../../secret.png"):
+        for path in ("/etc/passwd", str(tmp_path / "secret.png"), f"{store.folder}/../../secret.png"):
             assert client.get(f"/gradio_api/file={path}").status_code in (403, 404)
         assert client.post("/gradio_api/upload", files={"files": ("a.mp4", b"0" * (2 * 2**20))}).status_code == 413
         (uploaded,) = client.post("/gradio_api/upload", files={"files": ("../../../evil.png", b"0")}).json()
-        assert Path(uploaded).resolve().is_relative_to(studio.folder / "uploads")
+        assert Path(uploaded).resolve().is_relative_to(store.folder / "uploads")
         # A page that names a file of this machine as its upload gets nothing of it.
-        assert '"success":true' in mask_loaded(client, studio.enter(None), uploaded)
-        assert '"success":false' in mask_loaded(client, studio.enter(None), str(tmp_path / "secret.png"))
-    assert not studio.folder.exists()
+        assert '"success":true' in mask_loaded(client, store.enter(None), uploaded)
+        assert '"success":false' in mask_loaded(client, store.enter(None), str(tmp_path / "secret.png"))
+    assert not store.folder.exists()
 
 
 @pytest.mark.filterwarnings("ignore")  # of Gradio's own
-def test_a_visitor_for_whom_there_is_no_room_reads_why(studio, monkeypatch):
+def test_a_visitor_beyond_the_limit_sees_the_reason(store, monkeypatch):
     gradio = pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")
-    from vosmem.app.events import Events
-    from vosmem.app.page_parts import Parts
+    from vosmem.app.events import Components, Events
 
-    for _ in range(MOST_VISITORS):
-        studio.enter(None)
-    monkeypatch.setattr(Session, "close_if_idle", lambda self: False)  # as while a propagation is under way
+    for _ in range(MAX_SESSIONS):
+        store.enter(None)
+    monkeypatch.setattr(Session, "close_if_idle", lambda self: False)  # as while a propagation is running
     shown = []
     monkeypatch.setattr(gradio, "Warning", lambda message, **options: shown.append(message))
-    parts = Parts(**{name: name for name in Parts._fields})
-    changes = Events(studio, parts).enter(None)
+    components = Components(**{name: name for name in Components._fields})
+    changes = Events(store, components).enter(None)
     assert shown == ["too many visitors at a time: come back in a while"]
     assert changes == {"status": f'<p role="status">{shown[0]}</p>'}

@@ -1,4 +1,4 @@
-"""A visitor's work without a page: drawing, propagating, correcting, taking away, and staying in its folder."""
+"""A session without a page: drawing, propagating, correcting, downloading, and writing only to its folder."""
 
 import threading
 import zipfile
@@ -10,12 +10,12 @@ from PIL import Image
 from tests.app.conftest import COUNT, all_ids
 from tests.inputs.made import write_clip
 from tests.messages import naming
-from tests.segmentation.made import StillMethod
+from tests.segmentation.made import RepeatMethod
 from vosmem.data.decoding.images import read_image
 from vosmem.errors import InputError
 
 
-def test_a_stroke_gives_the_frame_its_mask_and_undo_takes_it_back(session):
+def test_a_stroke_sets_the_mask_of_the_frame_and_can_be_undone(session):
     session.draw(2, 1, [(10, 10), (30, 10)], 4)
     session.draw(2, 3, [(60, 30)], 5)
     ids = session.project.ids(2)
@@ -32,7 +32,7 @@ def test_a_stroke_gives_the_frame_its_mask_and_undo_takes_it_back(session):
     assert not session.project.ids(2).any()
 
 
-def test_a_box_cuts_its_object_out_and_leaves_others(tmp_path, session):
+def test_a_box_segments_its_object_and_keeps_others(tmp_path, session):
     frames = []
     for t in range(2):
         picture = np.full((48, 80, 3), 60, np.uint8)
@@ -48,41 +48,40 @@ def test_a_box_cuts_its_object_out_and_leaves_others(tmp_path, session):
     assert (session.project.ids(0) == 2).any()
 
 
-def test_forward_and_backward_fill_their_sides_of_the_mask(still):
-    still.draw(3, 1, [(20, 20)], 6)
-    list(still.propagate("forward"))
-    assert still.project.results.done == frozenset(range(3, COUNT))
-    list(still.propagate("backward"))
-    assert still.project.results.done == frozenset(range(COUNT))
-    assert all((ids == still.project.ids(3)).all() for ids in all_ids(still))
+def test_forward_and_backward_fill_their_sides_of_the_mask(static):
+    static.draw(3, 1, [(20, 20)], 6)
+    list(static.propagate("forward"))
+    assert static.project.results.done == frozenset(range(3, COUNT))
+    list(static.propagate("backward"))
+    assert static.project.results.done == frozenset(range(COUNT))
+    assert all((ids == static.project.ids(3)).all() for ids in all_ids(static))
 
 
-def test_another_direction_leaves_objects_that_it_does_not_follow(still):
-    still.draw(0, 1, [(15, 20)], 6)
-    list(still.propagate("forward"))
-    still.clear(5)
-    still.draw(5, 2, [(60, 20)], 6)
-    list(still.propagate("backward"))
-    assert set(np.unique(still.project.ids(3))) == {0, 1, 2}
-    assert set(np.unique(still.project.ids(7))) == {0, 1}  # as it was
+def test_another_direction_keeps_objects_that_it_does_not_propagate(static):
+    static.draw(0, 1, [(15, 20)], 6)
+    list(static.propagate("forward"))
+    static.clear(5)
+    static.draw(5, 2, [(60, 20)], 6)
+    list(static.propagate("backward"))
+    assert set(np.unique(static.project.ids(3))) == {0, 1, 2}
+    assert set(np.unique(static.project.ids(7))) == {0, 1}  # as it was
 
 
-def test_from_here_keeps_the_frames_before_and_takes_what_is_shown_as_right(still):
-    still.draw(0, 1, [(20, 20)], 6)
-    list(still.propagate("forward"))
-    before = all_ids(still)
-    still.draw(4, 1, [(50, 20)], 6)  # two blobs now
-    still.draw(4, 0, [(20, 20)], 12)  # and one
-    assert not (still.project.ids(4) == before[4])[20, 20]
-    paces = list(still.propagate("both", start=4))
-    after = all_ids(still)
+def test_propagation_from_a_frame_keeps_earlier_frames_and_uses_the_shown_mask(static):
+    static.draw(0, 1, [(20, 20)], 6)
+    list(static.propagate("forward"))
+    before = all_ids(static)
+    static.draw(4, 1, [(50, 20)], 6)  # two blobs now
+    static.draw(4, 0, [(20, 20)], 12)  # and one
+    assert not (static.project.ids(4) == before[4])[20, 20]
+    reports = list(static.propagate("both", start=4))
+    after = all_ids(static)
     assert all((after[t] == before[t]).all() for t in range(4))
     assert all((after[t] == after[4]).all() and after[t][20, 50] == 1 and not after[t][20, 20] for t in range(4, COUNT))
-    assert paces[-1].done == paces[-1].total == 1 + COUNT - 4  # the first mask is remembered anew
+    assert reports[-1].done == reports[-1].total == 1 + COUNT - 4  # the first mask is memorised again
 
 
-def test_the_network_runs_as_it_does_anywhere_else(session):
-    """The same masks and the same frames through `Segmenter.propagate`."""
+def test_results_equal_those_of_the_segmenter(session):
     session.draw(0, 1, [(20, 20)], 6)
     session.draw(0, 2, [(60, 30)], 6)
     list(session.propagate("forward"))
@@ -94,54 +93,54 @@ def test_the_network_runs_as_it_does_anywhere_else(session):
 
 
 @pytest.mark.parametrize("direction", ["forward", "both"])
-def test_stopping_keeps_what_was_found_and_leaves_no_work_behind(still, direction, monkeypatch):
-    still.draw(0, 1, [(20, 20)], 6)
-    still.draw(6, 1, [(20, 20)], 6)
-    make, gate = still.segmenter.propagator, threading.Event()
-    monkeypatch.setattr(still.segmenter, "propagator", lambda **options: gate.wait(20) and make())
-    running = still.propagate(direction)
+def test_stopping_keeps_results_and_leaves_no_job(static, direction, monkeypatch):
+    static.draw(0, 1, [(20, 20)], 6)
+    static.draw(6, 1, [(20, 20)], 6)
+    make, gate = static.segmenter.propagator, threading.Event()
+    monkeypatch.setattr(static.segmenter, "propagator", lambda **options: gate.wait(20) and make())
+    running = static.propagate(direction)
     next(running)
-    with pytest.raises(InputError, match="under way"):
-        still.draw(0, 1, [(1, 1)], 2)
-    with pytest.raises(InputError, match="under way"):
-        next(still.propagate("forward"))
+    with pytest.raises(InputError, match="running"):
+        static.draw(0, 1, [(1, 1)], 2)
+    with pytest.raises(InputError, match="running"):
+        next(static.propagate("forward"))
     gate.set()
     running.close()
-    assert not still.is_working
-    assert not (still.project.folder / "backward").exists()
-    still.draw(0, 1, [(1, 1)], 2)
+    assert not static.is_propagating
+    assert not (static.project.folder / "backward").exists()
+    static.draw(0, 1, [(1, 1)], 2)
 
 
-def test_a_propagation_that_nobody_listens_to_can_be_stopped(still):
-    still.draw(0, 1, [(20, 20)], 6)
-    running = still.propagate("forward")  # as a page that is gone leaves it
+def test_a_propagation_whose_progress_is_not_read_can_be_stopped(static):
+    static.draw(0, 1, [(20, 20)], 6)
+    running = static.propagate("forward")  # as a page that is gone leaves it
     next(running)
-    still.stop(wait=20.0)
-    assert not still.is_working
-    still.draw(0, 1, [(1, 1)], 2)
+    static.stop(wait=20.0)
+    assert not static.is_propagating
+    static.draw(0, 1, [(1, 1)], 2)
 
 
-def test_stop_ends_a_slow_propagation_at_the_next_frame(still, monkeypatch):
+def test_stop_ends_a_slow_propagation_at_the_next_frame(static, monkeypatch):
     gate, seen = threading.Event(), []
 
-    class Slow(StillMethod):
+    class Slow(RepeatMethod):
         def step(self, frame, mask=None, *, absent=()):
             seen.append(frame)
             if len(seen) == 3:
                 gate.wait(20)
             return super().step(frame, mask, absent=absent)
 
-    monkeypatch.setattr(still.segmenter, "propagator", lambda **options: Slow())
-    still.draw(0, 1, [(20, 20)], 6)
-    for pace in still.propagate("forward"):
-        if pace.done == 2:
-            still.stop()
+    monkeypatch.setattr(static.segmenter, "propagator", lambda **options: Slow())
+    static.draw(0, 1, [(20, 20)], 6)
+    for progress in static.propagate("forward"):
+        if progress.done == 2:
+            static.stop()
             gate.set()
     assert len(seen) == 3
-    assert still.project.results.done == {0, 1, 2}
+    assert static.project.results.done == {0, 1, 2}
 
 
-def test_what_can_be_taken_away(tmp_path, session):
+def test_files_for_download(tmp_path, session):
     session.draw(1, 1, [(20, 20)], 6)
     session.draw(1, 4, [(60, 30)], 6)
     list(session.propagate("both"))
@@ -157,7 +156,7 @@ def test_what_can_be_taken_away(tmp_path, session):
         assert np.asarray(Image.open(file))[5, 5] == 1, "the file is older than the last stroke"
 
 
-def test_a_mask_file_goes_to_the_frame_that_is_shown(tmp_path, session):
+def test_a_mask_file_sets_the_mask_of_the_shown_frame(tmp_path, session):
     assert session.load_masks(tmp_path / "mask" / "m.png", 3) == 3
     assert (session.project.ids(3) == np.asarray(Image.open(tmp_path / "mask" / "m.png"))).all()
 
@@ -171,7 +170,7 @@ def test_a_video_file_opens_and_closing_deletes_everything(tmp_path, session):
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "message"),
     [
         (lambda s: s.draw(99, 1, [(1, 1)], 2), ("no frame 99", "0 to 7")),
         (lambda s: s.draw(-1, 1, [(1, 1)], 2), ("no frame -1",)),
@@ -186,17 +185,17 @@ def test_a_video_file_opens_and_closing_deletes_everything(tmp_path, session):
         (lambda s: next(s.propagate("forward")), ("no object is marked", "draw")),
         (lambda s: next(s.propagate("sideways")), ("sideways", "forward, backward, both")),
         (lambda s: next(s.propagate("forward", start=50)), ("no frame 50",)),
-        (lambda s: s.masks_file(), ("nothing was found", "propagate first")),
+        (lambda s: s.masks_file(), ("there are no results", "propagate first")),
         (lambda s: s.load_masks(s.folder / "none.png", 0), ("none.png", "missing")),
     ],
 )
-def test_mistakes_are_named_in_one_line_and_change_nothing(session, step, said):
-    with pytest.raises(InputError, match=naming(*said)):
+def test_invalid_actions_raise_one_line_errors_and_change_nothing(session, step, message):
+    with pytest.raises(InputError, match=naming(*message)):
         step(session)
-    assert session.project.drawn.given == {} and not session.is_working
+    assert session.project.drawn.given == {} and not session.is_propagating
 
 
-def test_a_stroke_far_outside_and_huge_is_cut_off(session):
+def test_a_huge_stroke_far_outside_is_clipped(session):
     session.draw(0, 1, [(-1e9, 1e9), (1e9, -1e9)], 1e9)
     assert (session.project.ids(0) == 1).all()
 

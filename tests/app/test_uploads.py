@@ -1,4 +1,4 @@
-"""Uploads: archives that lead elsewhere, bombs, wrong kinds; each is named in one line, nothing lies outside."""
+"""Uploads: unsafe paths, zip bombs and wrong types are rejected in one line; nothing is written elsewhere."""
 
 import io
 import stat
@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.inputs.made import write_clip, write_frames
 from tests.messages import naming
-from vosmem.app.uploads import Limits, take_in, unpack
+from vosmem.app.uploads import Limits, import_upload, unpack
 from vosmem.errors import InputError
 from vosmem.inputs.picture_frames import PictureFrames
 
@@ -42,7 +42,7 @@ def everything(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_zip_of_frames_is_unpacked_flat_and_leaves_system_files_out(tmp_path):
+def test_a_zip_of_frames_is_unpacked_flat_without_system_files(tmp_path):
     entries = [(f"clip/{t}.png", picture(t)) for t in range(3)]
     extra = [("clip/", b""), ("__MACOSX/clip/._0.png", b"x"), ("clip/.DS_Store", b"x"), ("clip/notes.txt", b"x")]
     folder = unpack(write_zip(tmp_path / "clip.zip", entries + extra), tmp_path / "out", Limits())
@@ -62,7 +62,7 @@ def test_a_zip_of_frames_is_unpacked_flat_and_leaves_system_files_out(tmp_path):
         "\\\\host\\e.png",
     ],
 )
-def test_paths_that_lead_elsewhere_are_refused_and_nothing_is_written(tmp_path, name):
+def test_unsafe_paths_are_rejected_and_nothing_is_written(tmp_path, name):
     archive = write_zip(tmp_path / "bad.zip", [("ok.png", picture()), (name, picture())])
     before = everything(tmp_path)
     with pytest.raises(InputError, match=naming("bad.zip", "leads elsewhere", "zip the folder itself")):
@@ -71,7 +71,7 @@ def test_paths_that_lead_elsewhere_are_refused_and_nothing_is_written(tmp_path, 
 
 
 @given(name=st.text(st.sampled_from("./\\:aé~ "), min_size=1, max_size=12))
-def test_no_name_writes_outside_the_folder(tmp_path_factory, name):
+def test_no_file_name_writes_outside_the_folder(tmp_path_factory, name):
     root = tmp_path_factory.mktemp("fuzz")
     archive = write_zip(root / "fuzz.zip", [(f"{name}.png", picture())])
     with suppress(InputError):
@@ -79,22 +79,22 @@ def test_no_name_writes_outside_the_folder(tmp_path_factory, name):
     assert all(path == archive or path.parent == root / "deep" / "out" for path in everything(root))
 
 
-def test_links_are_refused(tmp_path):
+def test_links_are_rejected(tmp_path):
     archive = write_zip(tmp_path / "bad.zip", [(link("0.png"), "/etc/passwd")])
     with pytest.raises(InputError, match=naming("bad.zip", "link", "0.png")):
         unpack(archive, tmp_path / "out", Limits())
     assert not (tmp_path / "out").exists()
 
 
-def test_a_bomb_stops_at_the_limit_even_where_its_header_lies(tmp_path):
+def test_unpacking_stops_at_the_limit_even_with_a_false_header(tmp_path):
     bomb = write_zip(tmp_path / "bomb.zip", [("0.png", b"\0" * 30 * 2**20)], compression=zipfile.ZIP_DEFLATED)
     assert bomb.stat().st_size < 2**17
     with pytest.raises(InputError, match=naming("bomb.zip", "more than 2 MB")):
         unpack(bomb, tmp_path / "out", Limits(upload_mb=2))
     assert (tmp_path / "out" / "0.png").stat().st_size <= 4 * 2**20
     data = bytearray(bomb.read_bytes())
-    for place in (data.find(b"PK\x03\x04") + 22, data.find(b"PK\x01\x02") + 24):
-        data[place : place + 4] = (100).to_bytes(4, "little")
+    for index in (data.find(b"PK\x03\x04") + 22, data.find(b"PK\x01\x02") + 24):
+        data[index : index + 4] = (100).to_bytes(4, "little")
     bomb.write_bytes(bytes(data))
     with pytest.raises(InputError, match=naming("bomb.zip")):
         unpack(bomb, tmp_path / "again", Limits(upload_mb=2))
@@ -102,7 +102,7 @@ def test_a_bomb_stops_at_the_limit_even_where_its_header_lies(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("entries", "said"),
+    ("entries", "message"),
     [
         ([("notes.txt", b"x")], "no pictures"),
         ([("a/0.png", picture()), ("b/0.png", picture())], "2 folders"),
@@ -110,17 +110,17 @@ def test_a_bomb_stops_at_the_limit_even_where_its_header_lies(tmp_path):
         ([(f"{t}.png", picture()) for t in range(6)], "more than 5"),
     ],
 )
-def test_archives_of_no_use(tmp_path, entries, said):
-    with pytest.raises(InputError, match=naming("bad.zip", said)):
+def test_archives_without_usable_frames_are_rejected(tmp_path, entries, message):
+    with pytest.raises(InputError, match=naming("bad.zip", message)):
         unpack(write_zip(tmp_path / "bad.zip", entries), tmp_path / "out", Limits(frames=5))
 
 
-def test_damaged_and_locked_archives(tmp_path):
+def test_damaged_and_encrypted_archives_are_rejected(tmp_path):
     archive = write_zip(tmp_path / "bad.zip", [("0.png", picture())])
     whole = archive.read_bytes()
     locked = bytearray(whole)
-    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        locked[whole.find(signature) + place] |= 1
+    for signature, index in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[whole.find(signature) + index] |= 1
     broken = bytearray(whole)
     broken[50] ^= 255
     for content in (b"", b"no zip", whole[:-30], bytes(locked), bytes(broken)):
@@ -131,14 +131,14 @@ def test_damaged_and_locked_archives(tmp_path):
 
 def test_videos_and_pictures_are_copied(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", num_frames=3)
-    assert take_in([clip], tmp_path / "one", Limits()).read_bytes() == clip.read_bytes()
+    assert import_upload([clip], tmp_path / "one", Limits()).read_bytes() == clip.read_bytes()
     frames = write_frames(tmp_path / "frames", ["10", "9"])
-    folder = take_in(sorted(frames.iterdir()), tmp_path / "two", Limits())
+    folder = import_upload(sorted(frames.iterdir()), tmp_path / "two", Limits())
     assert sorted(path.name for path in folder.iterdir()) == ["10.png", "9.png"]
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         ([], ("nothing was uploaded",)),
         (["notes.txt"], ("notes.txt", "neither a video nor a frame")),
@@ -148,18 +148,18 @@ def test_videos_and_pictures_are_copied(tmp_path):
         (["0.png", "1.png", "2.png"], ("3 pictures", "more than 2")),
     ],
 )
-def test_uploads_of_no_use(tmp_path, names, said):
+def test_invalid_uploads_are_rejected(tmp_path, names, message):
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(InputError, match=naming(*said)):
-        take_in([tmp_path / name for name in names], tmp_path / "out", Limits(frames=2))
+    with pytest.raises(InputError, match=naming(*message)):
+        import_upload([tmp_path / name for name in names], tmp_path / "out", Limits(frames=2))
 
 
 def test_limits(tmp_path):
     (tmp_path / "a.mp4").write_bytes(np.zeros(2 * 2**20, np.uint8).tobytes())
     with pytest.raises(InputError, match=naming("larger than 1 MB", "--max-upload")):
-        take_in([tmp_path / "a.mp4"], tmp_path / "out", Limits(upload_mb=1))
+        import_upload([tmp_path / "a.mp4"], tmp_path / "out", Limits(upload_mb=1))
 
     frames = PictureFrames(write_frames(tmp_path / "frames", ["0", "1", "2"], size=(100, 50)))
     with pytest.raises(InputError, match=naming("3 frames", "more than 2", "--max-frames")):

@@ -1,4 +1,4 @@
-"""What the page is told of a session: every value true to it, and nothing that a name could break."""
+"""The values of the page's components: they reflect the session, and escape names."""
 
 import json
 import re
@@ -28,17 +28,17 @@ def session(tmp_path, small_stm):
 
 def test_the_canvas_gets_the_frame_its_objects_and_one_more(session):
     session.draw(1, 2, [(20, 20)], 6)
-    stage = views.stage(session, 1)
-    assert (stage["width"], stage["height"], stage["t"], stage["count"], stage["locked"]) == (80, 48, 1, 3, False)
-    assert [entry["id"] for entry in stage["objects"]] == [2, 3]
-    assert stage["caption"] == "frames, frame 00001<b>, mask given"
-    assert views.stage(session, 99)["t"] == 2
-    assert json.loads(json.dumps(stage)) == stage
+    canvas = views.canvas(session, 1)
+    assert (canvas["width"], canvas["height"], canvas["t"], canvas["count"], canvas["locked"]) == (80, 48, 1, 3, False)
+    assert [entry["id"] for entry in canvas["objects"]] == [2, 3]
+    assert canvas["caption"] == "frames, frame 00001<b>, mask given"
+    assert views.canvas(session, 99)["t"] == 2
+    assert json.loads(json.dumps(canvas)) == canvas
 
 
 def test_the_status_tells_what_comes_next(session, tmp_path):
     empty = Session(tmp_path / "other", session.segmenter, Limits(), None)
-    assert views.stage(empty, 0) is None and views.charts(empty) == ""
+    assert views.canvas(empty, 0) is None and views.charts(empty) == ""
     assert "Open a video" in views.status(empty)
     assert "Mark an object" in views.status(session)
     session.draw(1, 1, [(20, 20)], 6)
@@ -61,18 +61,17 @@ def test_charts_have_a_curve_for_each_object_and_escape_names(session):
     assert "<b>.png" not in page and "00001<b>" not in page
 
 
-def test_pace():
-    assert 'value="3"' in views.pace(Progress(3, 12, 2), 1.5) and "3 of 12, 2.0 a second" in views.pace(
-        Progress(3, 12, 2), 1.5
-    )
-    assert "starting" in views.pace(Progress(0, 12, None), 0.0)
+def test_progress_bar():
+    bar = views.progress_bar(Progress(3, 12, 2), 1.5)
+    assert 'value="3"' in bar and "3 of 12, 2.0 per second" in bar
+    assert "starting" in views.progress_bar(Progress(0, 12, None), 0.0)
 
 
-def test_beside_an_object_of_a_high_number_another_can_be_chosen(session):
+def test_next_to_an_object_with_a_high_id_a_new_one_can_be_chosen(session):
     mask = np.zeros_like(session.project.ids(0))
     mask[5:15, 5:15] = 255
-    session.project.give(0, mask)
-    assert [entry["id"] for entry in views.stage(session, 0)["objects"]] == [255, 1]
+    session.project.set_mask(0, mask)
+    assert [entry["id"] for entry in views.canvas(session, 0)["objects"]] == [255, 1]
 
 
 def test_notes_on_the_video_are_shown(session):

@@ -1,4 +1,4 @@
-"""Video files as people have them, made without the ffmpeg program."""
+"""Unusual video files, written without the ffmpeg program."""
 
 import struct
 from fractions import Fraction
@@ -110,14 +110,14 @@ def write_streams(path: Path, sizes, pictures_only=()):
     """Several video streams; those of `pictures_only` are marked as covers."""
     with av.open(str(path), "w") as container:
         streams = []
-        for place, size in enumerate(sizes):
-            stream = container.add_stream("mjpeg" if place in pictures_only else "libx264", rate=25)
+        for index, size in enumerate(sizes):
+            stream = container.add_stream("mjpeg" if index in pictures_only else "libx264", rate=25)
             stream.width, stream.height = size
-            stream.pix_fmt = "yuvj420p" if place in pictures_only else "yuv420p"
-            stream.disposition = Disposition.attached_pic if place in pictures_only else Disposition(0)
+            stream.pix_fmt = "yuvj420p" if index in pictures_only else "yuv420p"
+            stream.disposition = Disposition.attached_pic if index in pictures_only else Disposition(0)
             streams.append(stream)
-        for place, (stream, size) in enumerate(zip(streams, sizes, strict=True)):
-            for t in range(1 if place in pictures_only else 4):
+        for index, (stream, size) in enumerate(zip(streams, sizes, strict=True)):
+            for t in range(1 if index in pictures_only else 4):
                 picture = np.full((size[1], size[0], 3), STEP * t, np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             container.mux(stream.encode(None))

@@ -1,4 +1,4 @@
-"""An input for each decision that readers make, and the table of them in the docs.
+"""An input for each decision of the readers, and the table of decisions in the docs.
 
 `python -m tests.inputs.decisions` writes the table into docs/reference/files.md.
 """
@@ -15,8 +15,8 @@ from tests.inputs.awkward import write_dropped, write_joined, write_streams
 from tests.inputs.made import squares, write_clip, write_frames, write_mask
 from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Decision, Note
-from vosmem.inputs.cut import mask_from_boxes, strokes_by_colour
 from vosmem.inputs.doctor import inspect
+from vosmem.inputs.grabcut import mask_from_boxes, strokes_by_colour
 from vosmem.inputs.open import VideoInput
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "files.md"

@@ -1,4 +1,4 @@
-"""Small videos and masks of every kind, and how messages are matched."""
+"""Small videos and masks for tests."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -47,8 +47,8 @@ def write_frames(folder: Path, stems, size=(64, 48), suffix=".png"):
 def squares(ids, size=(64, 48), side=12):
     """Background with a square of each id, in a row; other types than bytes where an id needs it."""
     mask = np.zeros((size[1], size[0]), np.uint16 if max(ids, default=0) > 255 else np.uint8)
-    for place, number in enumerate(ids):
-        mask[4 : 4 + side, 2 + place * (side + 2) : 2 + place * (side + 2) + side] = number
+    for index, number in enumerate(ids):
+        mask[4 : 4 + side, 2 + index * (side + 2) : 2 + index * (side + 2) + side] = number
     return mask
 
 

@@ -1,4 +1,4 @@
-"""Masks drawn from COCO and LabelMe files."""
+"""Masks of COCO and LabelMe files."""
 
 import base64
 import io
@@ -56,7 +56,7 @@ def coco(tmp_path, annotations, names=("clip/00000.jpg", "clip/00003.jpg")):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_coco_in_every_form(tmp_path, form):
+def test_coco_is_drawn_from_each_form_of_segmentation(tmp_path, form):
     draw = FORMS[form]
     masks = coco(
         tmp_path,
@@ -74,7 +74,7 @@ def test_coco_in_every_form(tmp_path, form):
 
 
 @pytest.mark.parametrize(
-    ("keys", "ids", "said"),
+    ("keys", "ids", "message"),
     [
         ([{"track_id": 9, "instance_id": 1}, {"track_id": 2, "instance_id": 2}], [9, 2], ""),
         ([{"instance_id": 5}, {"instance_id": 6}], [5, 6], ""),
@@ -82,21 +82,21 @@ def test_coco_in_every_form(tmp_path, form):
         ([{}, {"track_id": 8}], [9, 8], "1 annotation without track_id"),
     ],
 )
-def test_which_id_an_annotation_has(tmp_path, keys, ids, said):
+def test_object_id_of_an_annotation(tmp_path, keys, ids, message):
     boxes = [(0, 4, 0, 4), (6, 12, 6, 12)]
     entries = [{"image_id": 7, "segmentation": outline(*b), **k} for b, k in zip(boxes, keys, strict=True)]
     masks = coco(tmp_path, entries)
     drawn = masks.read("00000").ids
     assert [drawn[1, 1], drawn[8, 8]] == ids
-    assert said in "".join(masks.notes)
+    assert message in "".join(masks.notes)
 
 
-def test_without_track_ids_several_pictures_are_numbered_and_that_is_said(tmp_path):
+def test_without_track_ids_a_note_says_that_objects_are_numbered(tmp_path):
     entries = [{"image_id": image, "segmentation": outline(0, 4, 0, 4)} for image in (7, 8)]
     assert "track_id" in coco(tmp_path, entries).notes[0]
 
 
-def test_small_objects_in_front_stay_whole(tmp_path):
+def test_small_objects_are_drawn_in_front(tmp_path):
     small = {"image_id": 7, "area": 9, "segmentation": outline(5, 8, 5, 8)}
     large = {"image_id": 7, "area": 400, "segmentation": outline(0, 20, 0, 20)}
     ids = coco(tmp_path, [small, large]).read("00000").ids
@@ -104,7 +104,7 @@ def test_small_objects_in_front_stay_whole(tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_brushes_drew_is_an_object_also_beside_outlines(tmp_path, form):
+def test_a_crowd_annotation_is_an_object_also_next_to_polygons(tmp_path, form):
     brush = {"image_id": 7, "iscrowd": 1, "track_id": 5, "segmentation": FORMS[form](2, 8, 3, 9)}
     drawn = {"image_id": 7, "iscrowd": 0, "track_id": 6, "segmentation": outline(10, 19, 12, 30)}
     for entries, ids in (([brush], {0, 5}), ([brush, drawn], {0, 5, 6})):
@@ -126,7 +126,7 @@ def test_what_brushes_drew_is_an_object_also_beside_outlines(tmp_path, form):
         ([3.0, 8.0], [3, 8], []),
     ],
 )
-def test_ids_follow_the_track(tmp_path, below, values, ids, decisions):
+def test_object_ids_follow_the_track_id(tmp_path, below, values, ids, decisions):
     boxes = [(0, 4, 0, 4), (6, 12, 6, 12)]
     entries = [
         {"image_id": image, "segmentation": outline(*boxes[k]), **({"attributes": own} if below else own)}
@@ -153,7 +153,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_one_bad_annotation_among_good_ones_is_left_out_and_noted(tmp_path, bad):
+def test_one_bad_annotation_is_left_out_with_a_warning(tmp_path, bad):
     good = {"image_id": 7, "track_id": 2, "segmentation": outline(2, 8, 3, 9)}
     masks = coco(tmp_path, [{**good, "track_id": 3, **bad}, good])
     assert np.array_equal(masks.read("00000").ids, 2 * block(2, 8, 3, 9))
@@ -202,7 +202,7 @@ def test_labelme_objects_keep_their_ids_over_the_files(tmp_path):
     assert masks.read("1").ids[spots].tolist() == [3, 4, 1]
 
 
-def test_a_label_that_is_a_number_is_the_id(tmp_path):
+def test_a_numeric_label_is_the_object_id(tmp_path):
     masks = AnnotationMasks(
         [labelme(tmp_path / "0.json", [shape("7", SQUARE), shape("0", [[20, 2], [28, 2], [28, 9]])])]
     )
@@ -216,7 +216,7 @@ def png(inside):
 
 
 @pytest.mark.parametrize(("left", "top"), [(4, 3), (-2, 3), (4, -1), (27, 17)])
-def test_masks_of_labelme(tmp_path, left, top):
+def test_labelme_masks_are_pasted_and_clipped(tmp_path, left, top):
     inside = np.array([[1, 1, 0, 1], [0, 1, 1, 1], [1, 0, 1, 1]], np.uint8)
     points = [[left, top], [left + 3, top + 2]]
     entry = {**shape("cat", points, "mask"), "mask": png(inside * 255)}
@@ -238,21 +238,21 @@ def test_masks_of_labelme(tmp_path, left, top):
     ],
     ids=["no mask", "no picture", "another size", "two points", "unknown", "no label"],
 )
-def test_one_bad_shape_among_good_ones_is_left_out_and_noted(tmp_path, bad):
+def test_one_bad_shape_is_left_out_with_a_warning(tmp_path, bad):
     masks = AnnotationMasks([labelme(tmp_path / "0.json", [bad, shape("cat", SQUARE)])])
     assert np.unique(masks.read("0").ids).tolist() == [0, 1]
     (note,) = masks.notes
     assert note.decision is Decision.ENTRIES_LEFT_OUT and note.warns and "shape 0: " in note
 
 
-def test_shapes_without_area_are_left_out_and_named(tmp_path):
+def test_shapes_without_area_are_left_out_with_a_note(tmp_path):
     path = labelme(tmp_path / "0.json", [shape("cat", SQUARE), shape("eye", [[3, 3]], "point")])
     masks = AnnotationMasks([path])
     assert np.unique(masks.read("0").ids).tolist() == [0, 1] and "point" in masks.notes[0]
 
 
 @pytest.mark.parametrize("name", ["../../etc/0.jpg", "/etc/0.png", "C:\\frames\\0.jpg", "..\\0.jpg", "0"])
-def test_names_in_a_file_are_stems_and_no_paths(tmp_path, name):
+def test_file_names_in_annotations_are_used_only_as_stems(tmp_path, name):
     assert list(AnnotationMasks([labelme(tmp_path / "a.json", [shape("cat", SQUARE)], imagePath=name)]).stems) == ["0"]
     entry = {"image_id": 7, "segmentation": outline(0, 4, 0, 4)}
     assert list(coco(tmp_path, [entry], names=[name]).stems) == ["0"]
@@ -276,7 +276,7 @@ GOOD = {"image_id": 7, "segmentation": [[0, 0, 5, 0, 5, 5]]}
         {"track_id": 2**20},
     ],
 )
-def test_annotations_that_cannot_be_drawn_are_named(tmp_path, damage):
+def test_annotations_that_cannot_be_drawn_are_reported(tmp_path, damage):
     with pytest.raises(InputError, match=naming("instances.json")):
         coco(tmp_path, [{**GOOD, **damage}]).read("00000")
 
@@ -284,13 +284,13 @@ def test_annotations_that_cannot_be_drawn_are_named(tmp_path, damage):
 @pytest.mark.parametrize(
     "content", ["", "[1, 2]", "{}", '{"shapes": 3}', '{"images": 1, "annotations": []}', "[" * 9999]
 )
-def test_other_json_is_named(tmp_path, content):
+def test_other_json_is_rejected_with_its_file_name(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(InputError, match=naming("a.json")):
         AnnotationMasks([tmp_path / "a.json"])
 
 
-def test_run_lengths_of_another_size_are_named(tmp_path):
+def test_run_lengths_of_another_size_are_rejected(tmp_path):
     masks = coco(tmp_path, [{**GOOD, "segmentation": {"size": [2, 3], "counts": [6]}}])
     with pytest.raises(InputError, match=naming("instances.json[00000]", "3x2", "30x20")):
         masks.read("00000")

@@ -1,4 +1,4 @@
-"""Folders and pictures as microscopes, thermal cameras, phones and annotators leave them."""
+"""Folders and pictures as written by microscopes, thermal cameras, phones and annotation tools."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def write_stack(path, pictures=None, **options):
 
 
 def ramp(scale=1, offset=0, kind=np.uint16):
-    """A grey ramp from 0 to 255, in other units."""
+    """A grey ramp of 256 steps: `scale` per step, from `offset`."""
     return (np.arange(48 * 64).reshape(48, 64) % 256 * scale + offset).astype(kind)
 
 
@@ -40,16 +40,16 @@ def write_numbers(folder, arrays, suffix=".png"):
 
 
 def works(source, mask):
-    """Whether a run reads every frame, and whether the doctor says so."""
-    said = inspect(source, mask)
+    """Whether a run reads every frame, and whether the doctor expects it."""
+    diagnosis = inspect(source, mask)
     try:
         for video in open_videos(source, mask):
             opened = video.open()
             for t in range(len(opened)):
                 opened.frame(t)
     except InputError:
-        return False, said.works
-    return True, said.works
+        return False, diagnosis.works
+    return True, diagnosis.works
 
 
 def decisions(source):
@@ -68,25 +68,25 @@ def test_all_pages_of_a_file_are_its_frames(tmp_path, name, in_folder):
     assert frames.rate == (None if name == "a.tif" else 25)
 
 
-def test_a_picture_for_viewers_without_animation_is_no_frame(tmp_path):
+def test_the_default_image_of_an_animation_is_no_frame(tmp_path):
     frames = PictureFrames(write_stack(tmp_path / "a.png", duration=40, default_image=True))
     assert [shade(frames.frame(t)) for t in range(len(frames))] == [1, 2, 3, 4, 5]
 
 
-def test_a_smaller_copy_in_a_file_is_no_frame(tmp_path):
+def test_a_thumbnail_page_is_no_frame(tmp_path):
     copy = Image.new("RGB", (16, 12))
     copy.encoderinfo = {"tiffinfo": {254: 1}}
     frames = PictureFrames(write_stack(tmp_path / "a.tif", [Image.new("RGB", (64, 48), (80,) * 3), copy]))
     assert (len(frames), shade(frames.frame(0))) == (1, 20) and decisions(frames) == {Decision.PAGES_LEFT_OUT}
 
 
-def test_previews_in_photographs_are_no_frames(tmp_path):
+def test_previews_in_jpeg_files_are_no_frames(tmp_path):
     first, other = pages(2)
     first.save(tmp_path / "0.jpg", format="MPO", save_all=True, append_images=[other.resize((32, 24))])
     assert len(PictureFrames(tmp_path)) == 1
 
 
-def test_one_stack_among_frames_is_named(tmp_path):
+def test_a_stack_among_frames_is_rejected(tmp_path):
     write_frames(tmp_path / "clip", ["0", "1"], suffix=".tif")
     write_stack(tmp_path / "clip" / "2.tif")
     mask = write_mask(tmp_path / "m.png", [1])
@@ -94,7 +94,7 @@ def test_one_stack_among_frames_is_named(tmp_path):
     assert "holds 6 pictures" in inspect(tmp_path / "clip", mask).videos[0].problems[0]
 
 
-def test_channels_of_a_microscope_are_no_frames(tmp_path):
+def test_a_stack_of_channels_is_rejected(tmp_path):
     description = "ImageJ=1.11a\nimages=6\nchannels=2\nframes=3\nhyperstack=true"
     with pytest.raises(InputError, match=naming("a.tif", "2 channels or slices")):
         PictureFrames(write_stack(tmp_path / "a.tif", tiffinfo={270: description}))
@@ -119,7 +119,7 @@ def test_pages_of_a_mask_are_the_masks_of_the_frames(tmp_path, name):
     ("scale", "offset"), [(4, 0), (16, 0), (64, 0), (257, 0), (8, 7000)], ids=["10", "12", "14", "16", "thermal"]
 )
 @pytest.mark.parametrize("colours", [False, True], ids=["grey", "colours"])
-def test_numbers_of_more_bits_keep_their_shades(tmp_path, suffix, scale, offset, colours):
+def test_intensities_of_more_than_8_bits_keep_their_shades(tmp_path, suffix, scale, offset, colours):
     array = ramp(scale, offset)
     array = np.stack([array, offset + (array - offset) // 2, array], axis=2) if colours else array
     frames = PictureFrames(write_numbers(tmp_path / "clip", [array, array], suffix))
@@ -131,12 +131,12 @@ def test_numbers_of_more_bits_keep_their_shades(tmp_path, suffix, scale, offset,
     assert note.decision is Decision.RANGE_SCALED and note.warns
 
 
-def test_one_range_holds_for_the_whole_video(tmp_path):
+def test_one_intensity_range_is_used_for_the_whole_video(tmp_path):
     frames = PictureFrames(write_numbers(tmp_path / "clip", [ramp(4), ramp(16)]))
     assert (frames.frame(0).max(), frames.frame(1).max()) == (64, 255)
 
 
-def test_a_dead_pixel_does_not_take_the_range(tmp_path):
+def test_an_outlier_does_not_change_the_intensity_range(tmp_path):
     arrays = [np.tile(ramp(4, 7000), (4, 4)) for _ in range(2)]
     arrays[1][0, 0] = 65535
     frames = PictureFrames(write_numbers(tmp_path / "clip", arrays))
@@ -144,7 +144,7 @@ def test_a_dead_pixel_does_not_take_the_range(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])
-def test_fractions_are_scaled_and_the_doctor_agrees(tmp_path, value):
+def test_floats_are_scaled_and_the_doctor_agrees(tmp_path, value):
     arrays = [ramp(1 / 255, kind=np.float32) for _ in range(2)]
     arrays[0][:2] = value
     source = write_numbers(tmp_path / "clip", arrays, ".tif")
@@ -153,12 +153,12 @@ def test_fractions_are_scaled_and_the_doctor_agrees(tmp_path, value):
     np.testing.assert_array_equal(PictureFrames(source).frame(1)[0].numpy(), ramp(kind=np.uint8))
 
 
-def test_frames_without_a_number_are_refused_by_both(tmp_path):
+def test_frames_without_a_finite_number_are_rejected_by_run_and_doctor(tmp_path):
     source = write_numbers(tmp_path / "clip", [np.full((48, 64), np.nan, np.float32)], ".tif")
     assert works(source, write_mask(tmp_path / "m.png", [1])) == (False, False)
 
 
-def test_frames_of_several_depths_are_refused_by_both(tmp_path):
+def test_frames_of_different_bit_depths_are_rejected_by_run_and_doctor(tmp_path):
     source = write_numbers(tmp_path / "clip", [ramp(1, kind=np.uint8), ramp(16)])
     assert works(source, write_mask(tmp_path / "m.png", [1])) == (False, False)
 
@@ -174,11 +174,11 @@ def test_the_doctor_and_a_run_agree_on_every_kind_of_pixel(tmp_path, mode):
         between = {"LA": "RGBA", "PA": "P", "I": "L", "F": "L"}.get(mode, "RGB")
         picture = Image.new("LAB", grey.size) if mode == "LAB" else grey.convert(between).convert(mode)
     picture.save(clip / "0.tif")
-    run, said = works(clip, mask)
-    assert run == said
+    run, expected = works(clip, mask)
+    assert run == expected
 
 
-def test_exif_is_looked_at_in_every_frame(tmp_path):
+def test_exif_rotation_is_read_from_every_frame(tmp_path):
     turned = Image.Exif()
     turned[0x0112] = 6
     for t, picture in enumerate(pages(4)):
@@ -197,7 +197,7 @@ def test_masks_and_posters_among_frames_are_no_frames(tmp_path, name):
 
 
 @pytest.mark.parametrize("stems", [["mask"], ["mask_1", "mask_2"], ["0_mask", "1_mask"], ["unmask", "0"]])
-def test_frames_whose_names_only_sound_like_masks_stay(tmp_path, stems):
+def test_frames_whose_names_resemble_masks_are_kept(tmp_path, stems):
     assert sorted(PictureFrames(write_frames(tmp_path, stems)).frame_names) == sorted(stems)
 
 
@@ -207,7 +207,7 @@ def test_the_given_mask_is_no_frame(tmp_path):
     assert video.num_frames == 3 and Decision.MASK_AMONG_FRAMES in {note.decision for note in video.notes}
 
 
-def test_other_files_and_folders_are_named(tmp_path):
+def test_notes_name_other_files_and_folders(tmp_path):
     write_frames(tmp_path, ["0", "1"])
     write_mask(tmp_path / "masks" / "0.png", [1])
     for name in ("2.heic", "notes.txt"):
@@ -217,7 +217,7 @@ def test_other_files_and_folders_are_named(tmp_path):
     assert "2.heic" in files and "notes.txt" not in files and "masks" in folders
 
 
-def test_a_poster_beside_a_video_does_not_hide_it(tmp_path):
+def test_a_poster_next_to_a_video_does_not_hide_the_video(tmp_path):
     (tmp_path / "videos").mkdir()
     write_clip(tmp_path / "videos" / "a.mp4", num_frames=4)
     Image.new("RGB", (64, 48)).save(tmp_path / "videos" / "a.png")
@@ -226,14 +226,14 @@ def test_a_poster_beside_a_video_does_not_hide_it(tmp_path):
     assert Decision.PICTURES_BESIDE_VIDEOS in {note.decision for note in video.notes}
 
 
-def test_frames_beside_a_video_are_ambiguous(tmp_path):
+def test_frames_next_to_a_video_file_are_rejected_as_ambiguous(tmp_path):
     clip = write_frames(tmp_path / "clip", ["0", "1"])
     write_clip(clip / "a.mp4", num_frames=4)
     with pytest.raises(InputError, match=naming("2 pictures", "1 video", "a.mp4", "name the video file")):
         open_videos(clip, None)
 
 
-def test_the_resolution_that_is_taken_is_named(tmp_path):
+def test_a_note_names_the_chosen_resolution(tmp_path):
     for resolution in ("480p", "1080p"):
         write_frames(tmp_path / "JPEGImages" / resolution / "cat", ["0"])
     (video,) = open_videos(tmp_path, None)

@@ -1,4 +1,4 @@
-"""Video files as cameras, browsers and recorders leave them: every frame, as players show it, at its rate."""
+"""Video files of cameras, browsers and recorders: every frame is decoded as players display it, at its rate."""
 
 import shutil
 import subprocess
@@ -53,7 +53,7 @@ def decisions(frames):
     return {note.decision for note in frames.notes}
 
 
-def test_frames_that_were_dropped_from_an_avi_are_no_damage(tmp_path):
+def test_dropped_frames_of_an_avi_are_not_reported_as_damage(tmp_path):
     frames = VideoFrames(write_dropped(tmp_path / "a.avi"))
     assert shades(frames) == list(range(8))
     assert frames.rate == Fraction(7 * 25, 10)
@@ -91,7 +91,7 @@ def test_joined_recordings_are_read_one_after_the_other(tmp_path):
     assert "frame 20" in frames.notes[0]
 
 
-def test_a_rate_is_that_of_the_time_stamps(tmp_path):
+def test_the_rate_is_computed_from_timestamps(tmp_path):
     frames = VideoFrames(write_recorder(tmp_path / "a.webm"))
     assert len(frames) == 60 and abs(float(frames.rate) - 30.25) < 0.1
 
@@ -99,25 +99,25 @@ def test_a_rate_is_that_of_the_time_stamps(tmp_path):
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.flv", "flv1"), ("a.ts", "mpeg2video"), ("a.wmv", "wmv2"), ("a.mkv", "libx264")]
 )
-def test_containers_with_coarse_clocks_have_their_nominal_rate(tmp_path, name, codec):
+def test_containers_with_coarse_clocks_report_their_nominal_rate(tmp_path, name, codec):
     frames = VideoFrames(write_clip(tmp_path / name, codec))
     assert (len(frames), frames.rate) == (20, 25)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_no_protocol_pattern_or_option(tmp_path, name, monkeypatch):
+def test_file_names_are_not_read_as_protocols_patterns_or_options(tmp_path, name, monkeypatch):
     write_clip(tmp_path / "clip.mp4", num_frames=4).rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert shades(VideoFrames(Path(name))) == [0, 1, 2, 3]
 
 
-def test_an_animation_whose_name_is_a_pattern(tmp_path):
+def test_an_animation_may_have_a_pattern_as_its_name(tmp_path):
     write_clip(tmp_path / "clip.gif", "gif", num_frames=4, pixels="rgb8").rename(tmp_path / "%03d.gif")
     assert shades(VideoFrames(tmp_path / "%03d.gif")) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("matrix", ORIENTATIONS)
-def test_all_orientations_of_a_display_matrix(tmp_path, matrix):
+def test_each_orientation_of_the_display_matrix(tmp_path, matrix):
     frames = VideoFrames(write_oriented(tmp_path / "a.mp4", matrix))
     wanted = ORIENTATIONS[matrix](quarters()).astype(int)
     shown = frames.frame(1).permute(1, 2, 0).numpy()
@@ -127,14 +127,14 @@ def test_all_orientations_of_a_display_matrix(tmp_path, matrix):
 
 @needs_ffmpeg
 @pytest.mark.parametrize("matrix", ORIENTATIONS)
-def test_all_orientations_as_ffmpeg_shows_them(tmp_path, matrix):
+def test_each_orientation_equals_that_of_ffmpeg(tmp_path, matrix):
     frames = VideoFrames(write_oriented(tmp_path / "a.mp4", matrix))
     ffmpeg("-i", "a.mp4", "-frames:v", 1, "shown.png", cwd=tmp_path)
     wanted = np.asarray(Image.open(tmp_path / "shown.png").convert("RGB")).astype(int)
     assert np.abs(frames.frame(0).permute(1, 2, 0).numpy() - wanted).mean() < 3
 
 
-def test_of_several_video_streams_one_is_used_and_named(tmp_path):
+def test_a_warning_names_the_video_stream_that_is_used(tmp_path):
     frames = VideoFrames(write_streams(tmp_path / "a.ts", [(64, 48), (96, 64)]))
     assert frames.size == (96, 64) and decisions(frames) == {Decision.STREAM_CHOSEN}
     assert "1 (96x64)" in frames.notes[0] and "0 (64x48)" in frames.notes[0] and frames.notes[0].warns
@@ -145,6 +145,6 @@ def test_a_cover_is_not_the_video(tmp_path):
     assert (frames.size, len(frames), frames.notes) == ((64, 48), 4, ())
 
 
-def test_a_song_with_a_cover_is_no_video(tmp_path):
+def test_an_audio_file_with_a_cover_is_rejected(tmp_path):
     with pytest.raises(InputError, match=naming("a.mp4", "cover")):
         VideoFrames(write_song(tmp_path / "a.mp4"))

@@ -1,4 +1,4 @@
-"""The doctor collects everything that is wrong, and is right about whether a run would work."""
+"""The doctor reports all problems, and knows whether a run would work."""
 
 import json
 
@@ -33,7 +33,7 @@ def test_a_good_input(tmp_path, clip):
     assert video.masks_used == ["00000.png", "00003.png"]
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path, clip):
+def test_all_problems_are_reported_at_once(tmp_path, clip):
     (clip / "00002.png").write_bytes(b"no picture")
     write_frames(clip, ["00004"], size=(32, 20))
     masks = tmp_path / "masks"
@@ -49,7 +49,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path, clip):
     assert any("32x24" in note for note in notes) and any("'other'" in note for note in notes)
 
 
-def test_pixels_are_looked_at_when_asked(tmp_path):
+def test_thorough_decodes_every_frame(tmp_path):
     clip = write_frames(tmp_path / "clip", ["0", "1"], size=(300, 200))
     content = (clip / "1.png").read_bytes()
     (clip / "1.png").write_bytes(content[: len(content) // 2])
@@ -59,7 +59,7 @@ def test_pixels_are_looked_at_when_asked(tmp_path):
     assert not thorough.works and "frame 1: " in thorough.videos[0].problems[0]
 
 
-def test_a_cut_video_is_seen_without_decoding(tmp_path):
+def test_a_cut_video_is_found_without_decoding(tmp_path):
     path = write_clip(tmp_path / "a.mp4", num_frames=60)
     content = path.read_bytes()
     path.write_bytes(content[: int(0.9 * len(content))])
@@ -67,7 +67,7 @@ def test_a_cut_video_is_seen_without_decoding(tmp_path):
     assert all("a.mp4" in problem for problem in problems) and "the file ends before it" in problems[-1]
 
 
-def test_of_many_broken_frames_ten_are_named(tmp_path):
+def test_at_most_ten_broken_frames_are_listed(tmp_path):
     clip = write_frames(tmp_path / "clip", [str(t) for t in range(15)])
     for t in range(1, 15):
         (clip / f"{t}.png").write_bytes(b"")
@@ -76,7 +76,7 @@ def test_of_many_broken_frames_ten_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "no mask"])
-def test_nothing_is_raised(tmp_path, kind):
+def test_bad_input_raises_nothing(tmp_path, kind):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("no video")
     source = write_frames(tmp_path / "clip", ["0"]) if kind == "no mask" else tmp_path / kind
@@ -86,7 +86,7 @@ def test_nothing_is_raised(tmp_path, kind):
 
 
 @pytest.mark.parametrize("ids", [[1], []])
-def test_it_works_exactly_if_the_video_opens(tmp_path, clip, ids):
+def test_works_equals_whether_the_video_opens(tmp_path, clip, ids):
     mask = write_mask(tmp_path / "m.png", ids)
     diagnosis = inspect(clip, mask)
     if ids:
@@ -96,7 +96,7 @@ def test_it_works_exactly_if_the_video_opens(tmp_path, clip, ids):
         assert not diagnosis.works
 
 
-def test_it_is_json(tmp_path, clip):
+def test_a_diagnosis_can_be_written_as_json(tmp_path, clip):
     diagnosis = inspect(clip, write_mask(tmp_path / "m.png", [3]))
     read = json.loads(json.dumps(diagnosis.as_json()))
     assert read["works"] and read["videos"][0]["given_at"] == {"3": 0}

@@ -1,4 +1,4 @@
-"""One file is one mask: training, evaluation, a user's run and the page read the same objects from it."""
+"""Training, evaluation, a user's run and the page read the same objects from one mask file."""
 
 import json
 
@@ -24,13 +24,13 @@ STEMS = ("00000", "00001", "00002")
 def blocks(*ids):
     """A mask with a block of 6x6 pixels of each id."""
     mask = np.zeros((HEIGHT, WIDTH), np.uint16 if max(ids, default=0) > 255 else np.uint8)
-    for place, number in enumerate(ids):
-        mask[4:10, 2 + 8 * place : 8 + 8 * place] = number
+    for index, number in enumerate(ids):
+        mask[4:10, 2 + 8 * index : 8 + 8 * index] = number
     return mask
 
 
 def objects(labels):
-    """The regions of a mask, whatever their ids are."""
+    """The set of regions of a mask, without their ids."""
     labels = np.asarray(labels)
     return {(labels == number).tobytes() for number in np.unique(labels) if number}
 
@@ -50,10 +50,10 @@ PICTURES = {
 }
 IDS = {
     "ids": ([1, 2], [2, 1], [1]),
-    "255 alone": ([255], [255], []),
-    "void beside ids": ([1, 255, 3], [1, 255], [3]),
+    "only 255": ([255], [255], []),
+    "void next to ids": ([1, 255, 3], [1, 255], [3]),
     "void and nothing else in a later frame": ([1, 3], [255], [1, 255]),
-    "255 first alone and then beside another": ([255], [255, 7], [7]),
+    "only 255, then 255 next to another id": ([255], [255, 7], [7]),
     "no object at first": ([], [255], [255]),
     "255 last": ([3, 254], [3, 254, 255], [255]),
 }
@@ -131,7 +131,7 @@ def test_mask_of_an_image(tmp_path, ids, save):
 
 
 def page(folder, masks):
-    """The objects that the page shows, and hands to the network, after an upload of masks."""
+    """The objects that the page shows and gives to the network after an upload of masks."""
     project = Project(folder / "page", folder / "images", Limits())
     project.load_masks(masks, 0)
     (shown,), (used,) = [objects(project.ids(0))], given(project.video())

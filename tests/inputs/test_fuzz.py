@@ -1,4 +1,4 @@
-"""Damaged files: one clear line comes out of them, and nothing else."""
+"""Damaged files give one-line messages, and no other exception."""
 
 import contextlib
 import json
@@ -62,19 +62,19 @@ def damaged(content, rng):
     data = bytearray(content)
     kind = rng.integers(6)
     for _ in range(int(rng.integers(1, 12))):
-        place = int(rng.integers(len(data))) if data else 0
+        index = int(rng.integers(len(data))) if data else 0
         if kind == 0:
-            data[place : place + 1] = bytes([int(rng.integers(256))])
+            data[index : index + 1] = bytes([int(rng.integers(256))])
         elif kind == 1:
-            data[place : place + 4] = rng.integers(0, 256, 4, dtype=np.uint8).tobytes()
+            data[index : index + 4] = rng.integers(0, 256, 4, dtype=np.uint8).tobytes()
         elif kind == 2:
-            data[place : place + 1] = bytes([data[place] ^ (1 << int(rng.integers(8)))]) if data else b""
+            data[index : index + 1] = bytes([data[index] ^ (1 << int(rng.integers(8)))]) if data else b""
         elif kind == 3:
-            del data[place : place + int(rng.integers(1, 40))]
+            del data[index : index + int(rng.integers(1, 40))]
         elif kind == 4:
-            data[place:place] = data[place : place + int(rng.integers(1, 40))]
+            data[index:index] = data[index : index + int(rng.integers(1, 40))]
         elif kind == 5:
-            return bytes(data[:place])
+            return bytes(data[:index])
     return bytes(data)
 
 
@@ -100,7 +100,7 @@ def stop(*_):
 
 @contextlib.contextmanager
 def watched():
-    """Fails where a case hangs."""
+    """Raise TimeoutError if a case hangs."""
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(PATIENCE)
     try:
@@ -115,7 +115,7 @@ def one_line(text):
 
 
 def read_all(source, mask):
-    """Read a video as a run would; what is said of it if that fails."""
+    """Read a video as a run does; returns the error message, if any."""
     try:
         video = open_videos(source, mask)[0].open()
         for t in range(len(video)):
@@ -128,15 +128,15 @@ def read_all(source, mask):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(10))
-def test_only_clear_lines_come_out(tmp_path, part):
+def test_damaged_input_gives_only_one_line_messages(tmp_path, part):
     warnings.simplefilter("ignore")
     for case in range(part * CASES // 10, (part + 1) * CASES // 10):
         rng = np.random.default_rng(case)
         source, mask = damaged_input(tmp_path / str(case), rng)
         with watched():
             diagnosis = inspect(source, mask, thorough=True)
-            said = [text for video in diagnosis.videos for text in (*video.problems, *video.notes)]
-            assert all(one_line(text) for text in said), case
+            texts = [text for video in diagnosis.videos for text in (*video.problems, *video.notes)]
+            assert all(one_line(text) for text in texts), case
             assert (read_all(source, mask) is None) == diagnosis.works, case
 
 

@@ -1,4 +1,4 @@
-"""Lists of videos: what they say, and what is wrong with their rows."""
+"""Lists of videos, and errors of their rows."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from vosmem.inputs.manifest import is_manifest, read_manifest
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two videos as folders, one as a file, and a mask; nothing of it is opened by a list."""
+    """Two video folders, a video file and a mask, which are all empty: reading a list opens none of them."""
     for name in ("a", "b"):
         (tmp_path / "videos" / name).mkdir(parents=True)
     for name in ("clip.mp4", "mask.png"):
@@ -24,21 +24,21 @@ def read(folder, text, **more):
 
 
 @pytest.mark.parametrize("text", ["video,mask\n{}", "\ufeffvideo,mask\r\n{}\r\n", "mask,video,name\n{swapped},\n\n"])
-def test_paths_start_at_the_list_and_names_at_the_path(folder, text):
+def test_paths_are_relative_to_the_list(folder, text):
     text = text.format("videos/a,mask.png", swapped="mask.png,videos/a")
     (video,), problems = read(folder, text, max_objects=3)
     assert not problems and video.name == "a" and video.max_objects == 3 and not video.first_only
     assert (video.frames, video.masks) == (folder / "videos" / "a", folder / "mask.png")
 
 
-def test_names_and_whole_paths(folder):
+def test_names_and_absolute_paths(folder):
     text = f'video,mask,name\nclip.mp4,mask.png,\n{folder}/videos/b,mask.png,"one, two"\nclip.mp4,mask.png,again\n'
     videos, problems = read(folder, text)
     assert not problems and [video.name for video in videos] == ["clip", "one, two", "again"]
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ("videos/c,mask.png,", ("video", "videos/c", "missing")),
         ("videos/b,none.png,", ("mask", "none.png", "missing")),
@@ -51,16 +51,16 @@ def test_names_and_whole_paths(folder):
         ("videos/b,mask.png,b,more", ("number of fields",)),
     ],
 )
-def test_a_bad_row_is_one_line_and_the_others_stay(folder, row, said):
+def test_a_bad_row_is_reported_and_the_others_are_kept(folder, row, message):
     videos, problems = read(folder, f"video,mask,name\nvideos/a,mask.png,\n{row}\nclip.mp4,mask.png,\n")
     assert [video.name for video in videos] == ["a", "clip"]
     assert list(problems) == ["list.csv:3"]
-    with pytest.raises(InputError, match=naming(*said)):
+    with pytest.raises(InputError, match=naming(*message)):
         raise problems["list.csv:3"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", ("nothing", "'video,mask'")),
         ("videos/a,mask.png\n", ("videos/a", "'video,mask'")),
@@ -70,12 +70,12 @@ def test_a_bad_row_is_one_line_and_the_others_stay(folder, row, said):
         ('video,mask\n"videos/a,mask.png\n', ("cannot be read as CSV",)),
     ],
 )
-def test_a_list_that_is_none(folder, text, said):
-    with pytest.raises(InputError, match=naming("list.csv", *said)):
+def test_an_invalid_list_is_rejected(folder, text, message):
+    with pytest.raises(InputError, match=naming("list.csv", *message)):
         read(folder, text)
 
 
-def test_a_list_is_known_by_its_name_before_it_is_there(folder):
+def test_a_list_is_recognised_by_its_suffix_even_if_it_is_missing(folder):
     assert is_manifest(folder / "LIST.CSV") and not is_manifest(folder / "clip.mp4")
     (folder / "frames.csv").mkdir()
     assert not is_manifest(folder / "frames.csv")

@@ -1,4 +1,4 @@
-"""Nothing is guessed in silence: each decision about an input has a note, a case and a line in the docs."""
+"""Each decision about an input has a note, a test case and a row in the docs."""
 
 import copy
 import pickle
@@ -14,18 +14,18 @@ def test_every_decision_has_a_case():
 
 
 @pytest.mark.parametrize("decision", CASES, ids=lambda decision: decision.name)
-def test_a_decision_is_noted(tmp_path, decision):
+def test_each_decision_has_a_note(tmp_path, decision):
     notes = CASES[decision](tmp_path)
     assert decision in {note.decision for note in notes}
     assert all("\n" not in note and "{" not in note for note in notes)
 
 
-def test_the_table_in_the_docs_is_that_of_the_code():
+def test_the_table_in_the_docs_is_up_to_date():
     page = PAGE.read_text()
     assert page == in_page(page), "run python -m tests.inputs.decisions"
 
 
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda note: pickle.loads(pickle.dumps(note))])
-def test_a_note_comes_back_whole_from_a_worker(again):
+def test_a_note_can_be_copied_and_pickled(again):
     note = Decision.MASKS_EMPTY.note(masks="1 mask").prefixed("here: ")
     assert (again(note), again(note).decision) == ("here: 1 mask without objects, not used", Decision.MASKS_EMPTY)

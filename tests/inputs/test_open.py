@@ -1,4 +1,4 @@
-"""Every way in which videos and masks lie on people's disks."""
+"""All layouts of videos and masks on disk."""
 
 import json
 
@@ -11,7 +11,7 @@ from vosmem.inputs.open import open_videos
 
 
 def names(source, mask, **options):
-    """What opens, by name: objects and given frames."""
+    """Number of frames, object ids and given frames of each video, by name."""
     found = {}
     for item in open_videos(source, mask, **options):
         video = item.open()
@@ -103,13 +103,13 @@ def test_one_picture_is_a_video(tmp_path):
     assert names(*one_picture(tmp_path)) == {"a": (1, (1,), (0,))}
 
 
-def test_pictures_right_below_jpegimages(tmp_path):
+def test_pictures_directly_in_jpegimages(tmp_path):
     frames_in(tmp_path / "set" / "JPEGImages")
     write_mask(tmp_path / "set" / "Annotations" / "00000.png", [1])
     assert names(tmp_path / "set", None) == {"set": ONE}
 
 
-def test_a_folder_of_videos_and_of_folders(tmp_path):
+def test_a_folder_of_video_files_and_frame_folders(tmp_path):
     source, masks = tmp_path / "videos", tmp_path / "masks"
     frames_in(source / "v10")
     frames_in(source / "v2")
@@ -123,14 +123,14 @@ def test_a_folder_of_videos_and_of_folders(tmp_path):
     assert list(names(source, masks).items()) == [("v2", ONE), ("v3", ONE), ("v10", ONE)]
 
 
-def test_two_videos_of_one_stem_keep_apart(tmp_path):
+def test_two_videos_with_one_stem_get_different_names(tmp_path):
     source = tmp_path / "videos"
     frames_in(source / "v")
     write_clip(source / "v.mp4", num_frames=3)
     assert [item.name for item in open_videos(source, None)] == ["v", "v.mp4"]
 
 
-def test_one_that_is_broken_does_not_stop_the_others(tmp_path):
+def test_a_broken_video_does_not_affect_the_others(tmp_path):
     source, masks = tmp_path / "videos", tmp_path / "masks"
     frames_in(source / "a")
     (source / "b.mp4").write_bytes(b"no video")
@@ -145,7 +145,7 @@ def test_one_that_is_broken_does_not_stop_the_others(tmp_path):
         bare.open()
 
 
-def test_only_first_masks_are_used_unless_the_folder_was_named(tmp_path):
+def test_only_first_masks_of_a_data_set_are_used_by_default(tmp_path):
     source, _ = plain_layout(tmp_path)
     assert [item.first_only for item in open_videos(source, None)] == [True]
     assert [item.first_only for item in open_videos(source, source / "Annotations")] == [False]
@@ -156,16 +156,16 @@ def empty(root):
 
 
 def missing(root):
-    return root / "nowhere"
+    return root / "absent"
 
 
-@pytest.mark.parametrize(("source", "said"), [(empty, "no frames and no videos"), (missing, "'nowhere'")])
-def test_an_input_that_holds_nothing_is_named(tmp_path, source, said):
-    with pytest.raises(InputError, match=naming(said.strip("'"))):
+@pytest.mark.parametrize(("source", "message"), [(empty, "no frames and no videos"), (missing, "'absent'")])
+def test_an_empty_or_missing_input_is_rejected(tmp_path, source, message):
+    with pytest.raises(InputError, match=naming(message.strip("'"))):
         open_videos(source(tmp_path), None)
 
 
-def test_one_mask_for_several_videos_is_refused(tmp_path):
+def test_one_mask_for_several_videos_is_rejected(tmp_path):
     for name in "ab":
         frames_in(tmp_path / "videos" / name)
     with pytest.raises(InputError, match=naming("m.png", "2 videos")):
@@ -173,16 +173,16 @@ def test_one_mask_for_several_videos_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("mask", "said"), [(None, "no mask"), ("nowhere.png", "missing"), ("empty", "no mask"), ("m.txt", "no mask")]
+    ("mask", "message"), [(None, "no mask"), ("absent.png", "missing"), ("empty", "no mask"), ("m.txt", "no mask")]
 )
-def test_a_mask_that_is_none_is_named(tmp_path, mask, said):
+def test_a_missing_or_invalid_mask_is_rejected(tmp_path, mask, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "m.txt").write_text("no mask")
     (item,) = open_videos(frames_in(tmp_path / "a"), None if mask is None else tmp_path / mask)
-    with pytest.raises(InputError, match=naming("a" if mask is None else mask, said)):
+    with pytest.raises(InputError, match=naming("a" if mask is None else mask, message)):
         item.open()
 
 
-def test_a_limit_below_one_is_refused(tmp_path):
+def test_max_objects_below_one_is_rejected(tmp_path):
     with pytest.raises(InputError, match=naming("--max-objects 0")):
         open_videos(frames_in(tmp_path / "a"), None, max_objects=0)

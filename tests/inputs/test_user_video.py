@@ -1,4 +1,4 @@
-"""What a run is given of the masks that a user has."""
+"""The masks that a run is given from a user's files."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from vosmem.data.decoding.palette import davis_palette
 from vosmem.errors import InputError
 from vosmem.inference.output.mask_writer import write_labels
 from vosmem.inputs.open import open_videos
-from vosmem.inputs.scan import frame_place
+from vosmem.inputs.scan import find_frame
 from vosmem.ops.masks import slots_to_ids
 
 
@@ -46,7 +46,7 @@ MODES = [(None, [3, 200]), ("L", [3, 200]), ("LA", [1, 2]), ("RGB", [3, 200]), (
 
 
 @pytest.mark.parametrize(("mode", "ids"), MODES)
-def test_ids_of_every_kind_of_mask_come_out_as_they_went_in(clip, masks, mode, ids):
+def test_ids_are_kept_from_each_mode_of_mask(clip, masks, mode, ids):
     video = opened(clip, write_mask(masks / "00000.png", ids, mode=mode))
     assert (video.name, len(video), video.size, video.object_ids) == ("clip", 6, (64, 48), tuple(ids))
     assert {t: mask.tolist() for t, mask in given(video).items()} == {0: squares(ids).tolist()}
@@ -62,7 +62,7 @@ def test_a_black_and_white_mask_is_one_object(clip, masks, mode, number):
     assert any("255 is its only value" in note for note in video.notes) == (mode != "1")
 
 
-def test_255_beside_ids_is_void_and_said(clip, masks):
+def test_255_next_to_ids_is_void_with_a_note(clip, masks):
     write_mask(masks / "00000.png", [7, 255])
     write_mask(masks / "00003.png", [255])
     video = opened(clip, masks)
@@ -70,8 +70,8 @@ def test_255_beside_ids_is_void_and_said(clip, masks):
     assert any("'00000.png' and 1 more" in note and "void" in note for note in video.notes)
 
 
-def test_an_object_of_255_with_soft_edges_is_not_its_edges(clip, masks):
-    """They would be followed, and the object itself be taken for void."""
+def test_an_object_of_255_with_soft_edges_needs_cleaning(clip, masks):
+    """Otherwise the edges would be objects, and the object void."""
     shape = cv2.GaussianBlur(squares([255]).astype(np.uint8), (5, 5), 1.5)
     Image.fromarray(shape).save(masks / "00000.png")
     with pytest.raises(InputError, match=naming("00000.png", "one object of 255 with soft edges", "--clean-masks")):
@@ -79,7 +79,7 @@ def test_an_object_of_255_with_soft_edges_is_not_its_edges(clip, masks):
     assert opened(clip, masks, clean=True).object_ids == (255,)
 
 
-def test_255_stays_an_object_where_the_first_mask_holds_it_alone(clip, masks):
+def test_255_is_an_object_if_it_is_the_only_value_of_the_first_mask(clip, masks):
     for name in ("00000.png", "00003.png"):
         write_mask(masks / name, [255])
     assert list(given(opened(clip, masks))) == [0, 3]
@@ -92,7 +92,7 @@ def test_wide_ids(clip, masks):
     assert np.array_equal(given(video)[0], squares([255, 256, 65535]))
 
 
-def test_colours_are_kept_as_the_palette_and_mean_the_same_in_every_mask(clip, masks):
+def test_a_colour_has_one_id_in_all_masks_and_becomes_the_palette(clip, masks):
     colours = {0: (0, 0, 0), 1: (255, 60, 0), 2: (255, 255, 0)}
     for name, ids in (("00001", [2]), ("00002", [1, 2])):
         picture = squares(ids)
@@ -104,7 +104,7 @@ def test_colours_are_kept_as_the_palette_and_mean_the_same_in_every_mask(clip, m
     assert np.array_equal(given(video)[2], np.array([0, 2, 1])[squares([1, 2])])
 
 
-def test_the_palette_of_the_masks_is_that_of_the_results(clip, masks):
+def test_the_palette_of_given_masks_is_used_for_results(clip, masks):
     colours = davis_palette()[::-1]
     write_labels(masks / "00000.png", squares([1]), colours)
     assert np.array_equal(opened(clip, masks).palette, colours)
@@ -112,7 +112,7 @@ def test_the_palette_of_the_masks_is_that_of_the_results(clip, masks):
 
 
 @pytest.mark.parametrize("size", [(32, 24), (128, 96), (65, 48), (21, 16)])
-def test_a_mask_of_another_size_is_resized_and_said(clip, masks, size):
+def test_a_mask_of_another_size_is_resized_with_a_note(clip, masks, size):
     write_mask(masks / "00000.png", [3, 5], size=size)
     video = opened(clip, masks)
     assert video.given_mask(0).shape == (48, 64)
@@ -120,7 +120,7 @@ def test_a_mask_of_another_size_is_resized_and_said(clip, masks, size):
     assert any(f"{size[0]}x{size[1]}, its frame 64x48" in note for note in video.notes)
 
 
-def test_an_object_that_vanishes_when_resized_is_said(clip, masks):
+def test_a_note_names_an_object_that_vanishes_when_resized(clip, masks):
     mask = squares([3], size=(640, 480), side=200)
     mask[478, 638] = 9
     Image.fromarray(mask).save(masks / "00000.png")
@@ -143,24 +143,24 @@ class TestSeveralMasks:
             t: squares(ids).tolist() for t, ids in ((1, [4]), (3, [4, 2]), (5, [9, 2]))
         }
 
-    def test_an_empty_one_and_frames_before_the_first_are_said(self, video):
+    def test_notes_on_empty_masks_and_frames_before_the_first_mask(self, video):
         assert any("1 mask without objects" in note for note in video.notes)
         assert any("'00001'" in note and "1 frame before it" in note for note in video.notes)
 
 
 @pytest.mark.parametrize(
-    ("direction", "said"),
+    ("direction", "message"),
     [("forward", "2 frames before it stay empty"), ("backward", "3 frames after it stay empty"), ("both", None)],
 )
-def test_masks_that_stay_empty_are_said(clip, masks, direction, said):
+def test_a_warning_names_frames_whose_masks_stay_empty(clip, masks, direction, message):
     write_mask(masks / "00002.png", [4])
     (found,) = open_videos(clip, masks)
     notes = replace(found, direction=direction).open().notes
     assert [note for note in notes if "stay empty" in note] == [note for note in notes if note.warns]
-    assert (said is None and not notes) or (said in notes[0] and "--direction both" in notes[0])
+    assert (message is None and not notes) or (message in notes[0] and "--direction both" in notes[0])
 
 
-def test_of_ground_truth_beside_a_video_each_object_is_given_once(tmp_path):
+def test_each_object_of_a_data_set_is_given_once(tmp_path):
     write_frames(tmp_path / "JPEGImages" / "fish", ["0", "1", "2"])
     for stem, ids in (("0", [4]), ("1", [4, 2]), ("2", [4, 2])):
         write_mask(tmp_path / "Annotations" / "fish" / f"{stem}.png", ids)
@@ -183,24 +183,24 @@ def test_of_ground_truth_beside_a_video_each_object_is_given_once(tmp_path):
         ("m.png", "5", 5),
     ],
 )
-def test_the_frame_of_a_lone_mask(clip, masks, name, start, t):
+def test_the_frame_of_a_single_mask(clip, masks, name, start, t):
     video = opened(clip, write_mask(masks / name, [1]), start=start)
     assert video.given_at == (t,)
     assert any("taken for the first frame's" in note for note in video.notes) == (name == "anything.png" and not t)
 
 
 @pytest.mark.parametrize("start", [6, -1, "6", "frame", "²"])
-def test_a_start_that_is_no_frame_is_named(clip, masks, start):
+def test_a_start_that_is_no_frame_is_rejected(clip, masks, start):
     with pytest.raises(InputError, match=naming(f"--start {start}", "0 to 5", "'00000'")):
         opened(clip, write_mask(masks / "m.png", [1]), start=start)
 
 
-def test_a_stem_goes_before_a_number():
-    assert frame_place(["5", "6", "7"], "6") == 1
-    assert frame_place(["a", "b", "c"], "2") == 2
+def test_a_stem_takes_precedence_over_a_frame_number():
+    assert find_frame(["5", "6", "7"], "6") == 1
+    assert find_frame(["a", "b", "c"], "2") == 2
 
 
-def test_masks_without_frame_are_named(clip, masks):
+def test_masks_without_a_frame_are_reported(clip, masks):
     for name in ("a.png", "b.png"):
         write_mask(masks / name, [1])
     with pytest.raises(InputError, match=naming("none of the 2 masks", "'a'", "'00000'")):
@@ -209,14 +209,14 @@ def test_masks_without_frame_are_named(clip, masks):
     assert any("2 masks without a frame" in note for note in opened(clip, masks).notes)
 
 
-def test_start_says_nothing_of_several_masks(clip, masks):
+def test_start_with_several_masks_is_rejected(clip, masks):
     for name in ("00000.png", "00002.png"):
         write_mask(masks / name, [1])
     with pytest.raises(InputError, match=naming("--start", "2 are given")):
         opened(clip, masks, start=1)
 
 
-def test_a_corrupt_mask_is_named_and_the_others_counted(clip, masks):
+def test_the_first_corrupt_mask_is_reported_and_the_others_counted(clip, masks):
     write_mask(masks / "00000.png", [1])
     for name in ("00002.png", "00004.png"):
         (masks / name).write_bytes(b"no mask")
@@ -224,19 +224,19 @@ def test_a_corrupt_mask_is_named_and_the_others_counted(clip, masks):
         opened(clip, masks)
 
 
-def test_masks_without_object_are_named(clip, masks):
+def test_masks_without_objects_are_rejected(clip, masks):
     with pytest.raises(InputError, match=naming("'clip'", "no mask holds an object")):
         opened(clip, write_mask(masks / "00000.png", []))
 
 
 @pytest.mark.parametrize("limit", [30, 300])
-def test_too_many_objects_in_all_are_refused(clip, masks, limit):
+def test_too_many_objects_are_rejected(clip, masks, limit):
     for t in range(6):
         mask = np.zeros((48, 64), np.uint16)
         mask[::2, ::2].flat[:60] = 1 + 60 * t + np.arange(60)
         write_labels(masks / f"{t:05d}.png", mask)
-    said = ("60 objects", "--max-objects 30") if limit == 30 else ("'clip'", "360 objects", "more than 254")
-    with pytest.raises(InputError, match=naming(*said)):
+    message = ("60 objects", "--max-objects 30") if limit == 30 else ("'clip'", "360 objects", "more than 254")
+    with pytest.raises(InputError, match=naming(*message)):
         opened(clip, masks, max_objects=limit)
 
 

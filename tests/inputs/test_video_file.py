@@ -1,4 +1,4 @@
-"""Video files: every frame by its number, in any order, whatever the container does."""
+"""Video files: every frame can be read by its index, in any order, from each container."""
 
 from fractions import Fraction
 
@@ -46,24 +46,24 @@ def test_memory_does_not_grow_with_the_video(tmp_path, monkeypatch):
 def test_reading_forward_decodes_every_frame_once(tmp_path, monkeypatch):
     frames, starts = VideoFrames(write_clip(tmp_path / "a.mp4", g=6)), []
     start = frames._start
-    monkeypatch.setattr(frames, "_start", lambda place: (starts.append(place), start(place)))
+    monkeypatch.setattr(frames, "_start", lambda index: (starts.append(index), start(index)))
     for t in range(20):
         frames.frame(t)
     assert starts == [0]
 
 
-def test_a_jump_ahead_begins_at_the_key_frame_before(tmp_path, monkeypatch):
+def test_a_jump_ahead_decodes_from_the_key_frame_before(tmp_path, monkeypatch):
     clip = write_clip(tmp_path / "a.mp4", **{"x264-params": "keyint=6:min-keyint=6:scenecut=0"})
     frames, starts = VideoFrames(clip), []
     start = frames._start
-    monkeypatch.setattr(frames, "_start", lambda place: (starts.append(place), start(place)))
+    monkeypatch.setattr(frames, "_start", lambda index: (starts.append(index), start(index)))
     for t in (1, 5, 16, 17):
         assert shade(frames.frame(t)) == t
     assert starts == [0, 12]
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-def test_a_turned_video_stands_upright(tmp_path, turn):
+def test_a_rotated_video_is_decoded_upright(tmp_path, turn):
     upright = VideoFrames(write_clip(tmp_path / "a.mp4")).frame(9)
     frames = VideoFrames(write_clip(tmp_path / "b.mp4", turn=turn))
     frame = frames.frame(9)
@@ -72,7 +72,7 @@ def test_a_turned_video_stands_upright(tmp_path, turn):
     assert np.abs(frame.permute(1, 2, 0).numpy().astype(int) - turned).max() < 12
 
 
-def test_a_varying_rate_keeps_its_times(tmp_path):
+def test_a_varying_rate_keeps_its_timestamps(tmp_path):
     times = [40 * t + 15 * (t % 2) for t in range(20)]
     frames = VideoFrames(write_clip(tmp_path / "a.mp4", times=times))
     np.testing.assert_allclose(frames.times, np.array(times) / 1000, atol=1e-3)
@@ -80,7 +80,7 @@ def test_a_varying_rate_keeps_its_times(tmp_path):
     assert shade(frames.frame(13)) == 13
 
 
-def test_a_steady_rate_is_exact_and_nothing_is_said(tmp_path):
+def test_a_constant_rate_is_exact_and_needs_no_note(tmp_path):
     frames = VideoFrames(write_clip(tmp_path / "a.mp4"))
     assert (frames.rate, frames.notes) == (Fraction(25), ())
     np.testing.assert_allclose(frames.times, np.arange(20) / 25)
@@ -93,7 +93,7 @@ def cut(path, share):
 
 
 def read_on(frames):
-    """Frames until one fails, and what is said of that."""
+    """The number of frames before the first unreadable one, and its error message."""
     for t in range(len(frames)):
         try:
             assert shade(frames.frame(t)) == t
@@ -103,43 +103,43 @@ def read_on(frames):
 
 
 @pytest.mark.parametrize("share", [0.8, 0.9, 0.97])
-def test_a_cut_video_is_whole_up_to_the_frame_that_is_named(tmp_path, share):
+def test_a_cut_video_can_be_read_up_to_the_reported_frame(tmp_path, share):
     frames = VideoFrames(cut(write_clip(tmp_path / "a.mp4", num_frames=60, g=12), share))
-    good, said = read_on(frames)
+    good, message = read_on(frames)
     assert len(frames) - 2 <= good < 60  # the last of which there are data is cut itself
-    assert "a.mp4" in said and f"frame {good} of" in said and "\n" not in said
+    assert "a.mp4" in message and f"frame {good} of" in message and "\n" not in message
 
 
 @pytest.mark.parametrize("name", ["h264.ts", "h264.mkv"])
-def test_frames_whose_neighbours_were_cut_away_do_not_take_their_place(tmp_path, name):
+def test_frames_after_a_gap_at_the_cut_keep_their_index(tmp_path, name):
     named = []
     for percent in range(40, 95, 5):
         path = write_clip(tmp_path / name, num_frames=60)
-        good, said = read_on(VideoFrames(cut(path, percent / 100)))  # looks at each frame's number
-        named += [said] if f"frame {good} of" in said else []
-    assert named  # often the cut leaves no gap, and nobody can tell
+        good, message = read_on(VideoFrames(cut(path, percent / 100)))  # looks at each frame's number
+        named += [message] if f"frame {good} of" in message else []
+    assert named  # often the cut leaves no gap and cannot be detected
 
 
-def test_a_cut_file_that_hides_it_says_that_it_ends_early(tmp_path):
+def test_a_note_says_that_a_file_ends_early(tmp_path):
     frames = VideoFrames(cut(write_clip(tmp_path / "a.webm", **CLIPS["vp9.webm"]), 0.6))
     assert read_on(frames) == (len(frames), "")
     assert len(frames) < 20 and "it may be cut" in frames.notes[0]
 
 
-def test_frames_after_the_damage_can_be_asked_for(tmp_path):
+def test_frames_after_the_damage_can_be_read(tmp_path):
     path = write_clip(tmp_path / "a.mov", **CLIPS["mjpeg.mov"])
     content = bytearray(path.read_bytes())
     third = len(content) // 3
     content[third : 2 * third] = bytes(third)
     path.write_bytes(content)
     frames = VideoFrames(path)
-    good, said = read_on(frames)
-    assert 2 < good < 17 and f"frame {good} of 20" in said
+    good, message = read_on(frames)
+    assert 2 < good < 17 and f"frame {good} of 20" in message
     assert [shade(frames.frame(t)) for t in (19, good - 1)] == [19, good - 1]
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "missing"),
         (b"", "cannot be read"),
@@ -147,15 +147,15 @@ def test_frames_after_the_damage_can_be_asked_for(tmp_path):
         (b"1\n00:00:01,000 --> 00:00:02,000\nhello\n", "no pictures"),
     ],
 )
-def test_what_is_no_video_is_named_when_it_is_opened(tmp_path, content, said):
-    path = tmp_path / ("a.srt" if said == "no pictures" else "a.mp4")
+def test_a_file_that_is_no_video_is_rejected(tmp_path, content, message):
+    path = tmp_path / ("a.srt" if message == "no pictures" else "a.mp4")
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(InputError, match=naming(path.name, said)):
+    with pytest.raises(InputError, match=naming(path.name, message)):
         VideoFrames(path)
 
 
-def test_a_video_without_frames_is_named(tmp_path):
+def test_a_video_without_frames_is_rejected(tmp_path):
     path = cut(write_clip(tmp_path / "a.mp4"), 1)
     content = path.read_bytes()
     path.write_bytes(content[: content.index(b"mdat") + 4])

@@ -1,4 +1,4 @@
-"""Small videos of a user, and a method that finds everything where its mask was."""
+"""Small user videos, and a method that repeats the last mask of each object."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from vosmem.networks import STM
 SIZE = (33, 47)
 
 
-class StillMethod:
-    """Finds each object where its last mask was, a little unsure."""
+class RepeatMethod:
+    """Repeats the last mask of each object, with probability 0.9."""
 
     memory_bytes = 2**20
 
@@ -33,7 +33,7 @@ class StillMethod:
 
 
 def write_user_video(root: Path, ids=(3, 200), num_frames=5, size=SIZE, given=(0,), palette=None, name="fish") -> Path:
-    """Frames in a folder, and masks of the frames in `given` beside it; returns the folder with both."""
+    """Write a folder of frames and one of masks for the frames in `given`; returns the folder of both."""
     frames, labels = video(num_frames, *size, len(ids))
     for kind in ("frames", "masks"):
         (root / kind / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The page of a video: whole in itself, and true to what was found."""
+"""The report of a video loads nothing, and shows the results."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ def rows(lost_at=()):
 
 
 class Balanced(HTMLParser):
-    """Fails where tags do not match; collects what a browser would fetch."""
+    """Checks that tags match, and collects the addresses that a browser would load."""
 
     def __init__(self):
         super().__init__()
@@ -58,7 +58,7 @@ def page(folder, video, *arguments):
     return text, parser.fetched
 
 
-def test_nothing_is_fetched_and_names_are_no_markup(tmp_path, video):
+def test_the_page_loads_nothing_and_escapes_names(tmp_path, video):
     write_video([np.zeros((16, 16, 3), np.uint8)] * 5, tmp_path / "overlay.mp4", 24)
     checks = [Check(1, 1, "lost", 0.5), Check(1, 2, "jump", 0.4), Check(4, 2, "uncertain", 0.3)]
     text, fetched = page(tmp_path, video, rows(), checks, {"weights": "<script>.ckpt"})
@@ -78,20 +78,20 @@ def test_thumbnails_are_pictures_of_the_frames(tmp_path, video):
     assert "<button" not in text and "<video" not in text  # there is no video to jump in
 
 
-def test_a_long_video_lies_beside_the_page(tmp_path, video, monkeypatch):
+def test_a_large_video_is_linked_instead_of_embedded(tmp_path, video, monkeypatch):
     write_video([np.zeros((16, 16, 3), np.uint8)], tmp_path / "overlay.mp4", 24)
-    monkeypatch.setattr(report, "MOST_EMBEDDED", 100)
+    monkeypatch.setattr(report, "MAX_EMBEDDED_BYTES", 100)
     assert page(tmp_path, video, rows(), [], {})[1] == ["overlay.mp4"]
 
 
-def test_what_is_lost_is_said_first(tmp_path, video):
+def test_lost_objects_are_listed_first(tmp_path, video):
     assert "No object was lost." in page(tmp_path, video, rows(), [], {})[0]
     text, _ = page(tmp_path, video, rows(lost_at=[(3, 2), (4, 2)]), [], {})
     assert "Lost in some frames: object 200." in text and "lost in 2 frames" in text
     assert text.count('<rect class="lost"') == 1
 
 
-def test_what_is_not_set_is_not_said(tmp_path, video):
+def test_entries_that_are_not_set_are_left_out(tmp_path, video):
     about = {"inference": {"short_side": None, "flip": False, "device": "cpu", "rle": True}, "notes": []}
     text, _ = page(tmp_path, video, rows(), [], json.loads(json.dumps(about)))
     assert "<td>device cpu, rle</td>" in text and "<th>notes</th>" not in text
@@ -102,7 +102,7 @@ def test_a_video_without_any_object_found_has_a_page(tmp_path, video):
     assert "never found" in page(tmp_path, video, empty, [], {})[0]
 
 
-def test_lost_frames_that_follow_each_other_are_one_band():
+def test_consecutive_lost_frames_are_one_band():
     chart = confidence_chart(range(5), [0.9] * 5, [5] * 5, [True, False, True, True, False], 5)
     bands = re.findall(r'<rect class="lost" x="([-.0-9]+)" y="0" width="([.0-9]+)"', chart)
     assert bands == [("-125.0", "250.0"), ("375.0", "500.0")]

@@ -1,4 +1,4 @@
-"""A video in, whole results out: once, in any direction, and as far as it can be read."""
+"""Segmenting a video: complete results in each direction, made once, up to an unreadable frame."""
 
 import html
 import json
@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from tests.segmentation.made import SIZE, StillMethod, opened, write_user_video
+from tests.segmentation.made import SIZE, RepeatMethod, opened, write_user_video
 from vosmem.errors import InputError
 from vosmem.inputs.open import open_videos
-from vosmem.segmentation.options import SegmentOptions
+from vosmem.segmentation.frame_files import SegmentOptions
 from vosmem.segmentation.video import segment_video
 
 CPU = torch.device("cpu")
@@ -24,7 +24,7 @@ EVERYTHING = SegmentOptions(soft_masks=True, per_object=True, rle=True)
 
 def segment(video, folder, options=EVERYTHING, about=None, **more):
     return segment_video(
-        video, StillMethod, CPU, folder, options, about or {"network": "still"}, {"source": "here"}, **more
+        video, RepeatMethod, CPU, folder, options, about or {"network": "repeat"}, {"source": "here"}, **more
     )
 
 
@@ -34,7 +34,7 @@ def files(folder):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A folder with a video of two objects, one that comes late, and all that can be made of it in `out`."""
+    """A folder with a video of two objects, one of which appears late, and all its results in `out`."""
     root = write_user_video(tmp_path_factory.mktemp("whole"), given=(0, 2), palette=list(range(255, 0, -1)))
     first = np.array(Image.open(root / "masks" / "fish" / "000.png"))
     image = Image.fromarray(np.where(first == 3, 3, 0).astype(np.uint8))
@@ -44,7 +44,7 @@ def whole(tmp_path_factory):
     return root
 
 
-def test_masks_carry_ids_size_and_palette_of_the_input(whole):
+def test_masks_have_ids_size_and_palette_of_the_input(whole):
     given = {stem: Image.open(whole / "masks" / "fish" / f"{stem}.png") for stem in ("000", "002")}
     for t in range(5):
         with Image.open(whole / "out" / "masks" / f"{t:03d}.png") as mask:
@@ -55,7 +55,7 @@ def test_masks_carry_ids_size_and_palette_of_the_input(whole):
     assert expected == {0, 3, 200}
 
 
-def test_every_form_of_the_masks_says_the_same(whole):
+def test_all_formats_of_the_masks_agree(whole):
     out = whole / "out"
     coco = json.loads((out / "annotations.json").read_text())
     names = {image["id"]: image["file_name"] for image in coco["images"]}
@@ -65,13 +65,13 @@ def test_every_form_of_the_masks_says_the_same(whole):
         with np.load(out / "probabilities" / f"{t:03d}.npz") as soft:
             assert np.array_equal(soft["ids"][soft["probs"].argmax(axis=0)], mask)
         for number in (3, 200):
-            alone = np.asarray(Image.open(out / "objects" / str(number) / f"{t:03d}.png"))
-            assert np.array_equal(alone, np.where(mask == number, 255, 0))
+            silhouette = np.asarray(Image.open(out / "objects" / str(number) / f"{t:03d}.png"))
+            assert np.array_equal(silhouette, np.where(mask == number, 255, 0))
             found = decoded.get((f"{t:03d}.png", number), np.zeros(SIZE, np.uint8))
             assert np.array_equal(found, mask == number)
 
 
-def test_annotations_are_masks_that_can_be_given(whole):
+def test_annotations_can_be_given_as_masks(whole):
     again = open_videos(whole / "frames" / "fish", whole / "out" / "annotations.json")[0].open()
     assert again.object_ids == (3, 200)
     assert np.array_equal(np.array([0, 3, 200])[again.given_mask(4)], Image.open(whole / "out" / "masks" / "004.png"))
@@ -98,14 +98,14 @@ def test_tables_name_frames_and_objects(whole):
     assert list(checks.columns) == ["t", "frame", "object", "reason", "entropy"] and len(checks)
 
 
-def test_the_record_says_what_it_was_made_of(whole):
+def test_the_record_lists_what_the_results_depend_on(whole):
     record = json.loads((whole / "out" / "run.json").read_text())
-    assert record["finished"] and record["about"]["network"] == "still" and record["source"] == "here"
+    assert record["finished"] and record["about"]["network"] == "repeat" and record["source"] == "here"
     assert record["about"]["input"]["masks_used"] == ["000.png", "002.png"]
     assert record["timings"]["memory_mb_peak"] == 1 and record["versions"]["torch"] == torch.__version__.split("+")[0]
 
 
-def test_what_is_there_is_not_made_again_and_not_overwritten(whole):
+def test_complete_results_are_kept_and_not_overwritten(whole):
     before = files(whole / "out")
     assert segment(opened(whole), whole / "out").skipped
     for options, about in ((replace(EVERYTHING, rle=False), None), (EVERYTHING, {"network": "another"})):
@@ -115,14 +115,14 @@ def test_what_is_there_is_not_made_again_and_not_overwritten(whole):
 
 
 @pytest.mark.parametrize("name", ["masks/003.png", "objects/200/004.png", "probabilities/001.npz", "overlay.mp4"])
-def test_what_was_removed_is_made_again(tmp_path, name):
+def test_removed_results_are_made_again(tmp_path, name):
     root = write_user_video(tmp_path / "in")
     segment(opened(root), tmp_path / "out")
     (tmp_path / "out" / name).unlink()
     assert not segment(opened(root), tmp_path / "out").skipped and (tmp_path / "out" / name).is_file()
 
 
-def test_notes_stand_in_the_record_and_in_the_report(tmp_path):
+def test_notes_are_in_the_record_and_in_the_report(tmp_path):
     root = write_user_video(tmp_path / "in", given=(2,))
     result = segment(opened(root), tmp_path / "out")
     (note,) = [note for note in result.notes if note.warns]
@@ -131,14 +131,14 @@ def test_notes_stand_in_the_record_and_in_the_report(tmp_path):
     assert segment(opened(root), tmp_path / "out").notes == result.notes  # also where nothing is made again
 
 
-def test_files_that_are_the_users_are_left_alone(whole, tmp_path):
+def test_files_of_the_user_are_not_overwritten(whole, tmp_path):
     (tmp_path / "masks").mkdir()
-    with pytest.raises(InputError, match=r"masks' is there already"):
+    with pytest.raises(InputError, match=r"masks' exists and was not written by"):
         segment(opened(whole), tmp_path)
     assert list(tmp_path.iterdir()) == [tmp_path / "masks"]
 
 
-def test_less_is_written_where_less_is_asked_for(whole, tmp_path):
+def test_only_requested_files_are_written(whole, tmp_path):
     segment(opened(whole), tmp_path, SegmentOptions(overlay=False, report=False))
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"masks", "objects.csv", "frames_to_check.csv", "run.json"}
@@ -166,7 +166,7 @@ def test_directions(tmp_path, direction, masked, rows):
     assert done == sorted(set(done)) and done[-1] == seen[-1].total == (5 if direction == "forward" else 10)
 
 
-def test_a_frame_that_cannot_be_read_leaves_what_came_before_it_whole(tmp_path):
+def test_results_before_an_unreadable_frame_are_kept(tmp_path):
     root = write_user_video(tmp_path, palette=list(range(255, 0, -1)))
     broken = root / "frames" / "fish" / "003.png"
     content = broken.read_bytes()
@@ -191,7 +191,7 @@ def test_a_frame_that_cannot_be_read_leaves_what_came_before_it_whole(tmp_path):
     }
 
 
-def test_a_file_that_cannot_be_written_stops_it_and_none_is_half(tmp_path, monkeypatch):
+def test_a_write_error_stops_the_run_and_leaves_no_partial_file(tmp_path, monkeypatch):
     root = write_user_video(tmp_path)
 
     def full_disk(path, *args, **kwargs):

@@ -1,4 +1,4 @@
-// A click on a frame to check, or into a curve, goes to that frame.
+// A click on a frame to check, or on a curve, shows that frame.
 element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-go]"), chart = event.target.closest("[data-last]");
   if (button) trigger("go", { t: Number(button.dataset.go) });

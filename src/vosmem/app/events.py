@@ -1,17 +1,16 @@
-"""What happens on the page: each event asks a session for something, and says which parts of the page change."""
+"""Event handlers of the page: each calls a session and returns the components that change."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from vosmem.app import views
 from vosmem.app.examples import write_example
-from vosmem.app.page_parts import Parts
 from vosmem.app.session import SECONDS_TO_END, Session
 from vosmem.app.session_store import SessionStore
 from vosmem.errors import InputError
@@ -20,197 +19,218 @@ Changes = dict[Any, Any]
 MESSAGE_SECONDS = 12
 
 
+class Components(NamedTuple):
+    """The components of the page that change."""
+
+    key: gr.BrowserState  # of the session, stored in the browser
+    opener: gr.Accordion  # around what opens videos
+    upload: gr.File
+    canvas: gr.HTML  # the frame with its masks, to draw on
+    frame: gr.Slider  # frame index
+    charts: gr.HTML  # frames to check, and confidence curves
+    direction: gr.Radio
+    propagate: gr.Button
+    again: gr.Button  # propagates from the current frame
+    stop: gr.Button
+    status: gr.HTML  # state of the session, and notes
+    load_mask: gr.UploadButton
+    downloads: tuple[gr.Button, gr.Button, gr.Button]  # masks, overlay, report
+    file: gr.DownloadButton  # hands a file to the browser; invisible
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All components that an event may change."""
+        single = [part for name, part in self._asdict().items() if name not in ("downloads", "file")]
+        return [*single, *self.downloads]
+
+
 class Events:
-    """The events of one page.
+    """The event handlers of one page; `key` is always that of the visitor's session."""
 
-    Args:
-        studio: whose sessions they work on.
-        parts: of the page.
-    """
-
-    def __init__(self, studio: SessionStore, parts: Parts):
-        self.studio, self.parts = studio, parts
+    def __init__(self, store: SessionStore, components: Components):
+        self.store, self.components = store, components
 
     def enter(self, key: str | None) -> Changes:
-        """A page was loaded, perhaps again."""
+        """The page was loaded or reloaded."""
         try:
-            key = self.studio.enter(key)
-            session = self.studio.session(key)
+            key = self.store.enter(key)
+            session = self.store.session(key)
             session.stop(SECONDS_TO_END)  # a reloaded page no longer watches the old job
-            folded = {self.parts.opener: gr.Accordion(open=not session.is_open)}
-            return {self.parts.key: key, **folded, **self._everything(session, 0)}
+            folded = {self.components.opener: gr.Accordion(open=not session.is_open)}
+            return {self.components.key: key, **folded, **self._show_all(session, 0)}
         except (InputError, OSError) as error:
-            self._tell(error)
-            # Nothing works without a visit, so the reason stays after the message is gone.
-            return {self.parts.status: views.line(self.studio.told(error))}
+            self._warn(error)
+            # Without a session nothing works, so the reason stays after the message has faded.
+            return {self.components.status: views.line(self.store.public_message(error))}
 
     def upload(self, key: str | None, paths: Sequence[str] | None) -> Changes:
         """Files were dropped or chosen."""
         if not paths:
-            return self._nothing()
-        return self._opened(key, lambda session: session.open([Path(path) for path in paths]))
+            return self._no_changes()
+        return self._open(key, lambda session: session.open([Path(path) for path in paths]))
 
     def example(self, key: str | None, name: str) -> Changes:
         """An example was chosen."""
-        return self._opened(key, lambda session: session.open_example(lambda folder: write_example(name, folder)))
+        return self._open(key, lambda session: session.open_example(lambda folder: write_example(name, folder)))
 
     def scrub(self, key: str | None, t: int) -> Changes:
-        """Another frame is to be shown."""
-        return self._changed(key, t, lambda session: None, lambda session: {})
+        """The slider was moved to frame t."""
+        return self._change(key, t, lambda session: None, lambda session: {})
 
     def go(self, key: str | None, event: gr.EventData) -> Changes:
         """A frame was chosen in the charts."""
         t = _sent(event, "t", int)
-        return self._changed(key, t, lambda session: None, lambda session: {self.parts.frame: t})
+        return self._change(key, t, lambda session: None, lambda session: {self.components.frame: t})
 
     def stroke(self, key: str | None, event: gr.EventData) -> Changes:
         """A stroke was drawn."""
-        t, number, radius = _sent(event, "t", int), _sent(event, "number", int), _sent(event, "radius", float)
-        return self._drawn(key, t, lambda session: session.draw(t, number, _sent(event, "points", list), radius))
+        t, object_id, radius = _sent(event, "t", int), _sent(event, "number", int), _sent(event, "radius", float)
+        return self._draw(key, t, lambda session: session.draw(t, object_id, _sent(event, "points", list), radius))
 
     def box(self, key: str | None, event: gr.EventData) -> Changes:
         """A box was drawn."""
-        t, number = _sent(event, "t", int), _sent(event, "number", int)
-        return self._drawn(key, t, lambda session: session.draw_box(t, number, _sent(event, "box", list)))
+        t, object_id = _sent(event, "t", int), _sent(event, "number", int)
+        return self._draw(key, t, lambda session: session.draw_box(t, object_id, _sent(event, "box", list)))
 
     def clear(self, key: str | None, event: gr.EventData) -> Changes:
-        """The mask of a frame is to be forgotten."""
+        """Clear was pressed."""
         t = _sent(event, "t", int)
-        return self._drawn(key, t, lambda session: session.clear(t))
+        return self._draw(key, t, lambda session: session.clear(t))
 
     def undo(self, key: str | None, event: gr.EventData) -> Changes:
-        """The last change is to be taken back, wherever it was."""
-        return self._moved(key, _sent(event, "t", int), Session.undo)
+        """Undo was pressed; the last change may be in another frame."""
+        return self._change_and_go(key, _sent(event, "t", int), Session.undo)
 
     def load_mask(self, key: str | None, t: int, path: str | None) -> Changes:
-        """A mask file was chosen for the frame that is shown."""
+        """A mask file was chosen for frame t."""
         if path is None:
-            return self._nothing()
-        return self._moved(key, t, lambda session: session.load_masks(Path(path), t))
+            return self._no_changes()
+        return self._change_and_go(key, t, lambda session: session.load_masks(Path(path), t))
 
     def propagate(self, key: str | None, direction: str) -> Iterator[Changes]:
-        """The objects are to be followed through the video."""
-        yield from self._propagated(key, direction, 0, None)
+        """Propagate was pressed."""
+        yield from self._propagate(key, direction, 0, None)
 
     def again(self, key: str | None, t: int) -> Iterator[Changes]:
-        """They are to be followed anew from the frame that is shown."""
-        yield from self._propagated(key, "forward", t, t)
+        """Propagation from frame t was asked for."""
+        yield from self._propagate(key, "forward", t, t)
 
     def stop(self, key: str | None) -> None:
-        """The propagation is to be stopped."""
+        """Stop was pressed."""
         with suppress(InputError):
-            self.studio.session(key).stop()
+            self.store.session(key).stop()
 
     def masks_file(self, key: str | None) -> str:
-        """The masks are to be taken away."""
+        """Path of the masks to download."""
         return self._file(key, Session.masks_file)
 
     def overlay_file(self, key: str | None) -> str:
-        """The overlay video is to be taken away."""
+        """Path of the overlay video to download."""
         return self._file(key, Session.overlay_file)
 
     def report_file(self, key: str | None) -> str:
-        """The report is to be taken away."""
-        return self._file(key, lambda session: session.report_file(self.studio.about))
+        """Path of the report to download."""
+        return self._file(key, lambda session: session.report_file(self.store.about))
 
-    def _opened(self, key: str | None, step: Callable[[Session], None]) -> Changes:
-        """Everything is new, and the place to open videos folds away."""
+    def _open(self, key: str | None, step: Callable[[Session], None]) -> Changes:
+        """Open a video, show everything and fold the opener."""
         try:
-            session = self.studio.session(key)
+            session = self.store.session(key)
             step(session)
-            shown = self._everything(session, 0)  # fails where another tab opens another video
+            changes = self._show_all(session, 0)  # fails where another tab opens another video
         except (InputError, OSError) as error:
-            self._tell(error)
-            return {self.parts.upload: None}
-        return {self.parts.upload: None, self.parts.opener: gr.Accordion(open=False), **shown}
+            self._warn(error)
+            return {self.components.upload: None}
+        return {self.components.upload: None, self.components.opener: gr.Accordion(open=False), **changes}
 
-    def _drawn(self, key: str | None, t: int, step: Callable[[Session], Any]) -> Changes:
-        return self._changed(key, t, step, lambda session: {self.parts.status: views.status(session)})
+    def _draw(self, key: str | None, t: int, step: Callable[[Session], Any]) -> Changes:
+        return self._change(key, t, step, lambda session: {self.components.status: views.status(session)})
 
-    def _moved(self, key: str | None, t: int, step: Callable[[Session], int | None]) -> Changes:
-        """A step that says which frame it changed; that one is shown then."""
+    def _change_and_go(self, key: str | None, t: int, step: Callable[[Session], int | None]) -> Changes:
+        """Run a step that returns the index of the changed frame, and show that frame."""
         try:
-            session = self.studio.session(key)
+            session = self.store.session(key)
             changed = step(session)
-            return self._everything(session, t if changed is None else changed)
+            return self._show_all(session, t if changed is None else changed)
         except (InputError, OSError) as error:
-            self._tell(error)
-            return self._nothing()
+            self._warn(error)
+            return self._no_changes()
 
-    def _changed(
+    def _change(
         self, key: str | None, t: int, step: Callable[[Session], Any], more: Callable[[Session], Changes]
     ) -> Changes:
-        """A step on a frame, which is shown anew even if the step fails: a sketch of it may stand there."""
+        """Run a step on frame t. The frame is shown again even after an error, to remove the browser's sketch."""
         try:
-            session = self.studio.session(key)
+            session = self.store.session(key)
             try:
                 step(session)
             except (InputError, OSError) as error:
-                self._tell(error)
-            return {self.parts.stage: views.stage(session, t), **more(session)}
+                self._warn(error)
+            return {self.components.canvas: views.canvas(session, t), **more(session)}
         except (InputError, OSError) as error:
-            self._tell(error)
-            return self._nothing()
+            self._warn(error)
+            return self._no_changes()
 
-    def _propagated(self, key: str | None, direction: str, t: int, start: int | None) -> Iterator[Changes]:
+    def _propagate(self, key: str | None, direction: str, t: int, start: int | None) -> Iterator[Changes]:
         try:
-            session = self.studio.session(key)
+            session = self.store.session(key)
         except InputError as error:
-            self._tell(error)
+            self._warn(error)
             return
-        began = time.monotonic()
+        start_time = time.monotonic()
         try:
-            for at in session.propagate(direction, start):
-                t = t if at.t is None else at.t
-                moved = {
-                    self.parts.stage: views.stage(session, t),
-                    self.parts.frame: gr.Slider(value=t, interactive=False),
+            for progress in session.propagate(direction, start):
+                t = t if progress.t is None else progress.t
+                yield {
+                    self.components.canvas: views.canvas(session, t),
+                    self.components.frame: gr.Slider(value=t, interactive=False),
+                    **self._buttons(session),
+                    self.components.status: views.progress_bar(progress, time.monotonic() - start_time),
                 }
-                yield {**moved, **self._buttons(session), self.parts.status: views.pace(at, time.monotonic() - began)}
         except (InputError, OSError) as error:
-            self._tell(error)
-        yield self._moved(key, t, lambda session: t)
+            self._warn(error)
+        yield self._change_and_go(key, t, lambda session: t)
 
     def _file(self, key: str | None, make: Callable[[Session], Path]) -> str:
         try:
-            return str(make(self.studio.session(key)))
+            return str(make(self.store.session(key)))
         except (InputError, OSError) as error:
-            raise gr.Error(self._text(error), duration=MESSAGE_SECONDS, print_exception=False) from error
+            raise gr.Error(self._as_html(error), duration=MESSAGE_SECONDS, print_exception=False) from error
 
-    def _everything(self, session: Session, t: int) -> Changes:
+    def _show_all(self, session: Session, t: int) -> Changes:
         count = len(session.project.frames) if session.is_open else 1
         slider = gr.Slider(maximum=max(1, count - 1), value=t, interactive=count > 1, visible=session.is_open)
         return {
-            self.parts.stage: views.stage(session, t),
-            self.parts.frame: slider,
-            self.parts.charts: views.charts(session),
-            self.parts.status: views.status(session),
+            self.components.canvas: views.canvas(session, t),
+            self.components.frame: slider,
+            self.components.charts: views.charts(session),
+            self.components.status: views.status(session),
             **self._buttons(session),
         }
 
     def _buttons(self, session: Session) -> Changes:
-        rests = session.is_open and not session.is_working
-        found = rests and bool(session.project.results.done)
+        idle = session.is_open and not session.is_propagating
+        has_results = idle and bool(session.project.results.done)
         return {
-            self.parts.propagate: gr.Button(interactive=rests, visible=not session.is_working),
-            self.parts.stop: gr.Button(visible=session.is_working),
-            self.parts.again: gr.Button(interactive=found),
-            self.parts.load_mask: gr.UploadButton(interactive=rests),
-            **{button: gr.Button(interactive=found) for button in self.parts.downloads},
+            self.components.propagate: gr.Button(interactive=idle, visible=not session.is_propagating),
+            self.components.stop: gr.Button(visible=session.is_propagating),
+            self.components.again: gr.Button(interactive=has_results),
+            self.components.load_mask: gr.UploadButton(interactive=idle),
+            **{button: gr.Button(interactive=has_results) for button in self.components.downloads},
         }
 
-    def _tell(self, error: Exception) -> None:
-        gr.Warning(self._text(error), duration=MESSAGE_SECONDS)
+    def _warn(self, error: Exception) -> None:
+        gr.Warning(self._as_html(error), duration=MESSAGE_SECONDS)
 
-    def _nothing(self) -> Changes:
-        return {self.parts.status: gr.skip()}  # Gradio does not take an empty answer
+    def _no_changes(self) -> Changes:
+        return {self.components.status: gr.skip()}  # Gradio rejects an empty dictionary
 
-    def _text(self, error: Exception) -> str:
-        return escape(self.studio.told(error), quote=False)  # a message is taken for HTML
+    def _as_html(self, error: Exception) -> str:
+        return escape(self.store.public_message(error), quote=False)
 
 
 def _sent(event: gr.EventData, name: str, kind: Callable[[Any], Any]) -> Any:
-    """A value that the page sent, which may be anything."""
+    """A value sent by the page, which may be anything."""
     try:
         return kind(getattr(event, name))
     except (AttributeError, TypeError, ValueError, OverflowError):

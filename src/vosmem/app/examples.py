@@ -1,4 +1,4 @@
-"""Videos to try the page with: a short real clip, and videos rendered from photographs that every installation has."""
+"""Example videos: a short real clip, and videos rendered from photographs of the scikit-image package."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -22,17 +22,9 @@ HEIGHT, WIDTH, NUM_FRAMES = 240, 426, 32
 
 
 def write_example(name: str, folder: Path) -> tuple[Path, UInt16[np.ndarray, "H W"]]:
-    """Copy the clip, or render a video of a few seconds; no photograph of it is one that training sees.
+    """Write an example of `EXAMPLES`; returns the folder of its frames and the mask of the first frame.
 
-    Args:
-        name: one of `EXAMPLES`.
-        folder: where to; it is made.
-
-    Returns:
-        the folder of its frames, and the mask of the first.
-
-    Raises:
-        InputError: there is no such example.
+    Videos are rendered from photographs that are not used for training. `InputError` if there is no such example.
     """
     if name not in EXAMPLES:
         raise InputError(f"there is no example {name!r}: use {', '.join(EXAMPLES)}")

@@ -1,4 +1,4 @@
-"""What was found in a video so far, on disk, and what is made of it to take away."""
+"""The results of propagations in a video, and the files to download."""
 
 import zipfile
 from collections.abc import Mapping
@@ -24,93 +24,72 @@ from vosmem.visualization.overlay import overlay
 from vosmem.visualization.video import VideoWriter
 
 ARCHIVE = "masks.zip"
-TABLES = (OBJECTS_TABLE, CHECKS_TABLE)
+DOWNLOADS = (ARCHIVE, OVERLAY, REPORT, OBJECTS_TABLE, CHECKS_TABLE)
 
 
 class Results:
-    """Masks of the frames that are done, and how sure the network was of them.
+    """Masks on disk, and the network's confidence, of the frames that are done.
 
-    Args:
-        folder: where they lie; it is made.
-        frames: the video.
+    Methods raise `InputError` if a frame cannot be read and `OSError` if a file cannot be written.
     """
 
     def __init__(self, folder: Path, frames: FrameSource):
         self.folder, self._frames = folder, frames
-        self._rows: dict[int, list[ObjectConfidence]] = {}  # their slots are ids here, since slots change with masks
+        self._rows: dict[int, list[ObjectConfidence]] = {}  # `slot` holds the object id, since slots change with masks
         self._memory_frames: dict[int, int] = {}
         self._done: set[int] = set()
-        self._lock = Lock()  # a page reads masks while others are written; Windows replaces no file that is being read
+        # A page reads masks while a job writes others, and Windows cannot replace a file that is being read.
+        self._lock = Lock()
 
     @property
     def done(self) -> frozenset[int]:
-        """The frames that have a mask."""
+        """Indices of the frames that have a mask."""
         return frozenset(self._done)
 
-    def put(self, t: int, ids: UInt16[np.ndarray, "H W"]) -> None:
-        """Keep the mask of a frame.
-
-        Raises:
-            OSError: it could not be written.
-        """
+    def set_mask(self, t: int, ids: UInt16[np.ndarray, "H W"] | None) -> None:
+        """Write the mask of frame t; None deletes the result of the frame."""
         with self._lock:
-            write_labels(self._mask(t), ids.astype(id_type((int(ids.max()),))))
-            self._done.add(t)
-            self._outdate()
+            if ids is None:
+                self._path(t).unlink(missing_ok=True)
+                self._done.discard(t)
+                self._rows.pop(t, None)
+            else:
+                write_labels(self._path(t), ids.astype(id_type((int(ids.max()),))))
+                self._done.add(t)
+            for name in DOWNLOADS:  # outdated now
+                (self.folder / name).unlink(missing_ok=True)
 
-    def note(self, t: int, rows: list[ObjectConfidence], object_ids: tuple[int, ...], memory_frames: int) -> None:
-        """Keep how sure the network was in a frame.
-
-        Args:
-            t: its place.
-            rows: of each object that is followed there.
-            object_ids: the ids of their slots.
-            memory_frames: how many frames it was read from.
-        """
+    def set_confidence(
+        self, t: int, rows: list[ObjectConfidence], object_ids: tuple[int, ...], memory_frames: int
+    ) -> None:
+        """Store the confidence in frame t, a row per object; `object_ids` are those of the slots from 1 on."""
         self._rows[t] = [row._replace(slot=object_ids[row.slot - 1]) for row in rows]
         self._memory_frames[t] = memory_frames
 
-    def drop(self, t: int) -> None:
-        """Forget a frame."""
-        with self._lock:
-            self._mask(t).unlink(missing_ok=True)
-            self._done.discard(t)
-            self._rows.pop(t, None)
-            self._outdate()
-
     def ids(self, t: int) -> UInt16[np.ndarray, "H W"] | None:
-        """The mask of a frame; None where it is not done."""
+        """The mask of frame t; None if the frame is not done."""
         with self._lock:
-            return read_mask(self._mask(t), max_objects=None).ids.astype(np.uint16) if t in self._done else None
+            return read_mask(self._path(t), max_objects=None).ids.astype(np.uint16) if t in self._done else None
 
     def rows(self) -> list[ObjectConfidence]:
-        """Of each object and frame that is done; slots are ids."""
+        """Confidence per frame and object; `slot` holds the object id."""
         return [row for _, rows in sorted(self._rows.copy().items()) for row in rows]
 
     def checks(self) -> list[Check]:
-        """The frames that a person should look at; slots are ids."""
+        """Frames that a person should check; `slot` holds the object id."""
         return frames_to_check(self.rows())
 
     def write_archive(self) -> Path:
-        """The masks as a zip.
-
-        Raises:
-            OSError: it could not be written.
-        """
+        """Write the masks as a zip."""
         path = self.folder / ARCHIVE
         if not path.exists():
             with replacing(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
                 for t in sorted(self._done):
-                    archive.write(self._mask(t), f"{MASKS}/{self._mask(t).name}")
+                    archive.write(self._path(t), f"{MASKS}/{self._path(t).name}")
         return path
 
     def write_overlay(self, video: UserVideo) -> Path:
-        """The masks over the frames, as a video.
-
-        Raises:
-            InputError: a frame cannot be read.
-            OSError: it could not be written.
-        """
+        """Write a video of the masks over the frames."""
         path = self.folder / OVERLAY
         if not path.exists():
             with VideoWriter(path, video.rate or DEFAULT_RATE) as writer:
@@ -121,20 +100,11 @@ class Results:
         return path
 
     def write_report(self, video: UserVideo, about: Mapping[str, Any]) -> Path:
-        """The page and the tables of `vosmem segment`; the overlay video is put into the page.
-
-        Args:
-            video: with the masks that are given.
-            about: what the results were made of, as plain values.
-
-        Raises:
-            InputError: a frame cannot be read.
-            OSError: something could not be written.
-        """
+        """Write the report and tables of `vosmem segment`; `about` is what the results were made with, as JSON."""
         path = self.folder / REPORT
         if not path.exists():
             self.write_overlay(video)
-            slots = {number: slot for slot, number in enumerate(video.object_ids, start=1)}
+            slots = {object_id: slot for slot, object_id in enumerate(video.object_ids, start=1)}
             rows = [row._replace(slot=slots[row.slot]) for row in self.rows() if row.slot in slots]
             checks = frames_to_check(rows)
             memory_frames = [self._memory_frames.get(t, 0) for t in range(len(video))]
@@ -142,10 +112,5 @@ class Results:
             write_report(path, video, rows, checks, about)
         return path
 
-    def _mask(self, t: int) -> Path:
+    def _path(self, t: int) -> Path:
         return self.folder / MASKS / f"{self._frames.frame_names[t]}.png"
-
-    def _outdate(self) -> None:
-        """What was made of older masks is made anew when it is asked for."""
-        for name in (ARCHIVE, OVERLAY, REPORT, *TABLES):
-            (self.folder / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Serving the page."""
+"""Serve the page."""
 
 import os
 import socket
@@ -10,19 +10,12 @@ from pathlib import Path
 from vosmem.app.session_store import SessionStore
 from vosmem.errors import InputError
 
-FIRST_PORT, PORTS = 7860, 20  # where none is asked for
+FIRST_PORT, NUM_PORTS = 7860, 20  # tried by default
 
 
 @contextmanager
-def own_folder(parent: Path | None) -> Iterator[Path]:
-    """A fresh folder that only this user can look into, for all that a server writes, uploads too.
-
-    Args:
-        parent: where it is made; None takes the system's folder for temporary files.
-
-    Raises:
-        InputError: it cannot be made.
-    """
+def private_folder(parent: Path | None) -> Iterator[Path]:
+    """A temporary folder that only this user can read, in `parent` or the system's folder; `InputError` on failure."""
     try:
         if parent is not None:
             parent.mkdir(parents=True, exist_ok=True)
@@ -30,49 +23,35 @@ def own_folder(parent: Path | None) -> Iterator[Path]:
             yield Path(folder).resolve()
     except OSError as error:
         raise InputError(
-            f"no folder can be made in {str(parent)!r} ({error.strerror}): name another --folder"
+            f"no folder can be created in {str(parent)!r} ({error.strerror}): name another --folder"
         ) from error
 
 
 def free_port(host: str, port: int | None) -> int:
-    """A port that nobody listens at.
-
-    Args:
-        host: where.
-        port: the one that is asked for; None tries some.
-
-    Raises:
-        InputError: it is taken, or the host is none of this machine.
-    """
-    wanted = range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,)
+    """Find a free port, or check the given one. `InputError` if it is in use or the host is not of this machine."""
+    wanted = range(FIRST_PORT, FIRST_PORT + NUM_PORTS) if port is None else (port,)
     for candidate in wanted:
-        with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)) as tried:
-            if os.name == "posix":  # on Windows it would take a port that another process listens at
-                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)) as listener:
+            if os.name == "posix":  # on Windows this would accept a port that is in use
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                tried.bind((host, candidate))
-                return int(tried.getsockname()[1])
+                listener.bind((host, candidate))
+                return int(listener.getsockname()[1])
             except OverflowError as error:
-                raise InputError(f"--port {port} is not possible: use 1 to 65535") from error
+                raise InputError(f"--port {port} is no port: use 1 to 65535") from error
             except OSError as error:
                 reason = error.strerror or str(error)
-    raise InputError(f"{host} port {wanted[0]} cannot be listened at ({reason}): name another --host or --port")
+    raise InputError(f"{host} port {wanted[0]} cannot be used ({reason}): name another --host or --port")
 
 
 @contextmanager
-def serving(studio: SessionStore, host: str, port: int) -> Iterator[str]:
-    """Serve the page of a studio while the context lasts; gives its address.
+def serving(store: SessionStore, host: str, port: int) -> Iterator[str]:
+    """Serve the page over the sessions of a store while the context lasts; yields its address."""
+    os.environ["GRADIO_TEMP_DIR"] = str(store.folder / "uploads")  # read at an upload
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read at the import; Gradio then contacts no other machine
+    from vosmem.app.page import make_page, read_asset, theme
 
-    Args:
-        studio: whose page.
-        host: where to listen.
-        port: where to listen.
-    """
-    os.environ["GRADIO_TEMP_DIR"] = str(studio.folder / "uploads")  # read when something is uploaded
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before it is imported: nothing is told, and nothing asked for
-    from vosmem.app.page import make_page, read_part, theme
-
-    page = make_page(studio).queue(default_concurrency_limit=4, max_size=64)
+    page = make_page(store).queue(default_concurrency_limit=4, max_size=64)
     try:
         _, url, _ = page.launch(
             server_name=host,
@@ -82,15 +61,15 @@ def serving(studio: SessionStore, host: str, port: int) -> Iterator[str]:
             share=False,
             show_error=False,
             inbrowser=False,
-            max_file_size=studio.limits.upload_bytes,
-            allowed_paths=[str(studio.folder)],
+            max_file_size=store.limits.upload_bytes,
+            allowed_paths=[str(store.folder)],
             footer_links=[],
             theme=theme(),
-            css=read_part("style.css"),
+            css=read_asset("style.css"),
             run_history=False,
             ssr_mode=False,
         )
         yield url
     finally:
         page.close(verbose=False)
-        studio.close()
+        store.close()

@@ -1,4 +1,4 @@
-"""One visitor's work, step by step. Knows nothing of pages."""
+"""One visitor's session, independent of the page."""
 
 import shutil
 import tempfile
@@ -11,216 +11,146 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt16
 
-from vosmem.app.drawing import BACKGROUND, Number, Point, boxed, brushed
-from vosmem.app.project import MOST_OBJECTS, Project
+from vosmem.app.drawing import BACKGROUND, Number, Point, draw_stroke, segment_box
+from vosmem.app.project import MAX_OBJECTS, Project
 from vosmem.app.propagation_job import Progress, PropagationJob
-from vosmem.app.uploads import Limits, take_in
+from vosmem.app.uploads import Limits, import_upload
 from vosmem.errors import InputError
 from vosmem.inference.sequences.directions import DIRECTIONS
 from vosmem.inference.sequences.streaming import Segmenter
 
-SECONDS_TO_END = 10.0  # that a frame may take before nobody waits for it any more
+SECONDS_TO_END = 10.0  # a frame that takes longer is not waited for
 SOURCE, SPILL = "source", "backward"
 WriteExample = Callable[[Path], tuple[Path, UInt16[np.ndarray, "H W"]]]
 
 
 class Session:
-    """What a visitor does. A folder holds everything; nothing is written outside.
+    """The actions of a visitor. All files are in the session's folder.
 
-    While a propagation is under way or a file to take away is being made, nothing can be drawn or opened. A page sends
-    requests in threads of their own, so a step checks that and changes something under one lock.
+    Actions raise `InputError` for invalid arguments and if the session is busy (propagating, or making a file for
+    download) or closed, and `OSError` if a file cannot be written. A page sends requests in threads of their own, so an
+    action checks the state and changes it under one lock.
 
     Args:
-        folder: of this visitor; it is made.
+        folder: of the session; created if needed.
         segmenter: the network.
-        limits: how much may be asked for.
-        short_side: the frames' short side for the network, at most; None keeps theirs.
+        limits: of the session.
+        short_side: largest short side of frames for the network; None keeps their size.
     """
 
     def __init__(self, folder: Path, segmenter: Segmenter, limits: Limits, short_side: int | None = None):
         self.folder, self.segmenter, self.limits, self.short_side = folder, segmenter, limits, short_side
         self._project: Project | None = None
-        self._work: PropagationJob | None = None
-        self._lock = Lock()  # of the video that is open, its masks, and the five attributes below
-        self._making_files = Lock()  # one after the other: they share the given masks and the overlay video
-        self._num_files = 0  # that are being made, or wait for it
-        self._num_asked = self._num_open = 0  # videos asked for so far, and the number of the one that is open
+        self._job: PropagationJob | None = None
+        self._lock = Lock()  # of the project, its masks, and the five attributes below
+        self._making_file = Lock()  # files share the folder of given masks and the overlay video
+        self._num_files = 0  # being made or waiting
+        self._num_requested = self._open_request = 0  # number of videos requested, and the request of the open one
         self._closed = False
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a video."""
+        """Whether a video is open."""
         return self._project is not None
 
     @property
-    def is_working(self) -> bool:
-        """Whether a propagation is under way."""
-        work = self._work
-        return work is not None and not work.is_over
+    def is_propagating(self) -> bool:
+        """Whether a propagation is running."""
+        job = self._job
+        return job is not None and not job.has_ended
 
     @property
     def project(self) -> Project:
-        """The video that is open.
-
-        Raises:
-            InputError: none is.
-        """
+        """The open video; `InputError` if there is none."""
         project = self._project
         if project is None:
             raise InputError("no video is open: upload one, or choose an example")
         return project
 
     def open(self, paths: Sequence[Path]) -> None:
-        """Open what was uploaded, in the place of the video before.
-
-        Raises:
-            InputError: it cannot be used; the video before stays open.
-            OSError: it could not be written.
-        """
-        with self._opening() as (folder, put):
-            put(Project(folder, take_in(paths, folder / SOURCE, self.limits), self.limits))
+        """Open an upload instead of the current video, which stays open after an error."""
+        with self._opening() as (folder, replace):
+            replace(Project(folder, import_upload(paths, folder / SOURCE, self.limits), self.limits))
 
     def open_example(self, write: WriteExample) -> None:
-        """Open a video that is made here, with the mask of its first frame.
-
-        Args:
-            write: writes it into a folder; returns where, and the mask.
-
-        Raises:
-            InputError: a propagation is under way, or another video was opened meanwhile.
-            OSError: it could not be written.
-        """
-        with self._opening() as (folder, put):
+        """Open an example with the mask of its first frame. `write` writes it into a folder."""
+        with self._opening() as (folder, replace):
             source, mask = write(folder / SOURCE)
             project = Project(folder, source, self.limits)
-            project.give(0, mask)
-            put(project)
+            project.set_mask(0, mask)
+            replace(project)
 
-    def draw(self, t: int, number: int, points: Sequence[Point], radius: Number) -> None:
-        """Draw a stroke; the whole mask of the frame is given from then on.
-
-        Args:
-            t: the frame's place.
-            number: the object, 1 or above; 0 erases.
-            points: x and y in pixels.
-            radius: of the brush, in pixels.
-
-        Raises:
-            InputError: there is no such frame or object, or the stroke is none.
-        """
+    def draw(self, t: int, object_id: int, points: Sequence[Point], radius: Number) -> None:
+        """Draw a stroke as `draw_stroke` does; the whole mask of the frame counts as given from then on."""
         with self._changing() as project:
-            project.change(t, brushed(project.ids(t), self._object(number, BACKGROUND), points, radius))
+            project.edit_mask(t, draw_stroke(project.ids(t), self._checked_id(object_id, BACKGROUND), points, radius))
 
-    def draw_box(self, t: int, number: int, box: Sequence[Number]) -> None:
-        """Cut an object out of a box around it; the whole mask of the frame is given from then on.
-
-        Args:
-            t: the frame's place.
-            number: the object, 1 or above.
-            box: x0, y0, x1, y1 in pixels.
-
-        Raises:
-            InputError: there is no such frame or object, or nothing is found in the box.
-        """
+    def draw_box(self, t: int, object_id: int, box: Sequence[Number]) -> None:
+        """Segment an object as `segment_box` does; the whole mask of the frame counts as given from then on."""
         with self._changing() as project:
-            project.change(t, boxed(project.ids(t), self._object(number, 1), project.frame(t), box))
+            project.edit_mask(t, segment_box(project.ids(t), self._checked_id(object_id, 1), project.frame(t), box))
 
     def load_masks(self, path: Path, t: int) -> int:
-        """As `Project.load_masks`.
-
-        Raises:
-            InputError: the file cannot be used.
-        """
+        """Set masks from a file as `Project.load_masks` does."""
         with self._changing() as project:
             return project.load_masks(path, t)
 
     def clear(self, t: int) -> None:
-        """Forget the mask of a frame, drawn or found.
-
-        Raises:
-            InputError: there is no such frame.
-        """
+        """Delete the given mask and the result of frame t."""
         with self._changing() as project:
-            project.give(t, np.zeros_like(project.ids(t)))
+            project.set_mask(t, np.zeros_like(project.ids(t)))
 
     def undo(self) -> int | None:
-        """Take the last change back; returns its frame, or None where there was none."""
+        """Undo the last change; returns its frame index, or None if there was no change."""
         with self._changing() as project:
             return project.undo()
 
     def propagate(self, direction: str, start: int | None = None) -> Iterator[Progress]:
-        """Follow the objects; the masks that are given hold as they are. Closing the iterator stops it.
+        """Propagate the given masks, which stay as they are. Closing the iterator stops the propagation.
 
-        Args:
-            direction: `forward`, `backward` or `both`.
-            start: follow forward from this frame alone, where what is shown is taken as right. Frames before stay.
-
-        Raises:
-            InputError: the direction is unknown, there are no masks, something is under way, or a frame is unreadable.
-            OSError: a mask could not be written.
+        With `start`, propagate only forward from that frame, whose current mask becomes given. Earlier frames stay.
         """
         if direction not in DIRECTIONS:
             raise InputError(f"direction {direction!r} is unknown: use {', '.join(DIRECTIONS)}")
         with self._changing() as project:
             if start is not None:
                 direction = "forward"
-                project.give(start, project.ids(start), project.absent(start))
-            spill = project.folder / SPILL
-            work = PropagationJob(
-                project.video(), project.results, self.segmenter, self.short_side, direction, start or 0, spill
-            )
-            self._work = work
-        yield from work.run()
+                project.set_mask(start, project.ids(start), project.absent(start))
+            video, spill = project.video(), project.folder / SPILL
+            job = PropagationJob(video, project.results, self.segmenter, self.short_side, direction, start or 0, spill)
+            self._job = job
+        yield from job.run()
 
     def stop(self, wait: float = 0.0) -> None:
-        """Stop the propagation, if one is under way; what is found stays.
-
-        Args:
-            wait: seconds to wait for its end, at the most.
-        """
-        with self._lock:  # a propagation that is just being started is to be stopped as well
-            work = self._work
-        if work is not None:
-            work.stop()
-            work.wait(wait)
+        """Stop the propagation, if one is running, and wait at most `wait` seconds for its end. Results are kept."""
+        with self._lock:  # a propagation that is being started is stopped as well
+            job = self._job
+        if job is not None:
+            job.stop()
+            job.wait(wait)
 
     def masks_file(self) -> Path:
-        """The masks found, as a zip.
-
-        Raises:
-            InputError: nothing was found yet.
-        """
-        with self._making_file() as project:
+        """The masks as a zip; like the other files, `InputError` without results."""
+        with self._file_from_results() as project:
             return project.results.write_archive()
 
     def overlay_file(self) -> Path:
-        """The masks over the frames, as an mp4.
-
-        Raises:
-            InputError: nothing was found yet.
-        """
-        with self._making_file() as project:
+        """The masks over the frames as an mp4."""
+        with self._file_from_results() as project:
             return project.results.write_overlay(project.video())
 
     def report_file(self, about: Mapping[str, Any]) -> Path:
-        """The page with all that was found.
-
-        Args:
-            about: what it was made with, as plain values.
-
-        Raises:
-            InputError: nothing was found yet.
-        """
-        with self._making_file() as project:
+        """The report as an HTML page; `about` as in `Results.write_report`."""
+        with self._file_from_results() as project:
             return project.results.write_report(project.video(), about)
 
     def close_if_idle(self) -> bool:
-        """Close, unless something is under way; returns whether it did."""
+        """Close unless the session is busy; returns whether it was closed."""
         if not self._lock.acquire(blocking=False):
-            return False  # a step is being taken
+            return False
         try:
-            if self.is_working or self._num_files:
+            if self.is_propagating or self._num_files:
                 return False
             self._closed = True
         finally:
@@ -229,7 +159,7 @@ class Session:
         return True
 
     def close(self) -> None:
-        """Stop all work and delete everything; no step can be taken any more."""
+        """Stop the propagation and delete all files; every later action raises an error."""
         with self._lock:
             self._closed = True
         self.stop(SECONDS_TO_END)
@@ -238,64 +168,65 @@ class Session:
 
     @contextmanager
     def _opening(self) -> Iterator[tuple[Path, Callable[[Project], None]]]:
-        """A folder to make a video in, and what puts that video in the place of the one before; deleted if it fails.
+        """A new folder for a project, and a function that replaces the open project; the folder is deleted on error.
 
-        Making it takes long, so the lock is not held; what has changed meanwhile is looked at when it is put.
+        Making a project takes long, so the lock is not held meanwhile; the function checks what has changed.
         """
         with self._lock:
-            self._check_rest()
-            self._num_asked += 1
-            number = self._num_asked
+            self._check_idle()
+            self._num_requested += 1
+            request = self._num_requested
             folder = Path(tempfile.mkdtemp(prefix="video_", dir=self.folder))
 
-        def put(project: Project) -> None:
+        def replace(project: Project) -> None:
             with self._lock:
-                self._check_rest()
-                if number < self._num_open:
+                self._check_idle()
+                if request < self._open_request:
                     raise InputError("another video was opened meanwhile: open this one again if you want it")
-                before, self._project, self._num_open = self._project, project, number
-            if before is not None:
-                shutil.rmtree(before.folder, ignore_errors=True)
+                previous, self._project, self._open_request = self._project, project, request
+            if previous is not None:
+                shutil.rmtree(previous.folder, ignore_errors=True)
 
         try:
-            yield folder, put
+            yield folder, replace
         except BaseException:
-            shutil.rmtree(self.folder if self._closed else folder, ignore_errors=True)  # making it made both again
+            # Writing into the folder of a closed session has created that again.
+            shutil.rmtree(self.folder if self._closed else folder, ignore_errors=True)
             raise
 
     @contextmanager
     def _changing(self) -> Iterator[Project]:
-        """The video that is open, for a change that nothing comes into."""
+        """The open project, under the lock."""
         with self._lock:
-            self._check_rest()
+            self._check_idle()
             yield self.project
 
     @contextmanager
-    def _making_file(self) -> Iterator[Project]:
-        """The video that is open, for a file of its masks; until it is made they stay as they are."""
+    def _file_from_results(self) -> Iterator[Project]:
+        """The open project, whose masks cannot change until the file is made."""
         with self._lock:
-            self._check_rest(files_too=False)
+            self._check_idle(ignore_files=True)
             project = self.project
             if not project.results.done:
-                raise InputError("nothing was found yet: propagate first")
+                raise InputError("there are no results yet: propagate first")
             self._num_files += 1
         try:
-            with self._making_files:
+            with self._making_file:
                 yield project
         finally:
             with self._lock:
                 self._num_files -= 1
 
-    def _check_rest(self, files_too: bool = True) -> None:
-        """To be called under the lock."""
+    def _check_idle(self, ignore_files: bool = False) -> None:
+        """Raise an error if the session is closed or busy. The caller holds the lock."""
         if self._closed:
-            raise InputError("this visit has ended: reload the page")
-        if self.is_working:
-            raise InputError("a propagation is under way: wait for it, or stop it")
-        if files_too and self._num_files:
-            raise InputError("a file to take away is being made: wait for it, then do this again")
+            raise InputError("this session has ended: reload the page")
+        if self.is_propagating:
+            raise InputError("a propagation is running: wait for it, or stop it")
+        if self._num_files and not ignore_files:
+            raise InputError("a file for download is being made: wait for it, then do this again")
 
-    def _object(self, number: int, lowest: int) -> int:
-        if not lowest <= number <= max(MOST_OBJECTS, *self.project.object_ids, 0):
-            raise InputError(f"there is no object {number}: use 1 to {MOST_OBJECTS}")
-        return number
+    def _checked_id(self, object_id: int, lowest: int) -> int:
+        if not lowest <= object_id <= max(MAX_OBJECTS, *self.project.object_ids, 0):
+            raise InputError(f"there is no object {object_id}: use 1 to {MAX_OBJECTS}")
+        return object_id

@@ -1,4 +1,4 @@
-"""All visitors of one server, each with a folder of their own under a name that nobody guesses."""
+"""The sessions of all visitors of a server, each in a folder of its own with an unguessable name."""
 
 import re
 import secrets
@@ -14,18 +14,18 @@ from vosmem.app.uploads import Limits
 from vosmem.errors import InputError
 from vosmem.inference.sequences.streaming import Segmenter
 
-MOST_VISITORS = 8  # whose work is kept at a time
+MAX_SESSIONS = 8
 
 
 class SessionStore:
-    """Sessions by their keys.
+    """Sessions by key.
 
     Args:
-        folder: holds everything that visitors bring and make; what lies there is deleted at the end.
-        segmenter: the network, which all share.
-        limits: of each visitor.
-        short_side: the frames' short side for the network, at most; None keeps theirs.
-        about: what results are made with, as plain values, for their report.
+        folder: of all files of the visitors; deleted at the end.
+        segmenter: the network, shared by all sessions.
+        limits: of each session.
+        short_side: largest short side of frames for the network; None keeps their size.
+        about: what results are made with, as JSON values, for reports.
     """
 
     def __init__(
@@ -34,45 +34,38 @@ class SessionStore:
         self.folder, self.segmenter, self.limits, self.short_side = folder, segmenter, limits, short_side
         self.about = about
         self._sessions: dict[str, Session] = {}
-        self._seen: dict[str, float] = {}
+        self._last_used: dict[str, float] = {}
         self._lock = Lock()
 
     def enter(self, key: str | None) -> str:
-        """The key of a visitor's session: the one that they bring, if it is known, else a new one.
+        """Return the key of a known session, or start a session and return its key.
 
-        Raises:
-            InputError: all places are taken by visitors whose propagation is under way.
-        """
-        with self._lock:
-            if key in self._sessions:
-                self._seen[str(key)] = time.monotonic()
-                return str(key)
-            self._make_room()
-            key = secrets.token_hex(16)
-            self._sessions[key] = Session(self.folder / key, self.segmenter, self.limits, self.short_side)
-            self._seen[key] = time.monotonic()
-            return key
-
-    def session(self, key: str | None) -> Session:
-        """The session of a key.
-
-        Raises:
-            InputError: there is none any more.
+        Raises `InputError` if there are too many sessions, and none is idle.
         """
         with self._lock:
             if key is None or key not in self._sessions:
-                raise InputError("this visit has ended: reload the page")
-            self._seen[key] = time.monotonic()
+                self._make_room()
+                key = secrets.token_hex(16)
+                self._sessions[key] = Session(self.folder / key, self.segmenter, self.limits, self.short_side)
+            self._last_used[key] = time.monotonic()
+            return key
+
+    def session(self, key: str | None) -> Session:
+        """The session of a key; `InputError` if it has ended."""
+        with self._lock:
+            if key is None or key not in self._sessions:
+                raise InputError("this session has ended: reload the page")
+            self._last_used[key] = time.monotonic()
             return self._sessions[key]
 
-    def told(self, error: Exception) -> str:
-        """What a visitor is told of an error: its line, without our folders."""
-        separator = r"[/\\]+"  # of Windows too, where a quoted path has two
+    def public_message(self, error: Exception) -> str:
+        """The message of an error without the server's folders."""
+        separator = r"[/\\]+"  # a quoted Windows path has two backslashes
         folder = separator.join(re.escape(part.strip("/\\")) for part in self.folder.parts)
         return re.sub(rf"{folder}{separator}(?:[^'\"/\\]+{separator})*", "", str(error))
 
     def close(self) -> None:
-        """End all visits and delete everything."""
+        """End all sessions and delete their files."""
         with self._lock:
             for session in self._sessions.values():
                 session.close()
@@ -80,11 +73,11 @@ class SessionStore:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _make_room(self) -> None:
-        """End the visit that has been idle for longest, where there are too many."""
-        if len(self._sessions) < MOST_VISITORS:
+        """End the session that has been idle for longest if there are too many."""
+        if len(self._sessions) < MAX_SESSIONS:
             return
-        for key in sorted(self._sessions, key=self._seen.__getitem__):
+        for key in sorted(self._sessions, key=self._last_used.__getitem__):
             if self._sessions[key].close_if_idle():
-                del self._sessions[key], self._seen[key]
+                del self._sessions[key], self._last_used[key]
                 return
         raise InputError("too many visitors at a time: come back in a while")

@@ -1,4 +1,4 @@
-"""Files from strangers: what they say of paths is never followed, and what they unpack to is limited."""
+"""Uploaded files, which are not trusted: paths inside archives are never followed, and sizes are limited."""
 
 import shutil
 import stat
@@ -13,35 +13,25 @@ from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.picture_folder import VIDEO_SUFFIXES
 from vosmem.inputs.wording import counted
 
-CHUNK = 2**20
-SYSTEM_FOLDERS = ("__MACOSX",)  # what packers add of their own
+CHUNK_BYTES = 2**20
+SYSTEM_FOLDERS = ("__MACOSX",)  # added by archivers
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one visitor may ask for.
+    """Limits of one session."""
 
-    Args:
-        upload_mb: megabytes of an upload, and of what an archive unpacks to.
-        frames: frames of a video.
-        pixels: of a frame.
-    """
-
-    upload_mb: int = 500
-    frames: int = 2000
-    pixels: int = 4096 * 2304
+    upload_mb: int = 500  # of an upload, and of the unpacked files of an archive
+    frames: int = 2000  # of a video
+    pixels: int = 4096 * 2304  # of a frame
 
     @property
     def upload_bytes(self) -> int:
-        """The same in bytes."""
+        """`upload_mb` in bytes."""
         return self.upload_mb * 2**20
 
     def check(self, frames: FrameSource) -> None:
-        """Look at a video before anything is made of it.
-
-        Raises:
-            InputError: it is too long, or its frames are too large.
-        """
+        """Raise `InputError` if a video is too long or its frames are too large."""
         width, height = frames.size
         if len(frames) > self.frames:
             raise InputError(
@@ -52,46 +42,33 @@ class Limits:
             raise InputError(f"frames of {width}x{height} are too large for the page: shrink the video to 4K or less")
 
 
-def take_in(paths: Sequence[Path], folder: Path, limits: Limits) -> Path:
-    """Bring what was uploaded into a folder of ours.
+def import_upload(paths: Sequence[Path], folder: Path, limits: Limits) -> Path:
+    """Copy or unpack an upload into a folder: one video file, one zip of frames, or pictures that are the frames.
 
-    Args:
-        paths: one video file, one zip of frames, or pictures that are the frames.
-        folder: where to; it is made.
-        limits: what is too much.
-
-    Returns:
-        the video file, or the folder of its frames.
-
-    Raises:
-        InputError: it is neither of these, too large, or an archive with paths that lead elsewhere.
+    Returns the video file, or the folder of its frames. Raises `InputError` if the upload is none of these, too large,
+    or an archive with unsafe paths.
     """
     if not paths:
         raise InputError("nothing was uploaded: choose a video, a zip of frames, or pictures")
     if sum(path.stat().st_size for path in paths) > limits.upload_bytes:
         raise InputError(f"the upload is larger than {limits.upload_mb} MB: cut it, or start the app with --max-upload")
-    if len(paths) == 1 and paths[0].suffix.lower() == ".zip":
-        return unpack(paths[0], folder / paths[0].stem, limits)
-    if all(is_image(path) for path in paths):
-        return _copied(paths, folder / (paths[0].stem if len(paths) == 1 else "frames"), limits)
-    if len(paths) == 1 and paths[0].suffix.lower() in VIDEO_SUFFIXES:
+    first = paths[0]
+    if len(paths) == 1 and first.suffix.lower() == ".zip":
+        return unpack(first, folder / first.stem, limits)
+    if all(map(is_image, paths)):
+        return _copy(paths, folder / (first.stem if len(paths) == 1 else "frames"), limits)
+    if len(paths) == 1 and first.suffix.lower() in VIDEO_SUFFIXES:
         folder.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copyfile(paths[0], folder / paths[0].name))
+        return Path(shutil.copyfile(first, folder / first.name))
     other = next(path for path in paths if not is_image(path))
     raise InputError(f"{other.name!r} is neither a video nor a frame: give one video, one zip of frames, or pictures")
 
 
 def unpack(archive: Path, folder: Path, limits: Limits) -> Path:
-    """Unpack the frames of a zip; of an entry's name the last part alone is used.
+    """Unpack the frames of a zip into a folder, each under the last part of its path.
 
-    Args:
-        archive: the zip.
-        folder: where to; it is made.
-        limits: what is too much.
-
-    Raises:
-        InputError: the file is no zip, is damaged or locked, unpacks to too much, holds links, paths that lead
-            elsewhere, no pictures, or those of several folders.
+    Raises `InputError` if the file is no zip, is damaged or encrypted, unpacks to too much, or holds links, unsafe
+    paths, no pictures, or pictures in several folders.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -101,7 +78,11 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             left = limits.upload_bytes
             for entry in entries:
-                left -= _write(opened, entry, folder / PurePosixPath(entry.filename).name, left)
+                path = folder / PurePosixPath(entry.filename).name
+                # A header may understate the size, so reading stops at the limit.
+                with opened.open(entry) as source, path.open("wb") as target:
+                    while left >= 0 and (chunk := source.read(CHUNK_BYTES)):
+                        left -= target.write(chunk)
                 if left < 0:
                     raise InputError(f"{archive.name!r} unpacks to more than {limits.upload_mb} MB: cut it")
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
@@ -110,7 +91,7 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> Path:
 
 
 def _frames_in(entries: Sequence[zipfile.ZipInfo], name: str) -> list[zipfile.ZipInfo]:
-    """The pictures of an archive, once nothing in it leads elsewhere."""
+    """The pictures of an archive whose paths are all safe."""
     for entry in entries:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
@@ -119,32 +100,22 @@ def _frames_in(entries: Sequence[zipfile.ZipInfo], name: str) -> list[zipfile.Zi
             )
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise InputError(f"{name!r} holds the link {entry.filename!r}: zip the frames themselves")
-    frames = [entry for entry in entries if not entry.is_dir() and _is_frame(PurePosixPath(entry.filename))]
-    paths = {PurePosixPath(entry.filename) for entry in frames}
-    folders = {path.parent for path in paths}
+    path_of = {entry: PurePosixPath(entry.filename) for entry in entries if not entry.is_dir()}
+    frames = [
+        entry for entry, path in path_of.items() if is_image(Path(path.name)) and path.parts[0] not in SYSTEM_FOLDERS
+    ]
+    paths = {path_of[entry] for entry in frames}
+    num_folders = len({path.parent for path in paths})
     if not frames:
-        raise InputError(f"{name!r} holds no pictures: give a zip of one video's frames")
-    if len(folders) > 1:
-        raise InputError(f"{name!r} holds pictures in {counted(len(folders), 'folder')}: zip the frames of one video")
+        raise InputError(f"{name!r} holds no pictures: give a zip of the frames of one video")
+    if num_folders > 1:
+        raise InputError(f"{name!r} holds pictures in {counted(num_folders, 'folder')}: zip the frames of one video")
     if len(paths) < len(frames):
-        raise InputError(f"{name!r} holds a frame twice: make the zip anew")
+        raise InputError(f"{name!r} holds a frame twice: make a new zip")
     return frames
 
 
-def _is_frame(path: PurePosixPath) -> bool:
-    return is_image(Path(path.name)) and path.parts[0] not in SYSTEM_FOLDERS
-
-
-def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, most: int) -> int:
-    """Write an entry, and stop early where there is more of it than its header said; returns the bytes."""
-    written = 0
-    with archive.open(entry) as source, path.open("wb") as target:
-        while (chunk := source.read(CHUNK)) and written <= most:
-            written += target.write(chunk)
-    return written
-
-
-def _copied(paths: Sequence[Path], folder: Path, limits: Limits) -> Path:
+def _copy(paths: Sequence[Path], folder: Path, limits: Limits) -> Path:
     if len(paths) > limits.frames:
         raise InputError(f"{len(paths)} pictures are more than {limits.frames}: give fewer")
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from vosmem.app.serve import free_port, own_folder, serving
+from vosmem.app.serve import free_port, private_folder, serving
 from vosmem.app.session_store import SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.checkpoints.loading import find_weights
@@ -44,9 +44,9 @@ def app(options: Namespace) -> Iterator[str]:
             "device": str(segmenter.engine.device),
         },
     }
-    with own_folder(options.folder) as folder:
-        studio = SessionStore(folder, segmenter, limits, options.size, about)
-        with serving(studio, options.host, port) as url:
+    with private_folder(options.folder) as folder:
+        store = SessionStore(folder, segmenter, limits, options.size, about)
+        with serving(store, options.host, port) as url:
             yield url
 
 

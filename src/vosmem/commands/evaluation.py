@@ -1,9 +1,6 @@
 """`vosmem evaluate` from its configuration, in this process or shared by several."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ from vosmem.inference.engine.engine import Engine
 from vosmem.inference.output.mask_writer import write_labels, write_probabilities
 from vosmem.inference.sequences.methods import Method, SegmentedFrame
 from vosmem.ops.masks import slots_to_ids
+from vosmem.workers import ProcessWorkerSlot, distribute
 
 MEMORY_ADVICE = "set memory.max_frames or memory.budget_mb, a smaller short_side, precision=bf16, or fewer num_workers"
 OnSequence = Callable[[str, SequenceRun], None]
@@ -53,10 +51,10 @@ def evaluate(config: DictConfig, on_sequence: OnSequence) -> tuple[dict[str, Any
     about = _about(config, pick_device(config.device))
     finished = FinishedSequences(output_dir / "sequences", about)
     runs = {}
-    for place, run in _runs(config, sequences, finished):
-        runs[place] = run
-        on_sequence(sequences[place].name, run)
-    ordered = {sequences[place].name: runs[place] for place in sorted(runs)}
+    for index, run in _runs(config, sequences, finished):
+        runs[index] = run
+        on_sequence(sequences[index].name, run)
+    ordered = {sequences[index].name: runs[index] for index in sorted(runs)}
     outcome = results(ordered, {**about, "threads": torch.get_num_threads(), "num_workers": config.num_workers})
     files = {"results": output_dir / "results.json"}
     files["table"] = write_results(outcome, files["results"])
@@ -72,38 +70,48 @@ def evaluate(config: DictConfig, on_sequence: OnSequence) -> tuple[dict[str, Any
 def _runs(
     config: DictConfig, sequences: Sequence[VideoSequence], finished: FinishedSequences
 ) -> Iterator[tuple[int, SequenceRun]]:
-    """The run of each sequence, by its place, as they are done."""
+    """The run of each sequence by its index, as they finish."""
     waiting = []
-    for place, sequence in enumerate(sequences):
+    for index, sequence in enumerate(sequences):
         run = finished.load(sequence.name)
         if run is None or not _written(config, sequence):
-            waiting.append(place)
+            waiting.append(index)
         else:
-            yield place, run
-    if config.num_workers == 0:
-        evaluate_one = _evaluator(config)
-        for place in waiting:
-            run = evaluate_one(sequences[place])
-            finished.save(sequences[place].name, run)
-            yield place, run
-        return
+            yield index, run
+    for index, run in (
+        _evaluate_here(config, sequences, waiting) if config.num_workers == 0 else _share(config, waiting)
+    ):
+        finished.save(sequences[index].name, run)
+        yield index, run
+
+
+def _evaluate_here(
+    config: DictConfig, sequences: Sequence[VideoSequence], indices: Sequence[int]
+) -> Iterator[tuple[int, SequenceRun]]:
+    evaluate_one = _evaluator(config)
+    for index in indices:
+        yield index, evaluate_one(sequences[index])
+
+
+def _share(config: DictConfig, indices: Sequence[int]) -> Iterator[tuple[int, SequenceRun]]:
+    """Evaluate sequences in worker processes."""
+    start = partial(_start_worker, OmegaConf.to_yaml(config, resolve=True))
     threads = max(1, torch.get_num_threads() // config.num_workers)
-    pool = ProcessPoolExecutor(
-        config.num_workers,
-        mp_context=multiprocessing.get_context("spawn"),  # a forked torch may hang in its threads
-        initializer=_start_worker,
-        initargs=(OmegaConf.to_yaml(config, resolve=True), threads),
-    )
-    try:
-        with pool:
-            for place, run in zip(waiting, pool.map(_work, waiting), strict=True):
-                finished.save(sequences[place].name, run)
-                yield place, run
-    except BrokenProcessPool as error:
-        raise InputError(
-            "a worker process died, perhaps for want of memory: go on with fewer, "
-            f"num_workers={config.num_workers // 2} resume={config.paths.output_dir}"
-        ) from error
+    slots = [ProcessWorkerSlot(start, index, threads) for index in range(min(config.num_workers, len(indices)))]
+    advice = f"use fewer, num_workers={config.num_workers // 2} resume={config.paths.output_dir}"
+    for index, outcome in distribute(indices, slots, lambda index, event: None, advice):
+        if outcome.trace:
+            raise RuntimeError(outcome.trace)
+        if outcome.error is not None:
+            raise outcome.error
+        yield index, outcome.result
+
+
+def _start_worker(config_yaml: str) -> Callable[[int], SequenceRun]:
+    """Called in a worker process: what evaluates the sequence of an index."""
+    config = DictConfig(OmegaConf.create(config_yaml))
+    sequences, evaluate_one = make(config.eval_set), _evaluator(config)
+    return lambda index: evaluate_one(sequences[index])
 
 
 def _written(config: DictConfig, sequence: VideoSequence) -> bool:
@@ -115,23 +123,6 @@ def _written(config: DictConfig, sequence: VideoSequence) -> bool:
         for kind, (saved, suffix) in kinds.items()
         if saved
     )
-
-
-_worker: dict[str, Any] = {}  # of a worker process: its configuration, then its sequences and its evaluator
-
-
-def _start_worker(config_yaml: str, threads: int) -> None:
-    torch.set_num_threads(threads)
-    _worker["config"] = OmegaConf.create(config_yaml)
-
-
-def _work(place: int) -> SequenceRun:
-    # Made at the first sequence rather than at the start, where an error would only break the pool.
-    if "evaluate_one" not in _worker:
-        config = _worker["config"]
-        _worker.update(sequences=make(config.eval_set), evaluate_one=_evaluator(config))
-    run: SequenceRun = _worker["evaluate_one"](_worker["sequences"][place])
-    return run
 
 
 def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:

@@ -21,19 +21,19 @@ from vosmem.files import locked, unwritable
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.output.mask_writer import write_labels
 from vosmem.inference.sequences.streaming import Segmenter
-from vosmem.inputs.cut import mask_from_boxes, mask_from_strokes, strokes_by_colour
+from vosmem.inputs.grabcut import mask_from_boxes, mask_from_strokes, strokes_by_colour
 from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
-from vosmem.inputs.scan import frame_place
+from vosmem.inputs.scan import find_frame
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.ops.attention import MemoryReadConfig
+from vosmem.segmentation.frame_files import SegmentOptions
 from vosmem.segmentation.journal import Journal
-from vosmem.segmentation.options import SegmentOptions
-from vosmem.segmentation.spread import spread
 from vosmem.segmentation.video import VideoProgress, VideoResult, segment_video
-from vosmem.segmentation.worker import Outcome
+from vosmem.workers import Outcome, distribute
 
 MEMORY_ADVICE = "set a smaller --size, --max-frames or --memory-budget, or --precision bf16"
+WORKER_ADVICE = "set fewer --workers, a --memory-budget or a smaller --size"
 CUT_MASK = "mask_from_{}.png"
 OnProgress = Callable[[str, VideoProgress], None]
 
@@ -105,14 +105,14 @@ def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str,
     if alone and options.engine == "here":
         yield found[0].name, start()(found[0], partial(on_progress, found[0].name))
         return
-    in_turn = _in_turn(found, start, options, on_progress)
+    segment_all = _prepare(found, start, options, on_progress)
     with Journal(options.output) as journal:
         for row, error in problems.items():
             journal.add(row, Outcome(error=error))
             yield row, error
-        for video, outcome in in_turn(journal.note):
+        for video, outcome in segment_all(journal):
             journal.add(video.name, outcome)
-            yield video.name, outcome.told()
+            yield video.name, outcome.result_or_error()
 
 
 class VideoSegmenter:
@@ -175,16 +175,19 @@ def _videos(options: Namespace) -> tuple[list[VideoInput], dict[str, InputError]
     return [replace(video, notes=(*video.notes, *notes)) for video in found], {}
 
 
-def _in_turn(
+def _prepare(
     found: Sequence[VideoInput], start: Callable[[], VideoSegmenter], options: Namespace, on_progress: OnProgress
-) -> Callable[[Callable[[str], None]], Iterator[tuple[VideoInput, Outcome]]]:
-    """Make ready what segments videos, here or in workers; what comes back does it, and tells what happens."""
+) -> Callable[[Journal], Iterator[tuple[VideoInput, Outcome]]]:
+    """Start what segments the videos, here or in workers; the returned function segments them."""
     if not found:
-        return lambda on_event: iter(())
+        return lambda journal: iter(())
     if options.engine != "here":
-        return partial(spread, found, make_slots(start, options, len(found)))
+        slots = make_slots(start, options, len(found))
+        return lambda journal: distribute(
+            found, slots, lambda video, event: journal.note(f"{video.name}: {event}"), WORKER_ADVICE
+        )
     segment_one = start()
-    return lambda on_event: _one_by_one(found, segment_one, on_progress)
+    return lambda journal: _one_by_one(found, segment_one, on_progress)
 
 
 def _one_by_one(
@@ -243,7 +246,7 @@ def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, 
             f"--output {options.output} is in the input, where --{given[0]} leaves a mask: name another folder"
         )
     frames = found[0].open_frames()
-    t = frame_place(frames.frame_names, 0 if options.start is None else options.start)
+    t = find_frame(frames.frame_names, 0 if options.start is None else options.start)
     frame = np.ascontiguousarray(frames.frame(t).permute(1, 2, 0).numpy())
     mask, notes = mask_from_boxes(frame, options.box) if options.box else _cut_by_strokes(frame, options.scribble)
     path: Path = options.output / CUT_MASK.format(given[0])

@@ -1,8 +1,6 @@
-"""What is wrong with a user's videos and masks, all of it, before anything is run."""
+"""Find all problems of a user's videos and masks before a run."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,60 +17,38 @@ SHOWN = 10
 
 @dataclass
 class VideoDiagnosis:
-    """One video.
-
-    Attributes:
-        name: of the video.
-        source: where its frames lie.
-        masks: where its masks lie; empty where there are none.
-        num_frames: frames that it has.
-        size: width and height.
-        first: stem of the first frame.
-        last: stem of the last.
-        rate: frames a second; None where nobody knows.
-        records: every mask that could be read.
-        masks_used: those that a run would use.
-        given_at: the frame at which each object is first given, by id.
-        wide_ids: whether masks would be written as 16-bit grey.
-        notes: what is unusual and no obstacle.
-        problems: what would make a run fail.
-    """
+    """The findings about one video: `notes` report decisions, `problems` would stop a run."""
 
     name: str
-    source: str
-    masks: str
+    source: str  # path of the frames
+    masks: str  # path of the masks; empty if there are none
     num_frames: int = 0
-    size: tuple[int, int] = (0, 0)
-    first: str = ""
-    last: str = ""
-    rate: float | None = None
-    records: list[MaskRecord] = field(default_factory=list)
-    masks_used: list[str] = field(default_factory=list)
-    given_at: dict[int, int] = field(default_factory=dict)
-    wide_ids: bool = False
+    size: tuple[int, int] = (0, 0)  # width and height
+    first: str = ""  # stem
+    last: str = ""  # stem
+    rate: float | None = None  # frames/s; None if unknown
+    records: list[MaskRecord] = field(default_factory=list)  # of each readable mask
+    masks_used: list[str] = field(default_factory=list)  # labels of the masks that a run would use
+    given_at: dict[int, int] = field(default_factory=dict)  # index of the first given frame, by object id
+    wide_ids: bool = False  # whether masks would be written as 16-bit grey
     notes: list[Note] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Diagnosis:
-    """All videos of an input.
-
-    Attributes:
-        videos: what was found.
-        problems: what kept videos from being found.
-    """
+    """The findings about each video, and the problems that kept videos from being found."""
 
     videos: list[VideoDiagnosis] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
     def works(self) -> bool:
-        """Whether a run would go through."""
+        """Whether a run would complete."""
         return bool(self.videos) and not self.problems and not any(video.problems for video in self.videos)
 
     def as_json(self) -> dict[str, Any]:
-        """As values that JSON knows."""
+        """The findings as JSON values."""
         return {"works": self.works, **asdict(self)}
 
 
@@ -85,28 +61,23 @@ def inspect(
     clean: bool = False,
     thorough: bool = False,
 ) -> Diagnosis:
-    """Look at headers of all frames and at all masks. Nothing is raised for bad input: it is collected.
+    """Read the headers of all frames, and all masks. Bad input raises nothing; it is in the diagnosis.
 
-    Args:
-        source: as in `open_videos`, or a list of videos, as in `read_manifest`.
-        mask: as in `open_videos`.
-        start: as in `open_videos`.
-        max_objects: as in `open_videos`.
-        clean: as in `open_videos`.
-        thorough: whether every frame is decoded too.
+    Args as in `open_videos`, except that `source` may be a CSV file (`read_manifest`); `thorough` decodes every frame.
     """
-    problems: dict[str, InputError] = {}
+    errors: dict[str, InputError] = {}
     try:
         if is_manifest(source):
             if mask is not None:
-                raise InputError("--mask is given for a list, which names masks itself: leave it out")
-            found, problems = read_manifest(source, start=start, max_objects=max_objects, clean=clean)
+                raise InputError("--mask is given for a list, which names its masks: leave out --mask")
+            videos, errors = read_manifest(source, start=start, max_objects=max_objects, clean=clean)
         else:
-            found = open_videos(source, mask, start=start, max_objects=max_objects, clean=clean)
+            videos = open_videos(source, mask, start=start, max_objects=max_objects, clean=clean)
     except InputError as error:
         return Diagnosis(problems=[str(error)])
-    rows = [f"{row}: {error}" for row, error in problems.items()]
-    return Diagnosis([_inspect_video(video, thorough) for video in found], rows)
+    return Diagnosis(
+        [_inspect_video(video, thorough) for video in videos], [f"{row}: {error}" for row, error in errors.items()]
+    )
 
 
 def _inspect_video(video: VideoInput, thorough: bool) -> VideoDiagnosis:
@@ -119,41 +90,32 @@ def _inspect_video(video: VideoInput, thorough: bool) -> VideoDiagnosis:
     diagnosis.num_frames, diagnosis.size = len(frames), frames.size
     diagnosis.first, diagnosis.last = frames.frame_names[0], frames.frame_names[-1]
     diagnosis.rate = None if frames.rate is None else float(frames.rate)
-    diagnosis.notes += [*video.notes, *frames.notes]
-    diagnosis.problems += _broken_frames(frames, frames.frame if thorough else partial(_look, frames))
+    diagnosis.notes = [*video.notes, *frames.notes]
+    diagnosis.problems = _broken_frames(frames, thorough)
     try:
-        _inspect_masks(video, frames, diagnosis)
+        scan = video.scan(frames)
+        diagnosis.records = scan.records
+        diagnosis.notes += scan.notes
+        if scan.errors:
+            diagnosis.problems += scan.errors
+            return diagnosis
+        opened = video.video(frames, scan)
     except InputError as error:
         diagnosis.problems.append(str(error))
+        return diagnosis
+    diagnosis.notes, diagnosis.masks_used, diagnosis.wide_ids = opened.notes, opened.masks_used, opened.wide_ids
+    diagnosis.given_at = dict(zip(opened.object_ids, opened.given_at, strict=True))
     return diagnosis
 
 
-def _inspect_masks(video: VideoInput, frames: FrameSource, diagnosis: VideoDiagnosis) -> None:
-    scan = video.scan(frames)
-    diagnosis.records = scan.records
-    if scan.errors:
-        diagnosis.notes += scan.notes
-        diagnosis.problems += scan.errors
-        return
-    diagnosis.notes = [*video.notes, *frames.notes, *scan.notes]  # beside the problem, where there is one
-    ready = video.video(frames, scan)
-    diagnosis.notes = ready.notes
-    diagnosis.masks_used, diagnosis.wide_ids = ready.masks_used, ready.wide_ids
-    diagnosis.given_at = dict(zip(ready.object_ids, ready.given_at, strict=True))
-
-
-def _look(frames: FrameSource, t: int) -> None:
-    """Look at a frame's header; the first frame is decoded, since a header does not tell every kind of pixel."""
-    frames.check(t)
-    if t == 0:
-        frames.frame(t)
-
-
-def _broken_frames(frames: FrameSource, look: Callable[[int], object]) -> list[str]:
+def _broken_frames(frames: FrameSource, thorough: bool) -> list[str]:
     problems = []
     for t in range(len(frames)):
         try:
-            look(t)
+            if not thorough:
+                frames.check(t)
+            if thorough or t == 0:  # a header does not reveal each unsupported kind of pixel
+                frames.frame(t)
         except InputError as error:
             problems.append(str(error) if f"frame {t} " in str(error) else f"frame {t}: {error}")
     more = len(problems) - SHOWN

@@ -1,14 +1,16 @@
-"""Pictures as the frames of a video: those of a folder, the pages of a stack or an animation, or one picture."""
+"""Pictures as the frames of a video: those of a folder, the pages of a stack or an animation, or a single picture."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import prod
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Num, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -17,28 +19,26 @@ from vosmem.data.decoding.notes import Decision, Note
 from vosmem.data.decoding.pictures import PictureHeader, load_picture, read_header
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
-from vosmem.inputs.levels import Levels, evenly, find_levels, read_numbers
 from vosmem.inputs.picture_folder import frames_in
 from vosmem.inputs.wording import counted, listed
 
 BYTE_BITS = 8
-DESCRIPTION = 270  # the TIFF tag in which ImageJ and OME say what pages are
+DESCRIPTION = 270  # the TIFF tag in which ImageJ and OME describe pages
 PLANES = re.compile(r'\b(?:channels|slices)=(\d+)|\bSize[CZ]="(\d+)"')
 FRAMES = re.compile(r'\bframes=(\d+)|\bSizeT="(\d+)"')
-LARGEST_DENOMINATOR = 1001
+MAX_DENOMINATOR = 1001
+MAX_SAMPLED = 50  # evenly spaced frames from which the intensity range is estimated
+OUTLIERS = 1e-4  # share of pixels that the range leaves out at either end: dead and hot pixels of a sensor
 
 
 class PictureFrames(FrameSource):
-    """Pictures of any common type in natural order, or all pages of one file.
+    """Pictures of any common type in natural order, or all pages of one file; one picture is a video of one frame.
 
-    Numbers of more than 8 bits are scaled by one range for the whole video.
-
-    Args:
-        source: the folder, or one picture; one without further pages is a video of one frame.
-        mask: what is given as the mask, which is no frame if it lies among them.
+    Intensities of more than 8 bits are scaled by one range for the whole video. A given mask file in the folder is no
+    frame.
 
     Raises:
-        InputError: the folder is missing or holds no pictures, the first cannot be read, or two share a stem.
+        InputError: the folder is missing or holds no pictures, the first cannot be read, or two have one stem.
     """
 
     def __init__(self, source: Path, mask: Path | None = None):
@@ -50,21 +50,26 @@ class PictureFrames(FrameSource):
         if self._stack:
             self._pictures: list[tuple[Path, int | None]] = [(paths[0], page) for page in first.pages]
             self.frame_names = [f"{t:05d}" for t in range(len(first.pages))]
-            self.times = _times(paths[0], first)
+            self.times = _presentation_times(paths[0], first)
+            _check_planes(paths[0], len(first.pages))
         else:
             self._pictures = [(path, None) for path in paths]
             self.frame_names = [path.stem for path in paths]
-        self._raise_twins(paths)
+        path_of: dict[str, Path] = {}
+        for path in paths:
+            twin = path_of.setdefault(path.stem, path)
+            if twin != path:
+                raise InputError(
+                    f"folder {self.name!r} holds {twin.name} and {path.name}, whose masks would have one name: "
+                    f"keep one of each stem"
+                )
         if self.times and self.times[-1]:
-            self.rate = Fraction((len(self) - 1) / self.times[-1]).limit_denominator(LARGEST_DENOMINATOR)
+            self.rate = Fraction((len(self) - 1) / self.times[-1]).limit_denominator(MAX_DENOMINATOR)
         self.size, self._bits = (first.width, first.height), first.bits
-        if self._stack:
-            _raise_planes(paths[0], len(first.pages))
-        self._levels = self._find_levels() if first.bits > BYTE_BITS else None
-        self.notes = (*notes, *self._remarks(first))
+        self._range = self._sample_range() if first.bits > BYTE_BITS else None
+        self.notes = (*notes, *self._find_notes(first))
 
     def check(self, t: int) -> None:
-        """From the header of the picture."""
         header = self._headers[0 if self._stack else t]
         if isinstance(header, InputError):
             raise header
@@ -79,7 +84,7 @@ class PictureFrames(FrameSource):
             )
         if header.bits != self._bits:
             raise InputError(
-                f"frame {self.frame_names[t]!r} of {self.name!r} has {header.bits} bits a channel, the first frame "
+                f"frame {self.frame_names[t]!r} of {self.name!r} has {header.bits} bits per channel, the first frame "
                 f"{self._bits}: save all frames with the same number of bits"
             )
 
@@ -88,44 +93,77 @@ class PictureFrames(FrameSource):
         path, page = self._pictures[t]
         if not self._stack:
             self._check_header(t, read_header(path, "frame"))
-        if self._levels is None:
+        if self._range is None:
             rgb = as_rgb(load_picture(path, "frame", page), path)
         else:
-            rgb = _three_channels(self._levels.bytes_of(read_numbers(path, page)))
+            rgb = self._range.to_bytes(_read_all_bits(path, page))
+            rgb = rgb if rgb.ndim == 3 else np.repeat(rgb[..., None], 3, axis=2)
         return torch.from_numpy(rgb.copy()).permute(2, 0, 1)
 
-    def _find_levels(self) -> Levels:
+    def _sample_range(self) -> "IntensityRange":
         def readable() -> Iterator[np.ndarray]:
-            for t in evenly(len(self)):
+            for t in np.linspace(0, len(self) - 1, min(len(self), MAX_SAMPLED)).round().astype(int):
                 try:
-                    yield read_numbers(*self._pictures[t])
+                    yield _read_all_bits(*self._pictures[t])
                 except InputError:
-                    continue  # the frame itself is reported where it is read
+                    continue  # reported where the frame is read
 
-        return find_levels(readable())
+        return IntensityRange.of(readable())
 
-    def _remarks(self, first: PictureHeader) -> Iterator[Note]:
+    def _find_notes(self, first: PictureHeader) -> Iterator[Note]:
         if self._stack:
             yield Decision.PAGES_ARE_FRAMES.note(pages=counted(len(self), "page"))
         if first.thumbnails and len(self._headers) == 1:
             yield Decision.PAGES_LEFT_OUT.note(pages=counted(first.thumbnails, "page"))
-        if self._levels is not None:
-            low, high = self._levels
-            yield Decision.RANGE_SCALED.note(bits=self._bits, low=low, high=high)
+        if self._range is not None:
+            yield Decision.RANGE_SCALED.note(bits=self._bits, low=self._range.low, high=self._range.high)
         headers = zip(self._pictures, self._headers, strict=False)
-        turned = [path.name for (path, _), header in headers if getattr(header, "rotated", False)]
-        if turned:
-            yield Decision.EXIF_IGNORED.note(names=listed(turned), number=len(turned), total=len(self))
+        rotated = [path.name for (path, _), header in headers if getattr(header, "rotated", False)]
+        if rotated:
+            yield Decision.EXIF_IGNORED.note(names=listed(rotated), number=len(rotated), total=len(self))
 
-    def _raise_twins(self, paths: Sequence[Path]) -> None:
-        path_of: dict[str, Path] = {}
-        for path in paths:
-            twin = path_of.setdefault(path.stem, path)
-            if twin != path:
-                raise InputError(
-                    f"folder {self.name!r} holds {twin.name} and {path.name}, whose masks would have one name: "
-                    f"keep one of each stem"
-                )
+
+class IntensityRange(NamedTuple):
+    """The intensities that are mapped to 0 and 255."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, pictures: Iterable[Num[np.ndarray, "*S"]]) -> "IntensityRange":
+        """The range of the finite intensities of pictures, without outliers; `InputError` if none is finite."""
+        ends = []
+        for intensities in pictures:
+            finite = intensities[np.isfinite(intensities)]
+            if finite.size:
+                ends.append(np.quantile(finite, (OUTLIERS, 1 - OUTLIERS), method="nearest"))
+        if not ends:
+            raise InputError("frames hold no finite number: save them with 8 bits per channel")
+        return cls(float(np.min(ends)), float(np.max(ends)))
+
+    def to_bytes(self, intensities: Num[np.ndarray, "*S"]) -> UInt8[np.ndarray, "*S"]:
+        """Scale linearly and clip; NaN becomes 0.
+
+        Example:
+            >>> IntensityRange(0, 4080).to_bytes(np.array([0, 16, 4080, 4095], np.uint16)).tolist()
+            [0, 1, 255, 255]
+        """
+        span = (self.high - self.low) or 1.0  # one shade in the whole video
+        scaled = (np.nan_to_num(intensities.astype(np.float64), nan=self.low) - self.low) * (255 / span)
+        return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
+def _read_all_bits(path: Path, page: int | None = None) -> Num[np.ndarray, "..."]:
+    """Read a picture of more than 8 bits per channel: (H, W), or (H, W, 3) in RGB."""
+    image = load_picture(path, "frame", page)
+    if image.mode.startswith(("I", "F")):
+        return np.asarray(image)
+    # Pillow reads colours with 8 bits only.
+    _, pages = cv2.imdecodemulti(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if not pages:
+        raise InputError(f"frame {str(path)!r} cannot be read (16-bit colours): save it with 8 bits per channel")
+    intensities = np.asarray(pages[0 if page is None or page >= len(pages) else page])
+    return intensities if intensities.ndim == 2 else intensities[..., 2::-1]
 
 
 def _header_or_error(path: Path) -> PictureHeader | InputError:
@@ -135,24 +173,19 @@ def _header_or_error(path: Path) -> PictureHeader | InputError:
         return error
 
 
-def _raise_planes(path: Path, pages: int) -> None:
-    """Refuse a stack of a microscope whose pages are not one after the other in time.
-
-    Raises:
-        InputError: the pages are channels or slices of fewer frames.
-    """
+def _check_planes(path: Path, num_pages: int) -> None:
+    """Refuse a microscope's stack whose pages are channels or slices of fewer frames."""
     with Image.open(path) as image:
         text = str(image.tag_v2.get(DESCRIPTION, "")) if image.format == "TIFF" else ""  # type: ignore[attr-defined]
-    planes = [max(int(number) for number in match if number) for match in PLANES.findall(text)]
-    frames = [max(int(number) for number in match if number) for match in FRAMES.findall(text)]
-    if max(planes, default=1) > 1 and prod(planes) * prod(frames) == pages:
+    planes, frames = ([int(a or b) for a, b in pattern.findall(text)] for pattern in (PLANES, FRAMES))
+    if max(planes, default=1) > 1 and prod(planes) * prod(frames) == num_pages:
         raise InputError(
             f"stack {str(path)!r} has {prod(planes)} channels or slices of each frame: save one of them as a stack"
         )
 
 
-def _times(path: Path, header: PictureHeader) -> list[float] | None:
-    """Seconds of each page of an animation from the first; None of a stack, which has no times."""
+def _presentation_times(path: Path, header: PictureHeader) -> list[float] | None:
+    """The seconds at which each page of an animation is shown; None for a stack, which has no times."""
     times = [0.0]
     with Image.open(path) as image:
         for page in header.pages[:-1]:
@@ -160,7 +193,3 @@ def _times(path: Path, header: PictureHeader) -> list[float] | None:
             image.load()
             times.append(times[-1] + float(image.info.get("duration", 0)) / 1000)
     return times if times[-1] else None
-
-
-def _three_channels(grey: UInt8[np.ndarray, "..."]) -> UInt8[np.ndarray, "H W 3"]:
-    return grey if grey.ndim == 3 else np.repeat(grey[..., None], 3, axis=2)

@@ -1,4 +1,4 @@
-"""One look at all masks given for a video: which frame each belongs to, which objects it holds, what is wrong."""
+"""Read all masks of a video once: the frame of each, its objects, and its errors."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,43 +16,25 @@ from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks
 from vosmem.inputs.wording import counted
 
-MOST_SQUEEZE = 0.02  # by which the shape of a mask may differ from that of its frame
-MOST_DIGITS = 18
-NO_NUMBER = -1
+ASPECT_TOLERANCE = 0.02  # relative difference between the aspect ratios of a mask and its frame
+MAX_DIGITS = 18
 
 
 @dataclass(frozen=True)
 class MaskRecord:
-    """What one mask holds, at its frame's size.
+    """The content of one mask."""
 
-    Attributes:
-        t: its frame.
-        label: what messages call it.
-        kind: how ids stand in the file, as in `MaskFile`.
-        size: width and height on disk.
-        areas: pixels of every id.
-    """
-
-    t: int
-    label: str
-    kind: str
-    size: tuple[int, int]
-    areas: Mapping[int, int]
+    t: int  # frame index
+    label: str  # name in messages
+    kind: str  # how the file stores ids, as in `MaskFile`
+    size: tuple[int, int]  # width and height on disk
+    areas: Mapping[int, int]  # pixels of each object id at the frame's size
 
 
 class MaskScan:
-    """The masks of one video. Nothing is raised for a mask that cannot be used: it is named in `errors`.
+    """The masks of one video. A mask that cannot be used raises nothing; its message is in `errors`.
 
-    Args:
-        frames: the video.
-        masks: what was given for it.
-        start: frame of the only mask, by number or by stem; by default the one with its stem, else the first.
-
-    Attributes:
-        records: of every mask that could be read, in order of the frames.
-        errors: a line each.
-        notes: what a user should know, a line each.
-        palette: the colours of the ids, if a mask has any of its own.
+    `start` is the frame of the only mask, by frame number or stem; by default the frame with its name, else the first.
     """
 
     def __init__(self, frames: FrameSource, masks: GivenMasks, start: int | str | None = None):
@@ -62,9 +44,9 @@ class MaskScan:
         self.notes: list[Note] = list(masks.notes)
         self.palette: UInt8[np.ndarray, "256 3"] | None = None
         self._void = VoidRule()
-        self._remarks: dict[Note, list[str]] = {}
+        self._labels_by_note: dict[Note, list[str]] = {}
         try:
-            self._stem_at = self._placed(start)
+            self._stem_at = self._match_frames(start)
         except InputError as error:
             self._stem_at = {}
             self.errors.append(str(error))
@@ -73,23 +55,19 @@ class MaskScan:
                 self._record(t)
             except InputError as error:
                 self.errors.append(str(error))
-        for remark, labels in self._remarks.items():
+        for note, labels in self._labels_by_note.items():
             more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
-            self.notes.append(remark.prefixed(f"mask {labels[0]!r}{more}: "))
+            self.notes.append(note.prefixed(f"mask {labels[0]!r}{more}: "))
 
     def ids(self, t: int) -> UInt16[np.ndarray, "H W"]:
-        """The mask of frame t, at the frame's size and without void.
+        """Read the mask of frame t, at the frame's size and without void."""
+        return self._fit(self._masks.read(self._stem_at[t]))
 
-        Raises:
-            InputError: it cannot be read any more.
-        """
-        return self._fitted(self._masks.read(self._stem_at[t]))
-
-    def _fitted(self, mask: MaskFile) -> UInt16[np.ndarray, "H W"]:
+    def _fit(self, mask: MaskFile) -> UInt16[np.ndarray, "H W"]:
         width, height = self._frames.size
         return resized(self._void.ids(mask), height, width)
 
-    def _placed(self, start: int | str | None) -> dict[int, str]:
+    def _match_frames(self, start: int | str | None) -> dict[int, str]:
         """The stem of the mask of each frame that has one."""
         names, stems = list(self._frames.frame_names), self._masks.stems
         if not stems:
@@ -97,21 +75,16 @@ class MaskScan:
         if start is not None:
             if len(stems) > 1:
                 raise InputError(
-                    f"--start says where one mask belongs, but {len(stems)} are given: name them like frames"
+                    f"--start is the frame of a single mask, but {len(stems)} are given: name them like frames"
                 )
-            return {frame_place(names, start): stems[0]}
-        place_at = {name: place for place, name in enumerate(names)}
-        place_of = {stem: place_at[stem] for stem in stems if stem in place_at}
-        numbered = [] if place_of or self._called_like_the_video(stems) else stems
-        by_number = _by_number(names, numbered)
-        if by_number:
-            place_of |= by_number
-            stem, place = next(iter(by_number.items()))
-            more = f", and so on for {len(by_number) - 1} more" if len(by_number) > 1 else ""
-            label = self._masks.label(stem)
-            if not all(name.isdigit() for name in (stem, names[place])):  # other zeros in front are no guess
-                self.notes.append(Decision.MASK_BY_NUMBER.note(stem=stem, name=label, frame=names[place], more=more))
-        if not place_of:
+            return {find_frame(names, start): stems[0]}
+        index_of_name = {name: t for t, name in enumerate(names)}
+        index_of = {stem: index_of_name[stem] for stem in stems if stem in index_of_name}
+        # The number in a video's own name is no frame number.
+        has_name_of_video = len(stems) == 1 and stems[0] in (Path(self._frames.name).name, Path(self._frames.name).stem)
+        if not index_of and not has_name_of_video:
+            index_of = self._match_numbers(names)
+        if not index_of:
             if len(stems) == 1:
                 self.notes.append(Decision.MASK_FOR_FIRST_FRAME.note(name=self._masks.label(stems[0])))
                 return {0: stems[0]}
@@ -119,59 +92,74 @@ class MaskScan:
                 f"none of the {len(stems)} masks in {self._masks.name!r} has a frame of its name "
                 f"(mask {stems[0]!r}, frame {names[0]!r}): name masks like their frames"
             )
-        lone = [stem for stem in stems if stem not in place_of]
-        if lone:
-            more = " ..." if len(lone) > 1 else ""
-            self.notes.append(
-                Decision.MASKS_WITHOUT_FRAME.note(masks=counted(len(lone), "mask"), names=repr(lone[0]) + more)
-            )
-        return {place: stem for stem, place in place_of.items()}
+        unmatched = [stem for stem in stems if stem not in index_of]
+        if unmatched:
+            shown = repr(unmatched[0]) + (" ..." if len(unmatched) > 1 else "")
+            self.notes.append(Decision.MASKS_WITHOUT_FRAME.note(masks=counted(len(unmatched), "mask"), names=shown))
+        return {t: stem for stem, t in index_of.items()}
 
-    def _called_like_the_video(self, stems: Sequence[str]) -> bool:
-        """Whether the only mask has the name of its video, whose number is then that of no frame."""
-        video = Path(self._frames.name)
-        return len(stems) == 1 and stems[0] in (video.name, video.stem)
+    def _match_numbers(self, names: Sequence[str]) -> dict[str, int]:
+        """The frame index of each mask by the number at the end of both names; no mask has the name of a frame."""
+        frames_of: dict[int | None, list[int]] = {}
+        for t, name in enumerate(names):
+            frames_of.setdefault(_number(name), []).append(t)
+        index_of: dict[str, int] = {}
+        for stem in self._masks.stems:
+            number = _number(stem)
+            if number is None:
+                continue
+            matches = frames_of.get(number, [])
+            if len(matches) != 1 or matches[0] in index_of.values():
+                reason = "several frames" if len(matches) > 1 else "several masks" if matches else "no frame"
+                raise InputError(
+                    f"mask {stem!r} has the number {number}, which is that of {reason} ({names[0]!r} to "
+                    f"{names[-1]!r}): name masks like their frames, or give the frame of a single mask with --start"
+                )
+            index_of[stem] = matches[0]
+        if index_of:
+            stem, t = next(iter(index_of.items()))
+            if not (stem.isdigit() and names[t].isdigit()):  # a different number of leading zeros is no guess
+                more = f", and so on for {len(index_of) - 1} more" if len(index_of) > 1 else ""
+                name = self._masks.label(stem)
+                self.notes.append(Decision.MASK_BY_NUMBER.note(stem=stem, name=name, frame=names[t], more=more))
+        return index_of
 
     def _record(self, t: int) -> None:
         stem = self._stem_at[t]
         mask, label = self._masks.read(stem), self._masks.label(stem)
         height, width = mask.ids.shape
-        for remark in mask.notes:
-            self._remark(label, remark)
+        for note in mask.notes:
+            self._note(label, note)
         if (width, height) != self._frames.size:
-            _check_shape(label, (width, height), self._frames.size)
+            _check_aspect(label, (width, height), self._frames.size)
             frame = f"{self._frames.size[0]}x{self._frames.size[1]}"
-            self._remark(label, Decision.MASK_RESIZED.note(size=f"{width}x{height}", frame=frame))
+            self._note(label, Decision.MASK_RESIZED.note(size=f"{width}x{height}", frame=frame))
         present = np.flatnonzero(np.bincount(mask.ids.ravel()))
-        self._settle_void(mask, set(present.tolist()) - {0}, label)
+        self._settle_void(mask, VOID in present, label)
         self.palette = mask.palette if self.palette is None or mask.kind == "other colours" else self.palette
-        areas = np.bincount(self._fitted(mask).ravel())
-        found = {int(number): int(areas[number]) for number in np.flatnonzero(areas) if number}
-        lost = np.setdiff1d(present, [0, VOID, *found])
+        areas = np.bincount(self._fit(mask).ravel())
+        areas_by_id = {int(object_id): int(areas[object_id]) for object_id in np.flatnonzero(areas) if object_id}
+        lost = np.setdiff1d(present, [0, VOID, *areas_by_id])
         if len(lost):
-            self._remark(label, Decision.OBJECT_VANISHES.note(number=lost[0]))
-        self.records.append(MaskRecord(t, label, mask.kind, (width, height), found))
+            self._note(label, Decision.OBJECT_VANISHES.note(number=lost[0]))
+        self.records.append(MaskRecord(t, label, mask.kind, (width, height), areas_by_id))
 
-    def _settle_void(self, mask: MaskFile, present: set[int], label: str) -> None:
+    def _settle_void(self, mask: MaskFile, has_void: bool, label: str) -> None:
         known = self._void.is_object is not None
         self._void.settle(mask, label)
-        if mask.kind not in ONE_BYTE or VOID not in present:
+        if mask.kind not in ONE_BYTE or not has_void:
             return
         if not self._void.is_object:
-            self._remark(label, Decision.VOID_OF_255.note())
+            self._note(label, Decision.VOID_OF_255.note())
         elif not known:
-            self._remark(label, Decision.OBJECT_OF_255.note())
+            self._note(label, Decision.OBJECT_OF_255.note())
 
-    def _remark(self, label: str, remark: Note) -> None:
-        self._remarks.setdefault(remark, []).append(label)
+    def _note(self, label: str, note: Note) -> None:
+        self._labels_by_note.setdefault(note, []).append(label)
 
 
-def frame_place(names: Sequence[str], start: int | str) -> int:
-    """The place of a frame that a user names by its number, from 0 up, or by its stem.
-
-    Raises:
-        InputError: there is no such frame.
-    """
+def find_frame(names: Sequence[str], start: int | str) -> int:
+    """The index of the frame with a stem or, if there is none, with a frame number from 0; else `InputError`."""
     if start in names:
         return list(names).index(str(start))
     if (isinstance(start, int) or (start.isascii() and start.isdigit())) and 0 <= int(start) < len(names):
@@ -180,7 +168,7 @@ def frame_place(names: Sequence[str], start: int | str) -> int:
 
 
 def resized(ids: UInt16[np.ndarray, "H W"], height: int, width: int) -> UInt16[np.ndarray, "H2 W2"]:
-    """Another size by nearest neighbour, so that no new ids come up.
+    """Resize by nearest neighbour, which creates no new ids.
 
     Example:
         >>> resized(np.array([[1, 2]], np.uint16), 2, 4).tolist()
@@ -195,16 +183,12 @@ def resized(ids: UInt16[np.ndarray, "H W"], height: int, width: int) -> UInt16[n
     return ids[rows[:, None], columns]
 
 
-def _check_shape(label: str, mask: tuple[int, int], frame: tuple[int, int]) -> None:
-    """Refuse a mask that could only be squeezed to its frame.
-
-    Raises:
-        InputError: the mask has another shape than the frame, or fits only when it is turned.
-    """
-    if _alike(mask, frame):
+def _check_aspect(label: str, mask: tuple[int, int], frame: tuple[int, int]) -> None:
+    """Refuse a mask that would be distorted, or has to be turned, to fit its frame."""
+    if _same_aspect(mask, frame):
         return
     sizes = f"mask {label!r} is {mask[0]}x{mask[1]} and its frame {frame[0]}x{frame[1]}"
-    if _alike(mask, frame[::-1]):
+    if _same_aspect(mask, frame[::-1]):
         raise InputError(
             f"{sizes}, so that it fits only when turned: turn the mask, or the frames where EXIF asks viewers to turn "
             "them (frames are taken as they are stored)"
@@ -212,54 +196,20 @@ def _check_shape(label: str, mask: tuple[int, int], frame: tuple[int, int]) -> N
     raise InputError(f"{sizes}, which is another shape: give a mask of the frame's size")
 
 
-def _alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two sizes have one shape, but for 2 % or a pixel of rounding."""
+def _same_aspect(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have one aspect ratio, up to the tolerance or one pixel of rounding."""
     across, down = one[0] * other[1], one[1] * other[0]
-    return abs(across - down) <= max(MOST_SQUEEZE * max(across, down), *other)
+    return abs(across - down) <= max(ASPECT_TOLERANCE * max(across, down), *other)
 
 
-def _by_number(names: Sequence[str], stems: Sequence[str]) -> dict[str, int]:
-    """The frame of each mask by the number at the end of both names.
-
-    Args:
-        names: of the frames.
-        stems: of the masks, none of which has a frame of its name.
-
-    Raises:
-        InputError: a number is that of no frame, of several frames or of several masks.
-    """
-    place_of: dict[int, list[int]] = {}
-    for place, name in enumerate(names):
-        place_of.setdefault(_number(name), []).append(place)
-    place_of.pop(NO_NUMBER, None)
-    found: dict[str, int] = {}
-    taken: set[int] = set()
-    for stem in stems:
-        number = _number(stem)
-        if number == NO_NUMBER:
-            continue
-        places = place_of.get(number, [])
-        if len(places) != 1 or places[0] in taken:
-            reason = "several frames" if len(places) > 1 else "several masks" if places else "no frame"
-            raise InputError(
-                f"mask {stem!r} has the number {number}, which is that of {reason} ({names[0]!r} to {names[-1]!r}): "
-                "name masks like their frames, or say with --start where a lone mask belongs"
-            )
-        found[stem] = places[0]
-        taken.add(places[0])
-    return found
-
-
-def _number(name: str) -> int:
+def _number(name: str) -> int | None:
     """The number at the end of a name, or its only number.
 
     Example:
-        >>> _number("clip2_0004"), _number("0004_mask"), _number("mask") == NO_NUMBER
-        (4, 4, True)
+        >>> _number("clip2_0004"), _number("0004_mask"), _number("mask")
+        (4, 4, None)
     """
-    groups = re.findall(r"[0-9]+", name)
-    at_end = re.search(r"[0-9]+$", name)
-    if at_end is None and len(groups) != 1:
-        return NO_NUMBER
-    digits = groups[-1]
-    return int(digits) if len(digits) <= MOST_DIGITS else NO_NUMBER
+    numbers = re.findall(r"[0-9]+", name)
+    if not numbers or (len(numbers) > 1 and not name.endswith(numbers[-1])) or len(numbers[-1]) > MAX_DIGITS:
+        return None
+    return int(numbers[-1])

@@ -1,4 +1,4 @@
-"""A user's video with the masks that say what to follow."""
+"""A user's video with the masks that select its objects."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -17,29 +17,21 @@ from vosmem.ops.masks import MOST_OBJECTS, id_type, ids_to_slots
 
 
 class UserVideo(AppearingSequence):
-    """A video that nobody has the truth of. What is given is given, and nothing is scored on it.
+    """A video without ground truth, so that nothing is scored on the given masks.
 
     Args:
         name: of the video.
-        frames: its frames.
-        scan: its masks.
-        first_only: whether of a mask only the objects are used that no earlier mask holds. Ground truth that lies
-            beside a video must be taken so, or most of the result is its own input.
-        max_objects: more objects than this in all are taken for a mistake.
-        absent: for frames of which somebody says that objects are nowhere in them, the ids of these.
-        notes: what was decided while the video was found.
-        direction: in which objects are followed: `forward`, `backward` or `both`.
-
-    Attributes:
-        rate: frames a second; None where nobody knows.
-        size: width and height of the frames.
-        palette: colours of the ids in the masks given; None for those of DAVIS.
-        wide_ids: whether the ids need 16 bits, as `id_type` says, so that masks are written as 16-bit grey.
-        masks_used: the masks of which something is used, as the user knows them.
-        notes: what the user should know, a line each.
+        frames: of the video; `rate` and `size` are those of the frames.
+        scan: of its masks; `palette` has their colours, or is None for the DAVIS palette.
+        first_only: whether to use only the first mask of each object. Needed for masks of a data set: given all of
+            them, most of the result would be its own input.
+        max_objects: the largest number of objects in all masks.
+        absent: by frame index, the ids of objects that the user has marked as absent.
+        notes: decisions made while finding the video; the attribute has all decisions.
+        direction: of propagation: `forward`, `backward` or `both`.
 
     Raises:
-        InputError: a mask cannot be used, no mask holds an object, or all of them too many.
+        InputError: a mask cannot be used, no mask holds an object, or the masks hold too many objects.
     """
 
     def __init__(
@@ -53,37 +45,46 @@ class UserVideo(AppearingSequence):
         notes: Sequence[Note] = (),
         direction: str = "forward",
     ):
+        # What was left out may be the reason why no mask can be used.
+        warnings = "; ".join(note for note in scan.notes if note.warns)
+        suffix = f" ({warnings})" if warnings else ""
         if scan.errors:
             rest = len(scan.errors) - 1
             more = f" (and {counted(rest, 'more mask')} cannot be used)" if rest else ""
-            raise InputError(scan.errors[0] + more + _beside(scan.notes))
-        self.name, self._frames, self._scan, self._first_only = name, frames, scan, first_only
-        self._absent, self._direction = absent or {}, direction
+            raise InputError(scan.errors[0] + more + suffix)
+        self.name, self._frames, self._scan = name, frames, scan
+        self._absent = absent or {}
         self.frame_names: Sequence[str] = frames.frame_names
         self.rate, self.size, self.palette = frames.rate, frames.size, scan.palette
         self._given: dict[int, list[int]] = {}
         self._appearances: dict[int, int] = {}
         self.masks_used: list[str] = []
         for record in scan.records:
-            used = [number for number in record.areas if not (first_only and number in self._appearances)]
+            used = [object_id for object_id in record.areas if not (first_only and object_id in self._appearances)]
             if used:
                 self._given[record.t] = used
                 self.masks_used.append(record.label)
-            for number in used:
-                self._appearances.setdefault(number, record.t)
-        self._check(max_objects)
+            for object_id in used:
+                self._appearances.setdefault(object_id, record.t)
+        if not self._appearances:
+            raise InputError(f"video {name!r}: no mask holds an object; give one to select the objects{suffix}")
+        if len(self._appearances) > min(max_objects, MOST_OBJECTS):
+            raise InputError(
+                f"video {name!r}: its masks hold {len(self._appearances)} objects in all, more than "
+                f"{min(max_objects, MOST_OBJECTS)}: raise --max-objects (up to {MOST_OBJECTS}), or clean them with "
+                "--clean-masks"
+            )
         self.wide_ids = id_type(self.object_ids) is np.uint16
-        self.notes = [*notes, *frames.notes, *scan.notes, *self._remarks()]
+        self.notes = [*notes, *frames.notes, *scan.notes, *self._find_notes(first_only, direction)]
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """Decode frame t."""
         return self._frames.frame(t)
 
     def labels(self, t: int) -> None:
-        """None: what the user gives is no truth to score with."""
+        """None: given masks are not ground truth."""
 
     def given_mask(self, t: int) -> UInt8[Tensor, "H W"] | None:
-        """The mask given at frame t, of all objects in it that are used; None at most frames."""
+        """The mask given at frame t, of the objects that are used; None at most frames."""
         if t not in self._given:
             return None
         ids = self._scan.ids(t)
@@ -91,47 +92,26 @@ class UserVideo(AppearingSequence):
         return torch.from_numpy(ids_to_slots(ids, self.object_ids))
 
     def absent(self, t: int) -> tuple[int, ...]:
-        """Slots that are said to be nowhere in frame t."""
-        gone = self._absent.get(t, ())
-        return tuple(slot for slot, number in enumerate(self.object_ids, start=1) if number in gone)
+        """Slots of the objects that are marked as absent in frame t."""
+        ids = self._absent.get(t, ())
+        return tuple(slot for slot, object_id in enumerate(self.object_ids, start=1) if object_id in ids)
 
-    def _check(self, max_objects: int) -> None:
-        most = min(max_objects, MOST_OBJECTS)
-        beside = _beside(self._scan.notes)
-        if not self._appearances:
-            raise InputError(f"video {self.name!r}: no mask holds an object; give one to say what to follow{beside}")
-        if len(self._appearances) > most:
-            raise InputError(
-                f"video {self.name!r}: its masks hold {len(self._appearances)} objects in all, more than {most}: raise "
-                f"--max-objects (up to {MOST_OBJECTS}), or clean them with --clean-masks"
-            )
-
-    def _remarks(self) -> list[Note]:
-        remarks = []
+    def _find_notes(self, first_only: bool, direction: str) -> list[Note]:
+        """Masks that are not used, and masks of the result that stay empty because of the direction."""
+        notes, first, last = [], min(self._given), max(self._given)
         unused = len(self._scan.records) - len(self.masks_used)
-        if unused and self._first_only:
-            remarks.append(Decision.MASKS_NOT_USED.note(masks=counted(unused, "more mask")))
+        if unused and first_only:
+            notes.append(Decision.MASKS_NOT_USED.note(masks=counted(unused, "more mask")))
         elif unused:
-            remarks.append(Decision.MASKS_EMPTY.note(masks=counted(unused, "mask")))
-        return remarks + self._empty_frames()
-
-    def _empty_frames(self) -> list[Note]:
-        """Which masks of the result stay empty because of the direction."""
-        remarks, first, last = [], min(self._given), max(self._given)
+            notes.append(Decision.MASKS_EMPTY.note(masks=counted(unused, "mask")))
         after = len(self) - 1 - last
-        if first and self._direction == "forward":
+        if direction == "forward" and first:
             frames = counted(first, "frame")
-            remarks.append(Decision.EMPTY_BEFORE.note(name=self.frame_names[first], frames=frames))
-        if after and self._direction == "backward":
+            notes.append(Decision.EMPTY_BEFORE.note(name=self.frame_names[first], frames=frames))
+        if direction == "backward" and after:
             frames = counted(after, "frame")
-            remarks.append(Decision.EMPTY_AFTER.note(name=self.frame_names[last], frames=frames))
-        late = [str(number) for number, t in sorted(self._appearances.items()) if t > first]
-        if late and self._direction == "forward":
-            remarks.append(Decision.OBJECTS_LATE.note(objects=counted(len(late), "object"), numbers=listed(late)))
-        return remarks
-
-
-def _beside(notes: Sequence[Note]) -> str:
-    """What a message about unusable masks says of input that was left out, in brackets."""
-    warnings = [note for note in notes if note.warns]
-    return f" ({'; '.join(warnings)})" if warnings else ""
+            notes.append(Decision.EMPTY_AFTER.note(name=self.frame_names[last], frames=frames))
+        late = [str(object_id) for object_id, t in sorted(self._appearances.items()) if t > first]
+        if direction == "forward" and late:
+            notes.append(Decision.OBJECTS_LATE.note(objects=counted(len(late), "object"), numbers=listed(late)))
+        return notes

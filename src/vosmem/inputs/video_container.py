@@ -1,13 +1,16 @@
-"""Opening a video file whatever its name is, and choosing the stream that is the video."""
+"""Open a video file by its content, choose its video stream, and decode frames as players display them."""
 
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
+import numpy as np
+from av.sidedata.sidedata import Type
 from av.stream import Disposition
+from jaxtyping import Int32, UInt8
 
 from vosmem.errors import InputError
 
@@ -16,13 +19,7 @@ PICTURES_ONLY = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 class OpenVideo(NamedTuple):
-    """An open file.
-
-    Attributes:
-        container: what FFmpeg found in it.
-        stream: the video.
-        others: the further video streams, which are not used.
-    """
+    """An open file: its container, the stream that is used, and the video streams that are not."""
 
     container: av.container.InputContainer
     stream: av.VideoStream
@@ -30,27 +27,26 @@ class OpenVideo(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[OpenVideo]:
-    """The container and its video stream, closed at the end.
+def open_video(path: Path) -> Iterator[OpenVideo]:
+    """Open a container and its video stream: the one marked as default, else the one with the most pixels.
 
-    Of several video streams it is the one marked as default, else the one with the most pixels.
-
-    Raises:
-        InputError: the file is missing, is no video, has no video stream, or nothing here decodes it.
+    Raises `InputError` if the file is missing, is no video, has no video stream, or has no decoder here.
     """
     with ExitStack() as stack:
         try:
-            # FFmpeg takes names with colons for protocols, with percent signs for patterns, and "-" for an option.
+            # FFmpeg reads names with colons as protocols, with percent signs as patterns, and "-" as an option.
             file = stack.enter_context(io.FileIO(path))
             file.name = f"video{path.suffix.lower() if path.suffix[1:].isalnum() else ''}"
             container = stack.enter_context(av.open(file, "r", buffer_size=BUFFER_BYTES))
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = "missing" if isinstance(error, FileNotFoundError) else format_error(error)
             raise InputError(f"video {str(path)!r} cannot be read ({reason}): replace the file") from error
-        yield OpenVideo(container, *_chosen(container, path))
+        yield OpenVideo(container, *_choose_stream(container, path))
 
 
-def _chosen(container: av.container.InputContainer, path: Path) -> tuple[av.VideoStream, tuple[av.VideoStream, ...]]:
+def _choose_stream(
+    container: av.container.InputContainer, path: Path
+) -> tuple[av.VideoStream, tuple[av.VideoStream, ...]]:
     if not container.streams.video:
         raise InputError(f"video {str(path)!r} has no pictures in it: give a file with a video stream")
     videos = [stream for stream in container.streams.video if not stream.disposition & PICTURES_ONLY]
@@ -58,21 +54,15 @@ def _chosen(container: av.container.InputContainer, path: Path) -> tuple[av.Vide
         raise InputError(f"{str(path)!r} has a cover picture and no video: give a file with a video stream")
     decodable = [stream for stream in videos if stream.codec_context is not None]
     if not decodable:
-        raise InputError(f"video {str(path)!r} is coded in an unknown way: convert it to mp4 (H.264)")
-    first, *others = sorted(decodable, key=_preference)
+        raise InputError(f"video {str(path)!r} has a codec that is unknown here: convert it to mp4 (H.264)")
+    first, *others = sorted(
+        decodable, key=lambda one: (not one.disposition & Disposition.default, -one.width * one.height, one.index)
+    )
     return first, tuple(others)
 
 
-def _preference(stream: av.VideoStream) -> tuple[bool, int, int]:
-    return not stream.disposition & Disposition.default, -stream.width * stream.height, stream.index
-
-
-def decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """The frames of a stream; at an error those that the decoder still holds, then the error.
-
-    Raises:
-        FFmpegError: the stream is damaged there.
-    """
+def decode_frames(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """The frames of a stream. Those that the decoder has buffered at an error come before the `FFmpegError`."""
     try:
         for packet in container.demux(stream):
             yield from stream.decode(packet)
@@ -82,5 +72,31 @@ def decoded(container: av.container.InputContainer, stream: av.VideoStream) -> I
 
 
 def format_error(error: Exception) -> str:
-    """What FFmpeg says of an error, without the file's name."""
+    """FFmpeg's description of an error, without the file's name."""
     return getattr(error, "strerror", None) or type(error).__name__
+
+
+def upright_rgb(frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
+    """RGB bytes of a frame, turned and mirrored by the display matrix of the file, if it has one."""
+    image = frame.to_ndarray(format="rgb24")
+    side_data: Any = frame.side_data  # PyAV declares a mapping and returns a sequence
+    matrices = [bytes(data) for data in side_data if data.type == Type.DISPLAYMATRIX]
+    return np.ascontiguousarray(oriented(image, np.frombuffer(matrices[0], np.int32)[:9])) if matrices else image
+
+
+def oriented(image: UInt8[np.ndarray, "H W 3"], matrix: Int32[np.ndarray, "9"]) -> UInt8[np.ndarray, "H2 W2 3"]:
+    """Turn and mirror an image to the nearest of the eight orientations of a display matrix.
+
+    The matrix maps the point (x, y) of a stored frame to (a x + c y, b x + d y) on the screen. It is stored as a, b, u,
+    c, d, v, ...; its translation only moves the image back onto the screen.
+
+    Example:
+        >>> image = np.arange(2)[None, :, None].repeat(3, 2).astype(np.uint8)
+        >>> oriented(image, np.array([-65536, 0, 0, 0, 65536, 0, 0, 0, 2**30], np.int32))[0, :, 0].tolist()
+        [1, 0]
+    """
+    a, b, _, c, d = matrix[:5].tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):  # x becomes y
+        image, a, d = image.swapaxes(0, 1), c, b
+    image = image[:, ::-1] if a < 0 else image
+    return image[::-1] if d < 0 else image

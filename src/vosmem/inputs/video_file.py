@@ -1,4 +1,4 @@
-"""Frames of a video file, in any order, in memory that does not grow with the video."""
+"""Frames of a video file in any order, in memory that does not grow with the video."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -14,24 +14,19 @@ from torch import Tensor
 
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.errors import InputError
-from vosmem.inputs.display import upright
 from vosmem.inputs.frames import FrameSource
-from vosmem.inputs.video_container import decoded, format_error, opened
+from vosmem.inputs.video_container import decode_frames, format_error, open_video, upright_rgb
 from vosmem.inputs.video_index import UNEVEN, read_index
 
-CACHE_BYTES, FEWEST_KEPT, MOST_KEPT = 64 * 2**20, 2, 64
-SHORT_BY = 0.25  # seconds that a file may end before it says
+CACHE_BYTES, MIN_CACHED, MAX_CACHED = 64 * 2**20, 2, 64
+TOLERATED_LOSS = 0.25  # seconds by which a file may be shorter than its header says
 
 
 class VideoFrames(FrameSource):
-    """A video file by PyAV. Frames are found by their time stamps, which opening reads without decoding.
+    """A video file under any name, decoded by PyAV. Frames are found by timestamps, which are read without decoding.
 
-    Frames asked for in order are decoded once. A step back decodes from the key frame before, and keeps the frames
-    just before the one asked for, so that reading backward is affordable too. Turned and mirrored videos are shown
-    as players show them.
-
-    Args:
-        path: the file, under any name.
+    Reading forward decodes each frame once. A step back decodes from the key frame before and caches the last frames
+    up to the one asked for, so that reading backward stays affordable.
 
     Raises:
         InputError: the file is missing, is no video, or has no frame that can be decoded.
@@ -40,25 +35,24 @@ class VideoFrames(FrameSource):
     def __init__(self, path: Path):
         self.name, self._path, self._lock, self._open = str(path), path, Lock(), ExitStack()
         index = read_index(path)
-        # A file that was cut in mid-stream may begin with frames that need others before them; none of them comes out.
-        stamp, first = self._first_frame()
-        self._index = index.from_frame(stamp)
-        found_by = self._index.stamps if self._index.seekable else ()
-        self._place_of: dict[int | None, int] = {stamp: place for place, stamp in enumerate(found_by)}
+        # A file that was cut in mid-stream may begin with frames that depend on missing ones and cannot be decoded.
+        timestamp, first = self._first_frame()
+        self._index = index.from_frame(timestamp)
+        timestamps = self._index.timestamps
+        self._index_of = {pts: t for t, pts in enumerate(timestamps)} if self._index.seekable else {}
         self._cache: deque[tuple[int, UInt8[np.ndarray, "H W 3"]]] = deque(
-            maxlen=min(MOST_KEPT, max(FEWEST_KEPT, CACHE_BYTES // first.nbytes))
+            maxlen=min(MAX_CACHED, max(MIN_CACHED, CACHE_BYTES // first.nbytes))
         )
-        self._frames: Iterator[av.VideoFrame] | None = None
-        self._next = self._began = 0
+        self._decoder: Iterator[av.VideoFrame] | None = None
+        self._next = self._start_index = 0
         self.size = (first.shape[1], first.shape[0])
         self.frame_names = [f"{t:05d}" for t in range(self._index.num_frames)]
         self.rate = self._index.rate
-        if self._index.stamps:
-            self.times = [float((at - self._index.stamps[0]) * index.time_base) for at in self._index.stamps]
-        self.notes = tuple(self._remarks())
+        if timestamps:
+            self.times = [float((pts - timestamps[0]) * index.time_base) for pts in timestamps]
+        self.notes = tuple(self._find_notes())
 
     def check(self, t: int) -> None:
-        """Whether the file holds data of frame t."""
         if t >= self._index.num_present:
             raise self._unreadable(t, "the file ends before it")
         if t in self._index.damaged:
@@ -67,53 +61,55 @@ class VideoFrames(FrameSource):
     def _decode(self, t: int) -> UInt8[Tensor, "3 H W"]:
         t = range(len(self))[t]
         with self._lock:
-            array = next((array for place, array in self._cache if place == t), None)
-            if array is None:
-                array = self._find(t)
-        return torch.from_numpy(array).permute(2, 0, 1)
+            image = next((image for index, image in self._cache if index == t), None)
+            if image is None:
+                image = self._seek_and_read(t)
+        return torch.from_numpy(image).permute(2, 0, 1)
 
-    def _find(self, t: int) -> UInt8[np.ndarray, "H W 3"]:
-        """Decode on to frame t, or from the key frame before it."""
+    def _seek_and_read(self, t: int) -> UInt8[np.ndarray, "H W 3"]:
         self.check(t)
         key = max((key for key in self._index.keys if key <= t), default=0)
-        if self._frames is None or not key <= self._next <= t:
+        if self._decoder is None or not key <= self._next <= t:
             self._start(key)
         try:
             return self._read_up_to(t)
         except InputError:
-            if self._began == 0:
+            if self._start_index == 0:
                 raise
-        self._start(0)  # not every container can be entered at every key frame
+        self._start(0)  # some containers cannot be entered at each key frame
         return self._read_up_to(t)
 
-    def _start(self, place: int) -> None:
-        """Decode from here, in a container opened anew, since a decoder that has failed is not to be trusted."""
+    def _start(self, index: int) -> None:
+        """Decode from a frame in a reopened container, since a decoder that has failed cannot be trusted."""
         self._close()
-        container, stream, _ = self._open.enter_context(opened(self._path))
-        if place:
-            container.seek(self._index.stamps[place], stream=stream, backward=True)
-        self._frames, self._next, self._began = decoded(container, stream), place, place
+        container, stream, _ = self._open.enter_context(open_video(self._path))
+        if index:
+            container.seek(self._index.timestamps[index], stream=stream, backward=True)
+        self._decoder, self._next, self._start_index = decode_frames(container, stream), index, index
 
     def _close(self) -> None:
-        self._frames = None
+        self._decoder = None
         self._open.close()
         self._cache.clear()
 
     def _read_up_to(self, t: int) -> UInt8[np.ndarray, "H W 3"]:
-        assert self._frames is not None and self._cache.maxlen is not None
+        assert self._decoder is not None and self._cache.maxlen is not None
         reason = "the file ends before it"
         try:
-            for frame in self._frames:
-                place = self._place_of.get(frame.pts, -1) if self._place_of else self._next
-                if place < self._next:
+            for frame in self._decoder:
+                if self._index_of:
+                    index = -1 if frame.pts is None else self._index_of.get(frame.pts, -1)
+                else:
+                    index = self._next
+                if index < self._next:
                     continue
-                self._next = place + 1
-                if place > t or (place == t and frame.is_corrupt):
+                self._next = index + 1
+                if index > t or (index == t and frame.is_corrupt):
                     reason = "its data are damaged"
                     break
-                if place > t - self._cache.maxlen:
-                    self._cache.append((place, upright(frame)))
-                if place == t:
+                if index > t - self._cache.maxlen:
+                    self._cache.append((index, upright_rgb(frame)))
+                if index == t:
                     return self._cache[-1][1]
         except av.FFmpegError as error:
             reason = format_error(error)
@@ -121,27 +117,28 @@ class VideoFrames(FrameSource):
         raise self._unreadable(t, reason)
 
     def _first_frame(self) -> tuple[int | None, UInt8[np.ndarray, "H W 3"]]:
-        """Time stamp and pixels of the first frame that comes out."""
+        """Timestamp and RGB bytes of the first frame that can be decoded."""
         try:
-            with opened(self._path) as (container, stream, _):
-                for frame in decoded(container, stream):
-                    return frame.pts, upright(frame)
+            with open_video(self._path) as (container, stream, _):
+                for frame in decode_frames(container, stream):
+                    return frame.pts, upright_rgb(frame)
         except av.FFmpegError:
             pass
         raise InputError(f"video {self.name!r} has no frame that can be decoded: convert it to mp4 (H.264)")
 
-    def _remarks(self) -> Iterator[Note]:
+    def _find_notes(self) -> Iterator[Note]:
         yield from self._index.notes
         gaps = np.diff(self.times or [])
         if len(gaps) and gaps.max() > UNEVEN * gaps.min():
             yield Decision.RATE_VARIES.note(shortest=1000 * gaps.min(), longest=1000 * gaps.max())
-        promised, ends = self._index.promised_seconds, self.times[-1] if self.times else 0
-        if len(gaps) and len(self) == self._index.num_present and promised > ends + gaps.max() + SHORT_BY:
-            yield Decision.ENDS_EARLY.note(promised=promised, end=ends)
-        if self._index.pixel_shape != 1:
-            yield Decision.PIXEL_SHAPE.note(shape=self._index.pixel_shape)
+        promised, end = self._index.promised_seconds, self.times[-1] if self.times else 0
+        if len(gaps) and len(self) == self._index.num_present and promised > end + gaps.max() + TOLERATED_LOSS:
+            yield Decision.ENDS_EARLY.note(promised=promised, end=end)
+        if self._index.pixel_aspect != 1:
+            yield Decision.PIXEL_SHAPE.note(shape=self._index.pixel_aspect)
 
     def _unreadable(self, t: int, reason: str) -> InputError:
         return InputError(
-            f"video {self.name!r}: frame {t} of {len(self)} cannot be read ({reason}): replace the file or end it there"
+            f"video {self.name!r}: frame {t} of {len(self)} cannot be read ({reason}): replace the file or cut it "
+            "before this frame"
         )

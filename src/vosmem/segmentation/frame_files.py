@@ -1,6 +1,7 @@
-"""What is written of each frame of a video."""
+"""The options of a segmentation, and the files that are written for each frame."""
 
 import json
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,23 +15,31 @@ from vosmem.files import write_text
 from vosmem.inference.output.mask_writer import write_labels, write_probabilities, write_silhouette
 from vosmem.inputs.user_video import UserVideo
 from vosmem.ops.masks import slots_to_ids
-from vosmem.segmentation.options import SegmentOptions
 from vosmem.visualization.overlay import overlay
 from vosmem.visualization.video import VideoWriter
 
-DEFAULT_RATE = Fraction(24)  # of folders of frames, which have none
+DEFAULT_RATE = Fraction(24)  # frames/s of folders of frames, which have no rate
 
 MASKS, OBJECTS, PROBABILITIES = "masks", "objects", "probabilities"
 OVERLAY, ANNOTATIONS = "overlay.mp4", "annotations.json"
 
 
-class FrameFiles:
-    """Writes the frames of one video in their order; a context manager, at whose end video and annotations are there.
+@dataclass(frozen=True)
+class SegmentOptions:
+    """The direction of propagation, and the files that are written in addition to masks and tables."""
 
-    Args:
-        folder: where to.
-        video: the video; its ids, palette and names are those of the files.
-        options: what is asked for.
+    direction: str = "forward"  # or `backward`, `both`
+    soft_masks: bool = False  # probabilities of every frame, as in `inference/output/mask_writer.py`
+    per_object: bool = False  # a black and white image per object and frame
+    rle: bool = False  # all masks as one COCO file
+    overlay: bool = True  # a video of the masks over the frames
+    report: bool = True  # an HTML page of the results
+
+
+class FrameFiles:
+    """A context manager that writes frames in order and completes overlay video and annotations at its end.
+
+    The files use the ids, palette and frame names of the video.
     """
 
     def __init__(self, folder: Path, video: UserVideo, options: SegmentOptions):
@@ -47,17 +56,7 @@ class FrameFiles:
         labels: UInt8[np.ndarray, "H W"],
         probs: Float32[np.ndarray, "K1 H W"] | None,
     ) -> None:
-        """Write everything of a frame.
-
-        Args:
-            t: its place in the video.
-            frame: RGB bytes.
-            labels: slots.
-            probs: of background and objects, where soft masks are asked for.
-
-        Raises:
-            OSError: a file could not be written.
-        """
+        """Write all files of frame t from RGB, slots and, for soft masks, probabilities. `OSError` on failure."""
         stem, ids = self.video.frame_names[t], self.video.object_ids
         write_labels(self.folder / MASKS / f"{stem}.png", slots_to_ids(labels, ids), self.video.palette)
         if self.options.per_object:
@@ -79,16 +78,18 @@ class FrameFiles:
         if self._overlay is not None:
             self._overlay.__exit__(kind, error, trace)
         if self.options.rle and error is None:
-            write_text(self.folder / ANNOTATIONS, json.dumps(self._coco()) + "\n")
+            categories = [{"id": 1, "name": "object"}]
+            coco = {"images": self._images, "annotations": self._annotations, "categories": categories}
+            write_text(self.folder / ANNOTATIONS, json.dumps(coco) + "\n")
 
     def _annotate(self, t: int, labels: UInt8[np.ndarray, "H W"]) -> None:
-        """Note the masks of a frame in COCO's compressed form."""
+        """Collect the masks of a frame as compressed run lengths of COCO."""
         height, width = labels.shape
         file_name = f"{self.video.frame_names[t]}.png"
         self._images.append({"id": t + 1, "file_name": file_name, "width": width, "height": height})
         for slot, object_id in enumerate(self.video.object_ids, start=1):
-            code = coco_mask.encode(np.asfortranarray(labels == slot))
-            area = int(coco_mask.area(code))
+            run_lengths = coco_mask.encode(np.asfortranarray(labels == slot))
+            area = int(coco_mask.area(run_lengths))
             if area:
                 self._annotations.append(
                     {
@@ -98,22 +99,20 @@ class FrameFiles:
                         "track_id": object_id,
                         "iscrowd": 0,
                         "area": area,
-                        "bbox": coco_mask.toBbox(code).tolist(),
-                        "segmentation": {"size": [height, width], "counts": code["counts"].decode()},
+                        "bbox": coco_mask.toBbox(run_lengths).tolist(),
+                        "segmentation": {"size": [height, width], "counts": run_lengths["counts"].decode()},
                     }
                 )
 
-    def _coco(self) -> dict[str, Any]:
-        categories = [{"id": 1, "name": "object"}]
-        return {"images": self._images, "annotations": self._annotations, "categories": categories}
 
-
-def results_are_there(folder: Path, video: UserVideo, options: SegmentOptions) -> bool:
-    """Whether no file of a finished run was removed: those of all frames, the overlay video and the annotations."""
-    kinds = [folder / MASKS / "{}.png"]
-    kinds += [folder / OBJECTS / str(number) / "{}.png" for number in video.object_ids if options.per_object]
-    kinds += [folder / PROBABILITIES / "{}.npz"] if options.soft_masks else []
-    there = {kind: {path.name for path in kind.parent.glob("*")} for kind in kinds}
-    frames = all(kind.name.format(stem) in names for kind, names in there.items() for stem in video.frame_names)
-    alone = [name for name, wanted in ((OVERLAY, options.overlay), (ANNOTATIONS, options.rle)) if wanted]
-    return frames and all((folder / name).is_file() for name in alone)
+def results_complete(folder: Path, video: UserVideo, options: SegmentOptions) -> bool:
+    """Whether all files of a finished run still exist: those of each frame, overlay video and annotations."""
+    patterns = [folder / MASKS / "{}.png"]
+    patterns += [folder / OBJECTS / str(object_id) / "{}.png" for object_id in video.object_ids if options.per_object]
+    patterns += [folder / PROBABILITIES / "{}.npz"] if options.soft_masks else []
+    for pattern in patterns:
+        expected = {pattern.name.format(stem) for stem in video.frame_names}
+        if not expected <= {path.name for path in pattern.parent.glob("*")}:
+            return False
+    single = [name for name, wanted in ((OVERLAY, options.overlay), (ANNOTATIONS, options.rle)) if wanted]
+    return all((folder / name).is_file() for name in single)

@@ -1,4 +1,4 @@
-"""What came of each of many videos: a table and a log in one place, whoever segmented them."""
+"""The log and the table of a run over many videos."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,40 +7,33 @@ from typing import Any
 
 from vosmem.files import write_text
 from vosmem.segmentation.tables import csv_text
-from vosmem.segmentation.worker import Outcome
+from vosmem.workers import Outcome
 
 TABLE, LOG = "segmented.csv", "segmented.log"
 COLUMNS = ("video", "state", "frames", "seconds", "attempts", "worker", "error")
 
 
 class Journal:
-    """Notes what happens as it does, and leaves a table at the end, also of a run that is stopped; a context manager.
-
-    Args:
-        folder: where both lie; it is made.
-
-    Raises:
-        OSError: the log cannot be written.
-    """
+    """A context manager that logs events as they happen and writes the table at the end, also of a stopped run."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self._rows: list[dict[str, Any]] = []
         folder.mkdir(parents=True, exist_ok=True)
-        self._log = open(folder / LOG, "a", encoding="utf-8")  # noqa: SIM115 - closed at the end
+        self._log = open(folder / LOG, "a", encoding="utf-8")  # noqa: SIM115 - closed in __exit__
 
     def note(self, text: str) -> None:
-        """Add a line to the log, with the time."""
+        """Add a line with the time to the log."""
         time = datetime.now().isoformat(sep=" ", timespec="seconds")
         self._log.write(f"{time} {text}\n")
         self._log.flush()
 
     def add(self, name: str, outcome: Outcome) -> None:
-        """Note what came of a video."""
+        """Add the outcome of a video, which is a `VideoResult` or an error, to both files."""
         result, error = outcome.result, outcome.error
         state = "failed" if result is None else "done before" if result.skipped else "done"
-        told = [state, *([str(error)] if error else []), *([f"by {outcome.worker}"] if outcome.worker else [])]
-        self.note(f"{name}: {', '.join(told)}")
+        details = [state, *([str(error)] if error else []), *([f"by {outcome.worker}"] if outcome.worker else [])]
+        self.note(f"{name}: {', '.join(details)}")
         if outcome.trace:
             self.note(outcome.trace.rstrip())
         self._rows.append(

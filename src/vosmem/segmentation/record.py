@@ -1,4 +1,4 @@
-"""`run.json`: what a result was made of, and whether it is whole."""
+"""`run.json`: everything that the results in a folder depend on, and whether they are complete."""
 
 import hashlib
 import json
@@ -23,72 +23,51 @@ PACKAGES = ("vosmem", "torch", "torchvision", "numpy", "opencv-python-headless",
 
 
 class RunRecord:
-    """The file that says what a folder of results was made of; there from the start, it says when they are whole.
+    """The record of one folder of results, written at the start and at the end of a run.
 
-    Args:
-        folder: of the results.
-        about: all that they depend on, as plain values.
+    `about` is everything that the results depend on, as JSON values.
 
     Raises:
-        InputError: the folder holds results of something else, or files that might be the user's.
+        InputError: the folder holds results of something else, or files that may be the user's.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any]):
         self.folder, self.about = folder, json.loads(json.dumps(about))
-        self._before = self._read()
-
-    @property
-    def finished(self) -> bool:
-        """Whether the results are there already."""
-        return self._before is not None and bool(self._before.get("finished"))
+        path = folder / RECORD
+        self.finished = False
+        if not path.is_file():
+            foreign = [name for name in OWN_NAMES if (folder / name).exists()]
+            if foreign:
+                raise InputError(
+                    f"{str(folder / foreign[0])!r} exists and was not written by vosmem segment: name another output "
+                    f"folder"
+                )
+            return
+        try:
+            previous: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise InputError(f"{str(path)!r} is damaged: name another output folder, or move that one away") from error
+        if previous.get("about") != self.about:
+            raise InputError(
+                f"{str(folder)!r} holds results of another input, network or option: name another output folder, "
+                f"or move that one away"
+            )
+        self.finished = bool(previous.get("finished"))
 
     def write(self, finished: bool, **more: Any) -> None:
-        """Say how things stand.
-
-        Args:
-            finished: whether the results are whole.
-            more: what else is to be noted.
-
-        Raises:
-            OSError: the file could not be written.
-        """
-        versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+        """Write the record: whether the results are complete, and further entries."""
         content = {
             "finished": finished,
             **more,
             "about": self.about,
-            "versions": versions,
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
             "threads": torch.get_num_threads(),
         }
         write_text(self.folder / RECORD, json.dumps(content, indent=2) + "\n")
 
-    def _read(self) -> dict[str, Any] | None:
-        path = self.folder / RECORD
-        if not path.is_file():
-            self._raise_foreign()
-            return None
-        try:
-            before: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise InputError(f"{str(path)!r} is damaged: name another output folder, or move that one away") from error
-        if before.get("about") != self.about:
-            raise InputError(
-                f"{str(self.folder)!r} holds results of another input, network or option: name another output folder, "
-                f"or move that one away"
-            )
-        return before
-
-    def _raise_foreign(self) -> None:
-        foreign = [name for name in OWN_NAMES if (self.folder / name).exists()]
-        if foreign:
-            raise InputError(
-                f"{str(self.folder / foreign[0])!r} is there already, and not from vosmem segment: name another output "
-                f"folder"
-            )
-
 
 def describe_video(video: UserVideo, given: Given) -> dict[str, Any]:
-    """What a video's results depend on, by content: its names, its masks, and its first frame for all frames."""
+    """Identify a video by content: frame names, given masks, and its first frame in place of all frames."""
     digest = hashlib.sha256("\n".join(video.frame_names).encode())
     for t in sorted(given.areas):
         mask = video.given_mask(t)

@@ -22,15 +22,7 @@ def write_tables(
 ) -> None:
     """Write a table with a row per object and frame, and one of the frames to check.
 
-    Args:
-        folder: of the results.
-        video: whose frame names and object ids the tables use.
-        rows: confidence per object and frame.
-        checks: frames that a person should check.
-        memory_frames: per frame, the number of memory frames that it was read from.
-
-    Raises:
-        OSError: a table could not be written.
+    `memory_frames` is, per frame, the number of memory frames that it was read from.
     """
     objects = [{**row._asdict(), "memory_frames": memory_frames[row.t]} for row in rows]
     columns = (*ObjectConfidence._fields, "memory_frames")

@@ -1,4 +1,4 @@
-"""From a video with masks to whole results in a folder."""
+"""Segment a user's video into a folder of results."""
 
 import shutil
 import time
@@ -16,53 +16,37 @@ from vosmem.errors import InputError
 from vosmem.inference.engine.background import BackgroundWriter
 from vosmem.inference.sequences.confidence import Check, ConfidenceRows, ConfidenceTracker, frames_to_check
 from vosmem.inference.sequences.directions import Given, given_masks, segment_in_direction
-from vosmem.inference.sequences.methods import Method, SegmentedFrame
+from vosmem.inference.sequences.methods import Method
 from vosmem.inputs.user_video import UserVideo
-from vosmem.segmentation.frame_files import FrameFiles, results_are_there
-from vosmem.segmentation.options import SegmentOptions
+from vosmem.segmentation.frame_files import FrameFiles, SegmentOptions, results_complete
 from vosmem.segmentation.record import REPORT, SPILL, RunRecord, describe_video
 from vosmem.segmentation.report import write_report
 from vosmem.segmentation.tables import write_tables
 
 
 class VideoProgress(NamedTuple):
-    """How far a video is.
+    """Progress on a video."""
 
-    Attributes:
-        done: steps done; a video both ways has two for each frame.
-        total: steps in all.
-        memory_bytes: what the network remembers.
-    """
-
-    done: int
+    done: int  # steps; a video in both directions has two steps per frame
     total: int
-    memory_bytes: int
+    memory_bytes: int  # size of the network's memory
 
 
 @dataclass
 class VideoResult:
-    """What came out of a video.
-
-    Attributes:
-        folder: where it lies.
-        num_frames: frames of the video.
-        skipped: whether it was there already.
-        notes: what the user should know of the input, a line each.
-        checks: the frames that a person should look at.
-        seconds: from start to end.
-    """
+    """The results of a video."""
 
     folder: Path
     num_frames: int
-    skipped: bool = False
-    notes: list[Note] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
-    seconds: float = 0.0
+    skipped: bool = False  # whether the results existed before
+    notes: list[Note] = field(default_factory=list)  # decisions about the input
+    checks: list[Check] = field(default_factory=list)  # frames that a person should check
+    seconds: float = 0.0  # duration of the run
 
 
 @dataclass
-class _Findings:
-    """What is gathered while frames go by: 56 bytes for an object in a frame, and 16 a frame."""
+class _Statistics:
+    """Collected per frame: 56 bytes for each object in a frame, and 16 for the frame."""
 
     rows: ConfidenceRows = field(default_factory=ConfidenceRows)
     memory_frames: "array[int]" = field(default_factory=lambda: array("q"))
@@ -77,50 +61,40 @@ def segment_video(
     folder: Path,
     options: SegmentOptions,
     about: Mapping[str, Any],
-    noted: Mapping[str, Any],
+    sources: Mapping[str, Any],
     on_progress: Callable[[VideoProgress], None] = lambda progress: None,
 ) -> VideoResult:
-    """Segment a video and write what is asked for; what is there already, whole, is not made again.
+    """Segment a video and write the results, unless the folder holds them already.
 
-    Of the video a few frames are in memory at a time. Decoding, network and writing go on side by side.
-
-    Args:
-        video: the video with its masks.
-        make_method: makes what segments it, fresh.
-        device: where that works.
-        folder: where the results go; it is made.
-        options: which way, and what is written.
-        about: what else the results depend on, as plain values: the weights, the memory.
-        noted: what else is worth a note, as plain values: where video and weights came from.
-        on_progress: is told how far it is.
+    Only a few frames are in memory at a time. Decoding, network and writing run concurrently. `about` is what else the
+    results depend on (weights, memory) and `sources` further entries of the record (paths), both as JSON values.
 
     Raises:
-        InputError: the folder holds other things, or a frame cannot be read; what came before it is written then.
+        InputError: the folder holds something else, or a frame cannot be read; the frames before it are written.
         OSError: a file could not be written.
     """
     start = time.perf_counter()
     given = given_masks(video)
     record = RunRecord(folder, {"input": describe_video(video, given), **about, "options": asdict(options)})
-    if record.finished and results_are_there(folder, video, options):
-        return VideoResult(folder, len(video), skipped=True, notes=list(video.notes))
-    noted = {**noted, "notes": list(video.notes)}
-    record.write(finished=False, **noted)
-    shutil.rmtree(folder / SPILL, ignore_errors=True)  # of a run that was killed
-    findings = _Findings()
-    error = _segment(video, make_method, device, folder, options, given, findings, on_progress)
-    checks = frames_to_check(findings.rows)
-    write_tables(folder, video, findings.rows, checks, findings.memory_frames)
+    notes = list(video.notes)
+    if record.finished and results_complete(folder, video, options):
+        return VideoResult(folder, len(video), skipped=True, notes=notes)
+    record.write(finished=False, **sources, notes=notes)
+    shutil.rmtree(folder / SPILL, ignore_errors=True)  # left by a run that was killed
+    statistics = _Statistics()
+    error = _segment(video, make_method, device, folder, options, given, statistics, on_progress)
+    checks = frames_to_check(statistics.rows)
+    write_tables(folder, video, statistics.rows, checks, statistics.memory_frames)
     seconds = time.perf_counter() - start
-    timings = _timings(findings, len(video), seconds)
+    timings = _timings(statistics, len(video), seconds)
     if error is not None:
-        record.write(finished=False, error=str(error), **noted, timings=timings)
+        record.write(finished=False, error=str(error), **sources, notes=notes, timings=timings)
         raise error
     if options.report:
         used = {name: value for name, value in record.about.items() if name != "input"}
-        sources = {name: value for name, value in noted.items() if name != "notes"}  # a section of their own
-        write_report(folder / REPORT, video, findings.rows, checks, {**sources, **used, "timings": timings})
-    record.write(finished=True, **noted, timings=timings)
-    return VideoResult(folder, len(video), False, list(video.notes), checks, seconds)
+        write_report(folder / REPORT, video, statistics.rows, checks, {**sources, **used, "timings": timings})
+    record.write(finished=True, **sources, notes=notes, timings=timings)
+    return VideoResult(folder, len(video), False, notes, checks, seconds)
 
 
 def _segment(
@@ -130,10 +104,10 @@ def _segment(
     folder: Path,
     options: SegmentOptions,
     given: Given,
-    findings: _Findings,
+    statistics: _Statistics,
     on_progress: Callable[[VideoProgress], None],
 ) -> InputError | None:
-    """Write frame after frame; returns what stopped it, where a frame could not be read."""
+    """Write frame after frame; returns the error if a frame cannot be read."""
     total = len(video) * (1 if options.direction == "forward" else 2)
     methods: list[Method] = []
 
@@ -143,20 +117,23 @@ def _segment(
 
     def report(done: int) -> None:
         memory = getattr(methods[0], "memory_bytes", 0) if methods else 0
-        findings.peak_memory_bytes = max(findings.peak_memory_bytes, memory)
+        statistics.peak_memory_bytes = max(statistics.peak_memory_bytes, memory)
         on_progress(VideoProgress(done, total, memory))
 
     tracker = ConfidenceTracker(given.first_areas())
     frames = segment_in_direction(video, make, device, options.direction, given, folder / SPILL, report)
-    with FrameFiles(folder, video, options) as files, BackgroundWriter() as behind:
+    with FrameFiles(folder, video, options) as files, BackgroundWriter() as writer:
         try:
             for segmented in frames:
-                t = segmented.t
-                followed = given.followed(t, options.direction)
-                findings.rows.extend(tracker.update(t, segmented.probs, segmented.labels, followed))
-                findings.memory_frames.append(segmented.memory_frames)
-                findings.seconds.extend([] if segmented.seconds is None else [segmented.seconds])
-                behind.submit(files.write, *_on_cpu(segmented, options.soft_masks))
+                t, labels = segmented.t, segmented.labels
+                present = given.followed(t, options.direction)
+                statistics.rows.extend(tracker.update(t, segmented.probs, labels, present))
+                statistics.memory_frames.append(segmented.memory_frames)
+                if segmented.seconds is not None:
+                    statistics.seconds.append(segmented.seconds)
+                image = segmented.frame.permute(1, 2, 0).contiguous().numpy()
+                probs = segmented.probs.float().cpu().numpy() if options.soft_masks else None
+                writer.submit(files.write, t, image, labels.numpy(), probs)
                 report(total - len(video) + t + 1)
         except InputError as error:
             return error
@@ -165,17 +142,11 @@ def _segment(
     return None
 
 
-def _on_cpu(segmented: SegmentedFrame, with_probs: bool) -> tuple[Any, ...]:
-    """What a frame's files are made of."""
-    probs = segmented.probs.float().cpu().numpy() if with_probs else None
-    return segmented.t, segmented.frame.permute(1, 2, 0).contiguous().numpy(), segmented.labels.numpy(), probs
-
-
-def _timings(findings: _Findings, num_frames: int, seconds: float) -> dict[str, float]:
+def _timings(statistics: _Statistics, num_frames: int, seconds: float) -> dict[str, float]:
     timings = {"seconds": seconds, "frames_per_second": num_frames / max(seconds, 1e-9)}
-    if findings.seconds:
-        milliseconds = 1000 * np.array(findings.seconds)
+    if statistics.seconds:
+        milliseconds = 1000 * np.array(statistics.seconds)
         timings["network_ms_median"] = float(np.median(milliseconds))
         timings["network_ms_95th_percentile"] = float(np.percentile(milliseconds, 95))
-    timings["memory_mb_peak"] = findings.peak_memory_bytes / 2**20
+    timings["memory_mb_peak"] = statistics.peak_memory_bytes / 2**20
     return {name: round(value, 3) for name, value in timings.items()}

@@ -1,6 +1,6 @@
-// The canvas: draws what the pointer does at once, and hands over whole strokes and boxes. The masks are kept elsewhere.
+// Sketches strokes and boxes while the pointer moves, and sends them when they are complete. Masks are kept on the server.
 const find = (selector) => element.querySelector(selector);
-const empty = find(".empty"), work = find(".work"), chips = find(".chips");
+const empty = find(".empty"), editor = find(".editor"), chips = find(".chips");
 const image = find("img"), canvas = find("canvas"), size = find("input[type=range]"), caption = find(".caption");
 const pen = canvas.getContext("2d");
 let shown = null, tool = "brush", chosen = 1, stroke = null;
@@ -8,16 +8,16 @@ let shown = null, tool = "brush", chosen = 1, stroke = null;
 function show() {
   shown = props.value;
   empty.hidden = Boolean(shown);
-  work.hidden = !shown;
+  editor.hidden = !shown;
   if (!shown) return;
   image.src = shown.picture;
   caption.textContent = shown.caption;
-  work.classList.toggle("locked", shown.locked);
+  editor.classList.toggle("locked", shown.locked);
   element.dataset.frame = shown.t;
   find(".frame").style.setProperty("--ratio", shown.width / shown.height);
   document.documentElement.style.setProperty("--at", shown.count > 1 ? shown.t / (shown.count - 1) : 0);
   if (!shown.objects.some((object) => object.id === chosen)) chosen = shown.objects[0].id;
-  const choices = shown.objects.map((object, place) => {
+  const choices = shown.objects.map((object, index) => {
     const chip = document.createElement("button");
     chip.type = "button";
     chip.dataset.object = object.id;
@@ -25,7 +25,7 @@ function show() {
     chip.setAttribute("aria-label", `Object ${object.id}`);
     chip.setAttribute("aria-checked", String(object.id === chosen));
     chip.style.setProperty("--colour", object.colour);
-    chip.textContent = place + 1 === shown.objects.length && place ? `+ ${object.id}` : object.id;
+    chip.textContent = index + 1 === shown.objects.length && index ? `+ ${object.id}` : object.id;
     return chip;
   });
   chips.replaceChildren(...choices);
@@ -44,7 +44,7 @@ function check(group, kept) {
 const colour = () => shown.objects.find((object) => object.id === chosen).colour;
 const radius = () => (size.value / 200) * Math.min(shown.width, shown.height);
 
-function place(event) {
+function pointOf(event) {
   const box = canvas.getBoundingClientRect();
   const x = ((event.clientX - box.left) / box.width) * shown.width;
   const y = ((event.clientY - box.top) / box.height) * shown.height;
@@ -73,12 +73,12 @@ function sketch() {
 canvas.addEventListener("pointerdown", (event) => {
   if (!shown || shown.locked || event.button) return;
   canvas.setPointerCapture(event.pointerId);
-  stroke = [place(event)];
+  stroke = [pointOf(event)];
   sketch();
 });
 canvas.addEventListener("pointermove", (event) => {
   if (!stroke) return;
-  stroke.push(...(event.getCoalescedEvents?.() ?? []).map(place), place(event));
+  stroke.push(...(event.getCoalescedEvents?.() ?? []).map(pointOf), pointOf(event));
   sketch();
 });
 canvas.addEventListener("pointerup", () => {

@@ -1,4 +1,4 @@
-"""A mask from a box, or from strokes."""
+"""Masks from boxes and strokes."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from tests.messages import naming
 from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
-from vosmem.inputs.cut import mask_from_box, mask_from_boxes, mask_from_strokes, strokes_by_colour
+from vosmem.inputs.grabcut import mask_from_box, mask_from_boxes, mask_from_strokes, strokes_by_colour
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_same_box_gives_the_same_mask(scene):
 
 
 @pytest.mark.parametrize(
-    ("box", "said"),
+    ("box", "message"),
     [
         ((10, 10, 10, 40), "less than"),
         ((40, 40, 10, 10), "less than"),
@@ -50,12 +50,12 @@ def test_the_same_box_gives_the_same_mask(scene):
         ((-5, -5, 300, 300), "whole frame"),
     ],
 )
-def test_a_box_that_can_hold_no_object_is_named(scene, box, said):
-    with pytest.raises(InputError, match=naming(str(box), said)):
+def test_a_box_that_can_hold_no_object_is_rejected(scene, box, message):
+    with pytest.raises(InputError, match=naming(str(box), message)):
         mask_from_box(scene[0], box)
 
 
-def test_a_box_of_what_is_around_it_is_named():
+def test_a_box_whose_content_equals_its_surroundings_is_rejected():
     frame = np.full((40, 60, 3), 90, np.uint8)
     with pytest.raises(InputError, match=naming("(5, 5, 30, 30)", "tighter box")):
         mask_from_box(frame, (5, 5, 30, 30))
@@ -69,7 +69,7 @@ def strokes(*rectangles):
     return drawn
 
 
-def test_strokes_find_the_object_and_keep_what_they_say(scene):
+def test_strokes_segment_the_object_and_keep_their_values(scene):
     frame, disc = scene
     drawn = strokes((1, 36, 44, 46, 54), (2, 4, 8, 5, 95), (1, 72, 76, 80, 90))  # the last is wrong, and stays
     mask = mask_from_strokes(frame, drawn)
@@ -82,8 +82,8 @@ RED, GREEN, BLUE, MAROON, DARK_GREEN = (255, 0, 0), (0, 255, 0), (0, 0, 255), (1
 DRAWN = strokes((1, 36, 44, 46, 54), (2, 4, 8, 5, 95))
 
 
-def coloured(path, on, beside, palette=False):
-    picture = np.array([(0, 0, 0), on, beside], np.uint8)
+def coloured(path, on, off, palette=False):
+    picture = np.array([(0, 0, 0), on, off], np.uint8)
     image = Image.fromarray(picture[DRAWN])
     if palette:
         image = Image.fromarray(DRAWN.astype(np.uint8))
@@ -93,37 +93,37 @@ def coloured(path, on, beside, palette=False):
 
 
 @pytest.mark.parametrize("palette", [False, True])
-@pytest.mark.parametrize(("on", "beside"), [(GREEN, RED), ((20, 220, 30), (200, 10, 40)), (DARK_GREEN, RED)])
-def test_green_strokes_are_on_the_object_and_red_ones_beside_it(tmp_path, on, beside, palette):
-    ids, notes = strokes_by_colour(coloured(tmp_path / "s.png", on, beside, palette))
+@pytest.mark.parametrize(("on", "off"), [(GREEN, RED), ((20, 220, 30), (200, 10, 40)), (DARK_GREEN, RED)])
+def test_green_strokes_are_object_and_red_strokes_background(tmp_path, on, off, palette):
+    ids, notes = strokes_by_colour(coloured(tmp_path / "s.png", on, off, palette))
     assert np.array_equal(ids, DRAWN)
     assert [note.decision for note in notes if note.warns] == ([] if palette else [Decision.STROKES_BY_COLOUR])
 
 
-def test_a_palette_whose_colours_are_the_other_way_round(tmp_path):
+def test_a_palette_with_red_before_green_is_read_by_colour(tmp_path):
     ids, notes = strokes_by_colour(coloured(tmp_path / "s.png", RED, GREEN, palette=True))
     assert np.array_equal(ids, np.array([0, 2, 1])[DRAWN]) and notes[0].decision is Decision.STROKES_BY_COLOUR
 
 
-def test_a_palette_of_davis_holds_numbers(tmp_path):
+def test_a_davis_palette_is_read_by_value(tmp_path):
     ids, notes = strokes_by_colour(coloured(tmp_path / "s.png", MAROON, DARK_GREEN, palette=True))
     assert np.array_equal(ids, DRAWN) and notes == ()
 
 
-@pytest.mark.parametrize(("on", "beside"), [(MAROON, DARK_GREEN), (DARK_GREEN, MAROON), (BLUE, RED), (GREEN, BLUE)])
-def test_strokes_in_colours_that_do_not_say_which_is_which(tmp_path, on, beside):
+@pytest.mark.parametrize(("on", "off"), [(MAROON, DARK_GREEN), (DARK_GREEN, MAROON), (BLUE, RED), (GREEN, BLUE)])
+def test_strokes_in_other_colours_are_rejected(tmp_path, on, off):
     with pytest.raises(InputError, match=naming("#" + bytes(on).hex(), "bright green on the object")):
-        strokes_by_colour(coloured(tmp_path / "s.png", on, beside))
+        strokes_by_colour(coloured(tmp_path / "s.png", on, off))
 
 
 @pytest.mark.parametrize("kinds", [(), (1,), (2,), (1, 2, 3)])
-def test_strokes_of_other_kinds_are_named(scene, kinds):
+def test_strokes_with_other_values_are_rejected(scene, kinds):
     drawn = strokes(*((kind, 4 * kind, 4 * kind + 3, 5, 50) for kind in kinds))
-    with pytest.raises(InputError, match=naming(str(list(kinds)), "1 on the object", "and 2 beside it")):
+    with pytest.raises(InputError, match=naming(str(list(kinds)), "1 on the object", "and 2 on the background")):
         mask_from_strokes(scene[0], drawn)
 
 
-def test_each_box_gives_an_object(scene):
+def test_each_box_gives_one_object(scene):
     frame, disc = scene
     two = np.concatenate([frame, frame], axis=1)
     mask, notes = mask_from_boxes(two, [(128, 18, 172, 62), (28, 18, 72, 62)])
@@ -133,6 +133,6 @@ def test_each_box_gives_an_object(scene):
     assert notes == ()
 
 
-def test_an_object_behind_that_of_another_box_is_refused(scene):
+def test_an_object_hidden_by_another_box_is_rejected(scene):
     with pytest.raises(InputError, match=naming("(20, 10, 80, 70)", "other boxes")):
         mask_from_boxes(scene[0], [(20, 10, 80, 70), (28, 18, 72, 62)])

@@ -1,4 +1,4 @@
-"""A mask is used for the frame, at the shape and by the names that its file says, or refused, or a note says so."""
+"""The frame and size of each mask: as its file says, or rejected, or reported in a note."""
 
 import json
 
@@ -32,15 +32,15 @@ def source(tmp_path, request):
 
 
 @pytest.mark.parametrize("name", ["0004", "frame_000004", "4", "mask-4", "0004_mask", "clip3_0004"])
-def test_the_number_of_a_mask_says_its_frame(tmp_path, source, name):
-    place = 4 if source.is_file() else 3
+def test_the_number_in_a_mask_name_selects_its_frame(tmp_path, source, name):
+    index = 4 if source.is_file() else 3
     video = opened(source, write_mask(tmp_path / f"{name}.png", [1]))
-    assert set(video.given_at) == {place}
+    assert set(video.given_at) == {index}
     plain = source.is_file() and name.isdigit()  # other zeros in front are no guess
     assert (Decision.MASK_BY_NUMBER in decisions(video)) == (not plain)
 
 
-def test_the_numbers_of_several_masks_say_their_frames(tmp_path, source):
+def test_the_numbers_of_several_masks_select_their_frames(tmp_path, source):
     for name, ids in (("frame_000002", [1]), ("frame_000005", [2])):
         write_mask(tmp_path / "masks" / f"{name}.png", ids)
     video = opened(source, tmp_path / "masks")
@@ -50,7 +50,7 @@ def test_the_numbers_of_several_masks_say_their_frames(tmp_path, source):
 
 
 @pytest.mark.parametrize("names", [["00500"], ["frame_000002", "frame_000700"], ["a_0002", "b_0002"]])
-def test_a_number_without_a_frame_of_its_own_is_never_the_first_frames(tmp_path, source, names):
+def test_a_number_that_matches_no_single_frame_is_rejected(tmp_path, source, names):
     for name in names:
         write_mask(tmp_path / "masks" / f"{name}.png", [1])
     number = {"00500": "500", "frame_000700": "700", "b_0002": "2"}[names[-1]]
@@ -58,26 +58,26 @@ def test_a_number_without_a_frame_of_its_own_is_never_the_first_frames(tmp_path,
         opened(source, tmp_path / "masks")
 
 
-def test_a_number_of_two_frames_is_refused(tmp_path):
+def test_a_number_of_two_frames_is_rejected(tmp_path):
     frames = write_frames(tmp_path / "clip", ["left_1", "right_1", "left_2", "right_2"])
     with pytest.raises(InputError, match=naming("'mask_2'", "several frames")):
         opened(frames, write_mask(tmp_path / "mask_2.png", [1]))
 
 
 @pytest.mark.parametrize("name", ["mask", "clip3"])
-def test_a_mask_without_a_number_of_its_own_is_the_first_frames(tmp_path, source, name):
+def test_a_mask_without_a_number_belongs_to_the_first_frame(tmp_path, source, name):
     video = opened(source, write_mask(tmp_path / "masks" / f"{name}.png", [1]))
     assert video.given_at == (0,) and Decision.MASK_FOR_FIRST_FRAME in decisions(video)
 
 
-def test_masks_whose_names_are_those_of_frames_are_taken_by_name(tmp_path):
+def test_names_take_precedence_over_numbers(tmp_path):
     frames = write_frames(tmp_path / "clip", ["b_2", "c_1"])
     video = opened(frames, write_mask(tmp_path / "masks" / "c_1.png", [1]))
     assert video.given_at == (1,) and Decision.MASK_BY_NUMBER not in decisions(video)
 
 
 @pytest.mark.parametrize("size", [(48, 64), (24, 32), (100, 30), (64, 64), (64, 50), (70, 48)])
-def test_a_mask_that_would_be_squeezed_is_refused(tmp_path, source, size):
+def test_a_mask_that_would_be_distorted_is_rejected(tmp_path, source, size):
     path = write_mask(tmp_path / "mask.png", [1], size=size)
     turned = size in [(48, 64), (24, 32)]
     with pytest.raises(InputError, match=naming("mask.png", f"{size[0]}x{size[1]}", "64x48")) as error:
@@ -87,7 +87,7 @@ def test_a_mask_that_would_be_squeezed_is_refused(tmp_path, source, size):
     assert not diagnosis.works and str(error.value) in diagnosis.videos[0].problems
 
 
-def test_frames_that_viewers_turn_and_an_upright_mask(tmp_path):
+def test_a_mask_for_frames_rotated_by_exif_is_rejected(tmp_path):
     (tmp_path / "frames").mkdir()
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
@@ -104,7 +104,7 @@ def coco(path, height, width, segmentation):
     return path
 
 
-def test_coco_with_height_and_width_swapped(tmp_path):
+def test_coco_with_swapped_height_and_width_is_rejected(tmp_path):
     frames = write_frames(tmp_path / "clip", ["f_0001"])
     with pytest.raises(InputError, match=naming("c.json", "48x64", "only when turned")):
         opened(frames, coco(tmp_path / "c.json", 64, 48, [[2, 2, 9, 2, 9, 9]]))
@@ -120,8 +120,8 @@ SHAPE = squares([1]) * np.uint8(255)
 
 @pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (128, 0, 0), (9, 200, 30)])
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_a_mask_in_the_transparency_of_one_colour(tmp_path, source, colour, mode):
-    if mode == "P":  # two entries of the palette that differ in opacity alone, as quantisers write them
+def test_the_transparency_of_a_one_coloured_picture_is_the_mask(tmp_path, source, colour, mode):
+    if mode == "P":  # two entries of the palette that differ only in opacity, as quantisers write them
         picture = Image.fromarray((SHAPE == 0).astype(np.uint8))
         picture.putpalette([*colour, *colour])
         picture.save(tmp_path / "mask.png", transparency=bytes([255, 0]))
@@ -133,13 +133,13 @@ def test_a_mask_in_the_transparency_of_one_colour(tmp_path, source, colour, mode
     assert note.warns
 
 
-def test_soft_edges_of_a_mask_in_the_transparency(tmp_path, source):
+def test_half_opaque_pixels_belong_to_the_object(tmp_path, source):
     ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
     alpha(np.full((48, 64, 3), 255, np.uint8), ramp).save(tmp_path / "mask.png")
     assert np.array_equal(opened(source, tmp_path / "mask.png").given_mask(0).numpy(), ramp >= 128)
 
 
-def test_colours_and_transparency_that_contradict_each_other(tmp_path, source):
+def test_colours_that_contradict_transparency_are_rejected(tmp_path, source):
     colours = np.where(SHAPE[..., None] > 0, (0, 0, 0), (255, 255, 255)).astype(np.uint8)
     alpha(colours, SHAPE).save(tmp_path / "mask.png")
     with pytest.raises(InputError, match=naming("mask.png", "transparent where its colours hold an id")):
@@ -153,7 +153,7 @@ def test_colours_on_a_transparent_background(tmp_path, source):
     assert np.array_equal(video.given_mask(0).numpy(), SHAPE // 255) and video.object_ids == (255,)
 
 
-def test_what_was_left_out_is_told_beside_masks_without_an_object(tmp_path):
+def test_the_error_of_masks_without_objects_names_what_was_left_out(tmp_path):
     frames = write_frames(tmp_path / "clip", ["f_0001"])
     shape = {"label": "a", "points": [[3, 3], [9, 9]], "shape_type": "mask", "mask": None}
     content = {"shapes": [shape], "imagePath": "f_0001.png", "imageHeight": 48, "imageWidth": 64}
