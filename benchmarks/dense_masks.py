@@ -72,7 +72,7 @@ def segment(num_frames: int, num_objects: int) -> dict[str, float]:
     return {"seconds_a_frame": seconds / num_frames, "peak_mb": resident_mb(peak=True)}
 
 
-def look(num_frames: int, num_objects: int) -> dict[str, float]:
+def window_statistics(num_frames: int, num_objects: int) -> dict[str, float]:
     """Seconds and added memory of the window statistics of 4K frames."""
     labels = torch.from_numpy(striped(HEIGHT_4K, WIDTH_4K, num_objects).copy())
     before, start = resident_mb(peak=True), time.perf_counter()
@@ -82,7 +82,7 @@ def look(num_frames: int, num_objects: int) -> dict[str, float]:
     return {"seconds_a_frame": seconds, "added_mb": resident_mb(peak=True) - before}
 
 
-PARTS: dict[str, Callable[[int, int], dict[str, float]]] = {"segment": segment, "look": look}
+PARTS: dict[str, Callable[[int, int], dict[str, float]]] = {"segment": segment, "window_statistics": window_statistics}
 
 
 def measured(part: str, num_frames: int, num_objects: int) -> dict[str, float]:
@@ -106,7 +106,7 @@ def main() -> None:
         print(json.dumps(PARTS[options.part](options.frames[0], options.objects[0])))
         return
     runs = {count: measured("segment", count, options.objects[-1]) for count in options.frames}
-    looks = {count: measured("look", 3, count) for count in options.objects}
+    looks = {count: measured("window_statistics", 3, count) for count in options.objects}
     for title, cases in (("frames", runs), ("objects in 4K", looks)):
         for count, figures in cases.items():
             print(f"{count} {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))

@@ -1,6 +1,6 @@
 """Measure what local attention gains next to a copy of the object, by the distance of the copy.
 
-    python -m benchmarks.distractors CHECKPOINT [--stills embedded] [--count 40] [--locality 4] [--output DIR]
+    python -m benchmarks.distractors CHECKPOINT [--images embedded] [--count 40] [--locality 4] [--output DIR]
         [KEY=VALUE ...]    (of `vosmem data gallery`, such as paths.images=DIR)
 
 An object moves over another photograph, and from the second frame on an exact copy of it moves along at a fixed

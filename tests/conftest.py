@@ -111,7 +111,7 @@ def reference_data() -> Path:
 
 
 def write_davis(root: Path, names: dict[str, int], size: tuple[int, int] = (48, 80), frames: int = 5) -> Path:
-    """A small DAVIS-2017 tree; `names` tells the number of objects of each sequence."""
+    """A small DAVIS-2017 tree; `names` maps each sequence to its number of objects."""
     for seed, (name, num_objects) in enumerate(names.items()):
         images, labels = video(frames, *size, num_objects, seed)
         for kind in ("JPEGImages", "Annotations"):

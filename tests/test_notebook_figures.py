@@ -14,7 +14,7 @@ def test_heat_is_brightest_where_the_share_is_largest():
     drawn = heat_over(np.full((128, 192, 3), 200, np.uint8), heat).astype(int)
     row, column = np.unravel_index(drawn.sum(axis=2).argmax(), (128, 192))
     assert 64 <= row < 96 and 128 <= column < 160
-    assert (drawn[:32, :64] == drawn[0, 0]).all() and len(set(drawn[0, 0])) == 1  # grey where nobody looks
+    assert (drawn[:32, :64] == drawn[0, 0]).all() and len(set(drawn[0, 0])) == 1  # grey without attention
 
 
 def test_one_scale_holds_for_all_memory_frames():

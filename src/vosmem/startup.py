@@ -1,4 +1,4 @@
-"""Duration of each stage of a command's start, one log line a stage."""
+"""Duration of each step of a command's start, one log line a step."""
 
 import logging
 import time
@@ -11,17 +11,17 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def timed(stage: str) -> Iterator[None]:
-    """Log the seconds that a stage takes."""
+def timed(step: str) -> Iterator[None]:
+    """Log the seconds that a step takes."""
     start = time.perf_counter()
     yield
-    report_stage(stage, time.perf_counter() - start)
+    report_step(step, time.perf_counter() - start)
 
 
-def report_stage(stage: str, seconds: float) -> None:
-    """Log the seconds of a stage, only in the first process of a run."""
+def report_step(step: str, seconds: float) -> None:
+    """Log the seconds of a step, only in the first process of a run."""
     if is_first_process():
-        log.info("start-up: %s: %.1f s", stage, seconds)
+        log.info("start-up: %s: %.1f s", step, seconds)
 
 
 def is_first_process() -> bool:

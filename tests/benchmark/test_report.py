@@ -35,7 +35,7 @@ def test_figures_of_an_engine_and_its_files(tmp_path):
     assert files["png"].read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets the largest resident size")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux resets the peak resident size")
 def test_peak_memory_is_that_of_the_last_call():
     peaks = []
     for megabytes in (300, 60):

@@ -16,8 +16,8 @@ def images():
 
 @pytest.mark.parametrize("distance", DISTANCES)
 def test_the_copy_keeps_its_distance_and_comes_after_the_first_frame(images, distance):
-    for place in range(3):
-        shown, alone = video(images, distance, 5, place), video(images, None, 5, place)
+    for index in range(3):
+        shown, alone = video(images, distance, 5, index), video(images, None, 5, index)
         assert np.array_equal(shown[0].frame, alone[0].frame) and not (shown[0].labels == COPY).any()
         for (_, labels), (_, plain_labels) in zip(shown[1:], alone[1:], strict=True):
             assert np.array_equal(labels == MASK, plain_labels == MASK)

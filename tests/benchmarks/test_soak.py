@@ -33,8 +33,8 @@ def test_both_ways(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     times = {}
-    for way in ("propagator", "segment"):
-        path = tmp_path / f"{way}.csv"
+    for function in ("propagator", "segment"):
+        path = tmp_path / f"{function}.csv"
         assert list(pd.read_csv(path)["t"]) == list(range(40))
         times[path] = path.stat().st_mtime_ns
     assert done.stdout.count("| segment |") == 2 and (tmp_path / "soak.png").stat().st_size > 5000

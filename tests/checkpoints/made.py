@@ -49,7 +49,7 @@ def write_run(folder: Path, name: str = "stm", with_config: bool = True) -> Path
         "state_dict": {f"network.{key}": value for key, value in made_network(name).state_dict().items()},
         "current_model_state": {"network.other": torch.zeros(1)},  # what a run with a running average keeps, too
     }
-    config = {"model": {**MODELS[name], "weights": "imagenet"}}  # as the run was told; nothing is fetched again
+    config = {"model": {**MODELS[name], "weights": "imagenet"}}  # as in the run; no weights are fetched again
     path = folder / "checkpoints" / "last.ckpt"
     path.parent.mkdir(parents=True)
     if with_config:
@@ -60,13 +60,13 @@ def write_run(folder: Path, name: str = "stm", with_config: bool = True) -> Path
     return path
 
 
-def tamper(path: Path, *, said: dict[str, Any] | None = None, tensors: dict[str, Any] | None = None) -> Path:
+def tamper(path: Path, *, message: dict[str, Any] | None = None, tensors: dict[str, Any] | None = None) -> Path:
     """Change metadata or tensors of a weights file (None removes a tensor), and keep all else."""
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()[METADATA_KEY])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     state = {name: value for name, value in {**state, **(tensors or {})}.items() if value is not None}
-    path.write_bytes(save(state, {METADATA_KEY: json.dumps({**about, **(said or {})})}))
+    path.write_bytes(save(state, {METADATA_KEY: json.dumps({**about, **(message or {})})}))
     return path
 
 

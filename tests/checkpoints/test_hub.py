@@ -55,7 +55,7 @@ def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hub")
     write_tiny(folder / "me" / "vos" / COMMIT / FILE)
     write_tiny(folder / "me" / "vos" / REVISIONS["v2"] / "sub" / "new.safetensors", "remn")
-    tamper(write_tiny(folder / "me" / "vos" / COMMIT / "changed.safetensors"), said={"sha256": "0"})
+    tamper(write_tiny(folder / "me" / "vos" / COMMIT / "changed.safetensors"), message={"sha256": "0"})
     with hub_server(folder) as (endpoint, asked):
         variables = {
             "HF_ENDPOINT": endpoint,

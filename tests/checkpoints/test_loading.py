@@ -66,8 +66,8 @@ def test_converted_weights_keep_their_licence(tmp_path, capsys):
     assert capsys.readouterr().err.count("CC BY-NC-SA") == 1
     for source in (tmp_path / "STM_weights.pth", path):
         network = load_network(source)
-        told = capsys.readouterr().err
-        assert "CC BY-NC-SA" in told and told.count("\n") == 1
+        reported = capsys.readouterr().err
+        assert "CC BY-NC-SA" in reported and reported.count("\n") == 1
     assert read_about(path).licence is not None
     assert same(network, load_network(tmp_path / "STM_weights.pth"), 1e-3)
     write_tiny(tmp_path / "own.safetensors")
@@ -109,7 +109,7 @@ def test_bundled_weights_are_found_by_name(shelf, tmp_path, monkeypatch):
 def test_bundled_weights_are_listed_and_verified(shelf, capsys):
     write_tiny(shelf / "remn_small.safetensors", "remn")
     write_tiny(shelf / "broken.safetensors")
-    tamper(shelf / "broken.safetensors", said={"sha256": "0"})
+    tamper(shelf / "broken.safetensors", message={"sha256": "0"})
     with pytest.raises(SystemExit) as caught:
         weights_command.run([])
     out, err = capsys.readouterr()

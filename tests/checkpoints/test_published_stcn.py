@@ -104,8 +104,8 @@ def test_published_file_is_recognised_by_its_layout(tmp_path, capsys, prefix):
     torch.save(state, tmp_path / "stcn.pth")
     network = load_network(tmp_path / "stcn.pth")
     assert network.decoder.predict.bias.tolist() == [2.0] and not network.training
-    told = capsys.readouterr().err
-    assert "STCN" in told and "MIT" in told and told.count("\n") == 1
+    reported = capsys.readouterr().err
+    assert "STCN" in reported and "MIT" in reported and reported.count("\n") == 1
 
 
 def test_converted_weights_carry_the_published_settings_and_the_notice(tmp_path, capsys):

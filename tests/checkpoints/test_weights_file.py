@@ -32,9 +32,9 @@ def test_weights_file_holds_only_weights_and_metadata(tmp_path):
     with safe_open(path, framework="pt") as file:
         names = set(file.keys())
         assert {file.get_tensor(name).dtype for name in names} == {torch.float16}
-        said = json.loads(file.metadata()[METADATA_KEY])
+        message = json.loads(file.metadata()[METADATA_KEY])
     assert names == {name for name in made_network().state_dict() if not name.endswith("num_batches_tracked")}
-    assert said["model"] == MODELS["stm"] and said["format"] == 1 and said["licence"] is None
+    assert message["model"] == MODELS["stm"] and message["format"] == 1 and message["licence"] is None
     assert write_tiny(tmp_path / "b.safetensors").read_bytes() == path.read_bytes()
     assert is_weights_file(path)
 
@@ -82,7 +82,7 @@ def without_model(path: Path) -> None:
 
 
 def model(**changes):
-    return lambda path: tamper(path, said={"model": {**MODELS["stm"], **changes}})
+    return lambda path: tamper(path, message={"model": {**MODELS["stm"], **changes}})
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def model(**changes):
         (lambda path: path.write_bytes(b"\0\0\0\0\0\0\0\0{"), "cut short"),
         (lambda path: path.write_bytes(b""), "damaged"),
         (flipped_bit, "was changed"),
-        (lambda path: tamper(path, said={"sha256": "0" * 64}), "was changed"),
+        (lambda path: tamper(path, message={"sha256": "0" * 64}), "was changed"),
         (of_another_program, "another program"),
         (without_model, "has incomplete metadata"),
-        (lambda path: tamper(path, said={"format": 2, "vosmem": "9\n"}), "format 2, this version reads 1"),
+        (lambda path: tamper(path, message={"format": 2, "vosmem": "9\n"}), "format 2, this version reads 1"),
         (model(decoder_channels=9), "does not fit the network"),
         (model(_target_="vosmem.networks.REMN", backbone="resnet18", value_weights="none"), "does not fit the network"),
         (model(backbone="resnet50"), "does not fit the network"),
@@ -106,8 +106,8 @@ def model(**changes):
         (model(key_channels="many"), "makes no"),
         (model(backbone="vgg"), "unknown backbone 'vgg'"),
         (model(hook=1), "makes no vosmem.networks.STM"),
-        (lambda path: tamper(path, said={"model": {}}), "asks for None"),
-        (lambda path: tamper(path, said={"model": [1]}), "asks for None"),
+        (lambda path: tamper(path, message={"model": {}}), "asks for None"),
+        (lambda path: tamper(path, message={"model": [1]}), "asks for None"),
     ],
 )
 def test_damaged_file_is_refused_in_one_line(tmp_path, harm, match):
@@ -131,7 +131,7 @@ def test_damaged_file_is_refused_in_one_line(tmp_path, harm, match):
 def test_only_networks_are_built(tmp_path, target):
     trap = tmp_path / "executed"
     forged = {"_target_": target, "command": f"touch '{trap}'", "_args_": [f"touch '{trap}'"]}
-    path = tamper(write_tiny(tmp_path / "tiny.safetensors"), said={"model": forged})
+    path = tamper(write_tiny(tmp_path / "tiny.safetensors"), message={"model": forged})
     checkpoint = tmp_path / "forged.ckpt"
     torch.save({"config": {"model": forged}, "state_dict": {}}, checkpoint)
     for file in (path, checkpoint):
@@ -139,7 +139,7 @@ def test_only_networks_are_built(tmp_path, target):
             load_network(file)
     nested = {**MODELS["stm"], "local_attention": forged}
     torch.save({"config": {"model": nested}, "state_dict": {}}, checkpoint)
-    for file in (tamper(path, said={"model": nested}), checkpoint):
+    for file in (tamper(path, message={"model": nested}), checkpoint):
         with pytest.raises(InputError, match=r"as its local_attention: it may ask for vosmem"):
             load_network(file)
     assert not trap.exists()
@@ -147,7 +147,7 @@ def test_only_networks_are_built(tmp_path, target):
 
 def test_files_named_by_the_configuration_are_not_read(tmp_path):
     secret = tmp_path / "secret.pth"  # missing: reading it would be an error
-    path = tamper(write_tiny(tmp_path / "a.safetensors"), said={"model": {**MODELS["stm"], "weights": str(secret)}})
+    path = tamper(write_tiny(tmp_path / "a.safetensors"), message={"model": {**MODELS["stm"], "weights": str(secret)}})
     load_network(path)
 
 
@@ -183,7 +183,7 @@ def test_failed_write_is_reported_and_leaves_no_file(tmp_path):
 
 
 def test_metadata_cannot_control_the_terminal(tmp_path, capsys):
-    path = tamper(write_tiny(tmp_path / "tiny.safetensors"), said={"licence": "free\x1b[2J\nreally"})
+    path = tamper(write_tiny(tmp_path / "tiny.safetensors"), message={"licence": "free\x1b[2J\nreally"})
     load_network(path)
     assert capsys.readouterr().err == "vosmem: free [2J really\n" and read_about(path).licence == "free [2J really"
 
@@ -192,5 +192,5 @@ def test_metadata_cannot_control_the_terminal(tmp_path, capsys):
 def test_unknown_initialisation_is_ignored(tmp_path, init):
     """Checkpoints of earlier versions may name an initialisation that this version no longer has."""
     path = write_tiny(tmp_path / "w.safetensors")
-    tamper(path, said={"model": {**MODELS["stm"], "init": init}})
+    tamper(path, message={"model": {**MODELS["stm"], "init": init}})
     assert type(load_network(path)).__name__ == "STM"

@@ -16,7 +16,7 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--size", "8"), ("short side 8 is too small",)),
         (("--max-frames", "0"), ("--max-frames", "1 or more")),
@@ -26,8 +26,8 @@ def checkpoint(tmp_path_factory):
         (("--model", "best"), ("both given",)),
     ],
 )
-def test_unusable_options_are_refused(checkpoint, arguments, said):
-    with pytest.raises(InputError, match=naming(*said)):
+def test_unusable_options_are_refused(checkpoint, arguments, message):
+    with pytest.raises(InputError, match=naming(*message)):
         run(["--weights", checkpoint, "--device", "cpu", *arguments])
 
 

@@ -14,7 +14,7 @@ def test_hydra_parser_reads_flags_and_overrides_in_any_order():
     flags = parse_flags(["model=stm_small", "--multirun", "seed=0,1", "--config-dir", "own", "-c", "job"])
     found = (flags.overrides, flags.multirun, flags.config_dir, flags.cfg)
     assert found == (["model=stm_small", "seed=0,1"], True, "own", "job"), (
-        f"hydra-core {version('hydra-core')} changed hydra._internal.utils.get_args_parser, which vosmem needs to tell "
+        f"hydra-core {version('hydra-core')} changed hydra._internal.utils.get_args_parser, which vosmem needs to find "
         "overrides from flags (last seen right in 1.3.8)"
     )
 

@@ -24,7 +24,7 @@ def _nobody_started_it(monkeypatch):
         ({**STEP, "SLURM_PROCID": "3"}, ["seed=1"], [SLURM_DIR, *QUIET]),
         ({**STEP, "SLURM_PROCID": "3"}, ["hydra.run.dir=mine"], QUIET),
         ({**STEP, "SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, [], []),
-        ({"SLURM_JOB_ID": "7", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, [], []),  # of the batch script alone
+        ({"SLURM_JOB_ID": "7", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, [], []),  # of the batch script itself
         ({"TORCHELASTIC_RUN_ID": "none", "RANK": "3"}, ["hydra.run.dir=mine"], QUIET),
     ],
 )
@@ -39,8 +39,8 @@ def test_torchrun_processes_share_the_time_of_the_first(monkeypatch):
     environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "TORCHELASTIC_RUN_ID": "x"}
     for name, value in {**environment, "TORCHELASTIC_RESTART_COUNT": "0"}.items():
         monkeypatch.setenv(name, value)
-    said = []
+    message = []
     for rank in ("0", "3"):
         monkeypatch.setenv("RANK", rank)
-        said.append(shared_folder([]))
-    assert said[1] == [*said[0], *QUIET] and said[0][0].startswith("hydra.run.dir='${paths.root}/${name}/20")
+        message.append(shared_folder([]))
+    assert message[1] == [*message[0], *QUIET] and message[0][0].startswith("hydra.run.dir='${paths.root}/${name}/20")

@@ -80,7 +80,7 @@ def test_every_memory_config_is_a_choice(folder, tmp_path):
     ("arguments", "named"),
     [
         (("--box", "1,2,3,4", "--mask", "mask.png"), "give one of them"),
-        (("--mask", "nowhere.png"), "nowhere.png"),
+        (("--mask", "missing.png"), "missing.png"),
         (("--mask", "mask.png", "--memory", "first", "--interval", "3"), "--interval"),
         (("--mask", "mask.png", "--max-frames", "1"), "max_frames"),
         (("--mask", "mask.png", "--size", "8"), "short side 8"),

@@ -148,7 +148,7 @@ def test_the_papers_scale():
 
 
 def targets(node: object, path: str = "") -> list[tuple[str, DictConfig]]:
-    """All nodes with a `_target_`, and where they stand."""
+    """All nodes with a `_target_`, and their keys."""
     found = []
     if isinstance(node, DictConfig):
         if "_target_" in node:
@@ -223,7 +223,7 @@ def test_history_and_last_checkpoints_may_be_kept_at_the_same_steps():
 @pytest.mark.parametrize("command", ["train", "evaluate"])
 @pytest.mark.parametrize("name", ["joblib", "submitit_local", "submitit_slurm"])
 def test_every_launcher_composes(name, command):
-    """Its schema, which comes with the launcher, knows every key; that of Ray is not installed beside the others."""
+    """Its schema, which comes with the launcher, knows every key; that of Ray is not installed with the others."""
     config = compose(command, overrides=[f"launcher={name}"], return_hydra_config=True)
     assert config.hydra.runtime.choices["hydra/launcher"] == name
 

@@ -79,7 +79,7 @@ def compose(command: str, *overrides: str) -> DictConfig:
 
 @cache
 def composed(where: str) -> tuple[Any, Any]:
-    """The configuration and, with interpolations as they stand, its plain content."""
+    """The configuration and, its content with unresolved interpolations."""
     command, *overrides = where.split()
     if command != "evaluate":
         command, overrides = "train", [f"experiment={where}"]
@@ -88,7 +88,7 @@ def composed(where: str) -> tuple[Any, Any]:
 
 
 def found(where: str, key: str) -> Any:
-    """What stands there: a class by its name, `absent` where there is no such key."""
+    """The value of a key: a class by its name, `absent` where there is no such key."""
     config, node = composed(where)
     for part in key.split("."):
         if isinstance(node, list) and part.isdigit() and int(part) < len(node):
@@ -140,7 +140,7 @@ def test_what_is_absent_is_a_key_that_exists_elsewhere():
 
 @pytest.mark.parametrize("small", SMALL)
 def test_every_key_in_which_small_experiments_differ_has_a_row(small):
-    """Beside those of the papers' scale that train the same kind of network in the same stage."""
+    """Every small experiment of the same network and phase as one at the scale of the papers."""
     own = leaves(composed(small)[1])
     kind = ("phase._target_", "model._target_")
     counterparts = [name for name in PAPER if all(leaves(composed(name)[1])[key] == own[key] for key in kind)]

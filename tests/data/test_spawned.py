@@ -64,7 +64,7 @@ def test_videos_can_be_pickled_in_use(data_sets):
         assert (before.image == after.image).all() and (before.labels == after.labels).all()
 
 
-@pytest.mark.slow  # the process imports everything anew
+@pytest.mark.slow  # the process imports everything again
 def test_a_spawned_process_gives_the_samples_of_this_one(data_sets):
     clips = JoinedClips([data.clips for data in data_sets.values()])
     ends = clips._ends.tolist()

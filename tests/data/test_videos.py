@@ -156,8 +156,8 @@ class TestDavis:
             evaluation_set("davis", str(davis), year=2017, image_set="val", sequences=["one", "three"])
 
     def test_a_missing_root_is_named(self, tmp_path):
-        with pytest.raises(InputError, match=naming("nowhere", "eval_set.root")):
-            evaluation_set("davis", str(tmp_path / "nowhere"), year=2017)
+        with pytest.raises(InputError, match=naming("missing", "eval_set.root")):
+            evaluation_set("davis", str(tmp_path / "missing"), year=2017)
 
     def test_a_missing_list_is_named(self, davis):
         with pytest.raises(InputError, match=naming("test-dev.txt", "ImageSets/2017/test-dev.txt")):

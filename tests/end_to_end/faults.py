@@ -91,9 +91,9 @@ def forked(*args: str, cwd: Path, kill_after: float | None = None) -> int:
         status = 1
         try:
             os.setsid()
-            with pytest.MonkeyPatch.context() as patch, open(os.devnull, "w") as nowhere:
-                os.dup2(nowhere.fileno(), 1)
-                os.dup2(nowhere.fileno(), 2)
+            with pytest.MonkeyPatch.context() as patch, open(os.devnull, "w") as missing:
+                os.dup2(missing.fileno(), 1)
+                os.dup2(missing.fileno(), 2)
                 status = train(*args, cwd=cwd, monkeypatch=patch)
         finally:
             os._exit(status)

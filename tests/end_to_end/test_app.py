@@ -35,9 +35,9 @@ def test_it_serves_and_ends_and_leaves_nothing(folder, number):
         text=True,
     )
     try:
-        said = process.stdout.readline()
-        found = re.fullmatch(r"vosmem: the page is at (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", said)
-        assert found, said + process.stderr.read()
+        message = process.stdout.readline()
+        found = re.fullmatch(r"vosmem: the page is at (http://127\.0\.0\.1:\d+/) \(Ctrl-C ends it\)\n", message)
+        assert found, message + process.stderr.read()
         with urllib.request.urlopen(found[1], timeout=30) as answer:
             assert answer.status == 200
         assert len(list((folder / "visits").iterdir())) == 1

@@ -16,7 +16,7 @@ from tests.end_to_end.tiny import in_process, tiny_train, vosmem
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A data set, stills, and a trained tiny network."""
+    """A data set, images, and a trained tiny network."""
     folder = tmp_path_factory.mktemp("commands")
     write_davis(folder / "davis", {"one": 1, "two": 2})
     write_images(folder / "images")
@@ -34,7 +34,7 @@ def test_help_comes_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("show", ["images", "clips", "rendered"])
-def test_a_gallery_of_own_stills(folder, show):
+def test_a_gallery_of_own_images(folder, show):
     done = in_process(
         "data", "gallery", f"show={show}", "train_images=folder", "paths.images=images", "augmentation.size=32",
         "count=2",
@@ -168,12 +168,12 @@ TRAIN = ["train", "trainer=cpu", "trainer.max_steps=1", "model.weights=none"]
         ([*TRAIN, "datamodule=embedded", "datamodule.device_batch_size=3"], "device_batch_size"),
         (["evaluate", "eval_set.root=davis"], "checkpoint=FILE"),
         (["evaluate", "checkpoint=absent.ckpt", "eval_set.root=davis"], "absent.ckpt"),
-        (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "eval_set.root=nowhere"], "nowhere"),
+        (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "eval_set.root=missing"], "missing"),
         (["evaluate", "method=copy_first_mask", "eval_set.root=davis", "eval_set.sequences=[three]"], "three"),
         (["evaluate", "checkpoint=run/checkpoints/last.ckpt", "eval_set.root=davis", "device=abacus"], "abacus"),
         (["evaluate", "method=copy_first_mask", "eval_set.root=davis", "scales=1.3"], "as in scales=[1.3]"),
         (["benchmark", "num_objects=1"], "as in num_objects=[1]"),
-        (["score", "nowhere", "davis"], "nowhere"),
+        (["score", "missing", "davis"], "missing"),
         (["score", "davis/Annotations/480p", "davis"], "'one'"),
         (["score", "davis", "davis", "--num-workers", "-1"], "--num-workers -1"),
         (["score", "davis", "davis", "--output", "scores.csv"], "name the JSON, such as scores.json"),
@@ -219,6 +219,6 @@ def test_a_checkpoint_of_another_network(folder, tmp_path):
 
 
 def test_the_stack_trace_is_there_when_asked_for(folder):
-    done = vosmem("score", "nowhere", "davis", cwd=folder, check=False, VOSMEM_TRACEBACK="1")
+    done = vosmem("score", "missing", "davis", cwd=folder, check=False, VOSMEM_TRACEBACK="1")
     assert done.returncode == 1
     assert "Traceback" in done.stderr and "vosmem.errors.InputError" in done.stderr.splitlines()[-1]

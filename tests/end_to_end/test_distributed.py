@@ -33,7 +33,7 @@ TWO_BY_TWO = [*FLOAT64, "validate_every_steps=5", "datamodule.device_batch_size=
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> Path:
     """A run of one process, in float64: five steps of four clips."""
-    folder = tmp_path_factory.mktemp("alone")
+    folder = tmp_path_factory.mktemp("single")
     vosmem(*tiny_train(folder, *ONE_BY_FOUR, "hydra.run.dir=run"), cwd=folder)
     return folder / "run"
 

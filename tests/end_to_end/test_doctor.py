@@ -23,9 +23,9 @@ def test_an_input_that_would_run(tmp_path):
         "go through",
     ):
         assert part in done.stdout
-    (said,) = json.loads((tmp_path / "new" / "d.json").read_text())["videos"]
-    assert said["given_at"] == {"3": 2, "200": 2}
-    assert said["estimates"] and all(own["seconds"] > 0 and own["memory_bytes"] > 0 for own in said["estimates"])
+    (message,) = json.loads((tmp_path / "new" / "d.json").read_text())["videos"]
+    assert message["given_at"] == {"3": 2, "200": 2}
+    assert message["estimates"] and all(own["seconds"] > 0 and own["memory_bytes"] > 0 for own in message["estimates"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cat.mp4", "m.png", "new"]
 
 
@@ -54,7 +54,7 @@ def test_a_list_of_videos(tmp_path):
     assert done.returncode == 1 and "names masks itself" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["nowhere"], ["clip"], ["clip", "--mask", "none.png"]])
+@pytest.mark.parametrize("arguments", [["missing"], ["clip"], ["clip", "--mask", "none.png"]])
 def test_what_would_fail_exits_with_1_in_plain_words(tmp_path, arguments):
     write_frames(tmp_path / "clip", ["0", "1"])
     done = in_process("doctor", *arguments, cwd=tmp_path, check=False)

@@ -1,4 +1,4 @@
-"""Blocks of commands in README and docs are typed as they stand; what takes long is made small behind their back."""
+"""Command blocks of README and docs run unchanged; a program of the same name makes long runs short."""
 
 import os
 import shlex

@@ -93,7 +93,7 @@ def test_an_error_in_a_worker_is_one_line(folder):
     [
         ("method=copy_first_mask", "holds an evaluation made with another"),
         ("num_workers=-1", "num_workers=-1"),
-        ("checkpoint=nowhere.ckpt", "nowhere.ckpt"),
+        ("checkpoint=missing.ckpt", "missing.ckpt"),
     ],
 )
 def test_bad_input(folder, override, named):
@@ -171,7 +171,7 @@ def test_figures_from_runs(folder, sweep):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["strip", "whole", "--sequence", "nobody"], "'nobody'"),
+        (["strip", "whole", "--sequence", "missing"], "'missing'"),
         (["strip", "whole", "--sequence", "s1", "--frames", "99"], "from 0 to 4"),
         (["strip", "davis", "--sequence", "s1"], "'davis'"),
         (["percentiles", "davis"], "'davis'"),

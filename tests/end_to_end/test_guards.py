@@ -45,9 +45,9 @@ def on_images(run: str, *extra: str) -> list[str]:
 
 
 def one_line(capfd, *named: str) -> None:
-    told = capfd.readouterr().err
-    assert told.count("vosmem: ") == 1 and "Traceback" not in told
-    (line,) = (line for line in told.splitlines() if line.startswith("vosmem: "))
+    reported = capfd.readouterr().err
+    assert reported.count("vosmem: ") == 1 and "Traceback" not in reported
+    (line,) = (line for line in reported.splitlines() if line.startswith("vosmem: "))
     for part in named:
         assert part in line
 
@@ -56,19 +56,19 @@ def one_line(capfd, *named: str) -> None:
 def test_a_step_that_is_not_finite_is_named_saved_and_done_over(folder, monkeypatch, capfd, kind):
     run, fails = f"no_number_{kind}", "tests.end_to_end.faults.FailingLoss"
     loss = (f"loss._target_={fails}", "+loss.step=2", f"+loss.kind={kind}")
-    said = {"loss": "the loss is nan in step 3, of ", "gradients": "gradients are not finite"}[kind]
+    message = {"loss": "the loss is nan in step 3, of ", "gradients": "gradients are not finite"}[kind]
     assert train(*arguments(run, *SHORT, *loss), cwd=folder, monkeypatch=monkeypatch) == 2
-    one_line(capfd, said, f"vosmem train resume={folder / run} replay=true", "optimizer.lr")
+    one_line(capfd, message, f"vosmem train resume={folder / run} replay=true", "optimizer.lr")
     state = last(folder / run)
     assert state["global_step"] == 2 and state["PretrainData"] == {"epoch": 0, "done": 4}
     assert all(value.isfinite().all() for value in state["state_dict"].values())
     before = {path: path.read_bytes() for path in (folder / run / "checkpoints").iterdir()}
 
     assert train("train", f"resume={run}", "replay=true", cwd=folder, monkeypatch=monkeypatch) == 0
-    told = capfd.readouterr().out
-    assert told.count("loss ") == 2  # of a step of two batches
-    assert ("loss nan" in told) == (kind == "loss")
-    assert "the first gradient that is not finite is of network." in told or kind == "loss"
+    reported = capfd.readouterr().out
+    assert reported.count("loss ") == 2  # of a step of two batches
+    assert ("loss nan" in reported) == (kind == "loss")
+    assert "the first gradient that is not finite is of network." in reported or kind == "loss"
     assert before == {path: path.read_bytes() for path in (folder / run / "checkpoints").iterdir()}
 
     assert train("train", f"resume={run}", "loss.step=99", cwd=folder, monkeypatch=monkeypatch) == 0
@@ -177,17 +177,17 @@ def test_a_second_run_in_a_folder_changes_nothing(folder, monkeypatch, capfd):
 
 
 def test_a_folder_that_cannot_be_written_to(folder, monkeypatch, capfd):
-    place = "/proc/nobody"  # where not even root can write
-    assert train(*arguments(place), cwd=folder, monkeypatch=monkeypatch) == 2
-    one_line(capfd, f"'{place}' cannot be written", "hydra.run.dir=DIR")
+    position = "/proc/missing"  # where not even root can write
+    assert train(*arguments(position), cwd=folder, monkeypatch=monkeypatch) == 2
+    one_line(capfd, f"'{position}' cannot be written", "hydra.run.dir=DIR")
 
 
 @pytest.mark.slow
 def test_a_wandb_that_does_not_answer(folder):
     """The training continues, and its offline log can be uploaded."""
-    nowhere = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "a" * 40}
+    missing = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "a" * 40}
     online = ("logger=wandb", "logger.wandb.offline=false", "logger.wandb.settings.init_timeout=3")
-    done = console(*arguments("online", *SHORT, *online), cwd=folder, **nowhere)
+    done = console(*arguments("online", *SHORT, *online), cwd=folder, **missing)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("vosmem: W&B does not answer") == 1 and "Traceback" not in done.stderr
     assert last(folder / "online")["global_step"] == 3

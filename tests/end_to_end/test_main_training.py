@@ -86,7 +86,7 @@ def test_checkpoints_hold_the_running_average(folder):
 
 @pytest.mark.slow
 def test_the_papers_table_of_stages(folder):
-    """Each stage alone, both, and a network that was trained elsewhere; the config itself asks for the sweep."""
+    """Each phase by itself, both, and a network of another data set; the config requests the sweep."""
     done = vosmem(
         *MAIN, "sweep=table4", "pretrained=first/checkpoints/last.ckpt", "scheduler=cosine",
         "cross_trained=second/checkpoints/last.ckpt", "hydra.sweep.dir=table4", cwd=folder,
@@ -109,8 +109,8 @@ def test_weights_of_another_network_are_refused(folder):
 @pytest.mark.parametrize(
     ("override", "named"),
     [
-        ("datamodule.root=nowhere", "'nowhere' not found"),
-        ("initial_weights=nowhere.ckpt", "nowhere.ckpt"),
+        ("datamodule.root=missing", "'missing' not found"),
+        ("initial_weights=missing.ckpt", "missing.ckpt"),
         ("augmentation.num_frames=12", "video first: 9 frames with masks, a clip takes 12"),
     ],
 )

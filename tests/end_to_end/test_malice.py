@@ -36,8 +36,8 @@ def in_plain_pickle(content, path):
 
 
 @pytest.mark.parametrize("write", [in_zip, in_plain_pickle])
-@pytest.mark.parametrize("place", PLACES)
-def test_a_file_that_holds_code_is_refused(tmp_path, davis, monkeypatch, capfd, place, write):
+@pytest.mark.parametrize("index", PLACES)
+def test_a_file_that_holds_code_is_refused(tmp_path, davis, monkeypatch, capfd, index, write):
     checkpoints = tmp_path / "run" / "checkpoints"
     checkpoints.mkdir(parents=True)
     for path in (tmp_path / "evil.ckpt", checkpoints / "last.ckpt"):
@@ -45,10 +45,10 @@ def test_a_file_that_holds_code_is_refused(tmp_path, davis, monkeypatch, capfd, 
     (tmp_path / "run" / ".hydra").mkdir()
     (tmp_path / "run" / ".hydra" / "overrides.yaml").write_text(repr(arguments("run")[1:]))
     write_frames(tmp_path / "frames", tmp_path / "mask.png", 2)
-    status = train(*PLACES[place], cwd=tmp_path, monkeypatch=monkeypatch)
-    told = capfd.readouterr()
+    status = train(*PLACES[index], cwd=tmp_path, monkeypatch=monkeypatch)
+    reported = capfd.readouterr()
     assert not (tmp_path / "executed").exists()
-    assert status in (1, 2) and ("evil.ckpt" in told.err + told.out or "last.ckpt" in told.err)
+    assert status in (1, 2) and ("evil.ckpt" in reported.err + reported.out or "last.ckpt" in reported.err)
 
 
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
@@ -62,12 +62,12 @@ def reads_unsafely(node: ast.AST) -> bool:
         return (node.module or "").split(".")[0] in UNSAFE
     if not isinstance(node, ast.Call):
         return False
-    called, said = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
+    called, message = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
     torch_reads = called in ("torch.load", "torch.hub.load_state_dict_from_url") or called.endswith(".get_state_dict")
     lightning_reads = called in ("trainer.fit", "trainer.validate")
     return (
-        ((torch_reads or lightning_reads) and said.get("weights_only") != "True")
-        or said.get("allow_pickle") == "True"
+        ((torch_reads or lightning_reads) and message.get("weights_only") != "True")
+        or message.get("allow_pickle") == "True"
         or called in ("yaml.load", "yaml.unsafe_load", "yaml.full_load", "eval", "exec", "pd.read_pickle")
     )
 

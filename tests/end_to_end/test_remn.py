@@ -43,10 +43,10 @@ def test_each_stage_adds_its_part_and_leaves_what_it_must(folder):
     assert {name.split(".")[1] for name in main.keys() - base.keys()} == {"modulation"}
     assert main["network.modulation.gain.weight"].abs().sum() > 0, "the filters have learnt"
     assert {name.split(".")[1] for name in gate.keys() - main.keys()} == {"gate"}
-    assert all(torch.equal(value, gate[name]) for name, value in main.items()), "the gate alone was taught"
+    assert all(torch.equal(value, gate[name]) for name, value in main.items()), "only the gate was trained"
     with open(next((folder / "gate").glob("csv/*/metrics.csv"))) as file:
-        told = [row["train/kept_share"] for row in csv.DictReader(file) if row["train/kept_share"]]
-    assert len(told) == 3 and all(0.5 <= float(share) <= 1 for share in told)
+        reported = [row["train/kept_share"] for row in csv.DictReader(file) if row["train/kept_share"]]
+    assert len(reported) == 3 and all(0.5 <= float(share) <= 1 for share in reported)
 
 
 @pytest.mark.slow

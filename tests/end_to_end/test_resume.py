@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def stage(name: str, run: str, processes: int) -> list[str]:
+def training(name: str, run: str, processes: int) -> list[str]:
     """A training of a stage, on embedded photographs or on two videos."""
     several = ["trainer=ddp_cpu", f"trainer.devices={processes}"] if processes > 1 else []
     if name == "pretrain":
@@ -60,9 +60,9 @@ def test_sigkill_and_resume_equal_an_uninterrupted_run(folder, hook, step):
 def test_every_stage_goes_on(tmp_path, name, processes):
     """Killed; and asked to stop in the second process, in the middle of a step."""
     write_videos(tmp_path / "videos")
-    assert console(*stage(name, "whole", processes), cwd=tmp_path).returncode == 0
+    assert console(*training(name, "whole", processes), cwd=tmp_path).returncode == 0
     for run, fault, status in (("killed", f"batch 3 {KILL}", -KILL), ("asked", f"loss 3 {TERM} {processes - 1}", 143)):
-        done = console(*stage(name, run, processes), cwd=tmp_path, fault=fault)
+        done = console(*training(name, run, processes), cwd=tmp_path, fault=fault)
         assert done.returncode == status, done.stderr[-3000:]
         assert last(tmp_path / run)["global_step"] == (3 if run == "killed" else 4)
         done = console("train", f"resume={run}", cwd=tmp_path)

@@ -25,7 +25,7 @@ def arguments(run, *extra):
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory):
     """Two runs that were moved and went on, the files that they began with gone; what each call printed."""
-    folder = tmp_path_factory.mktemp("alone")
+    folder = tmp_path_factory.mktemp("single")
     trunk = folder / "resnet18.pth"
     torch.save(torchvision.models.resnet18().state_dict(), trunk)
     printed = {}
@@ -106,10 +106,10 @@ def test_resuming_within_an_epoch_warns_of_nothing(moved):
 def test_every_stage_of_the_start_is_logged_with_its_seconds(moved):
     _, printed = moved
     new = ["reading the lists of data", "building the network", "check of the training data (headers", "first batch"]
-    for call, stages in {"1": new, "2": [*new, "loading weights"], "3": ["reading the checkpoint"]}.items():
+    for call, steps in {"1": new, "2": [*new, "loading weights"], "3": ["reading the checkpoint"]}.items():
         lines = [line for line in printed[call].splitlines() if "start-up" in line]
-        for stage in stages:
-            (line,) = (line for line in lines if f"start-up: {stage}" in line)
+        for step in steps:
+            (line,) = (line for line in lines if f"start-up: {step}" in line)
             assert float(line.removesuffix(" s").rsplit(" ", 1)[1]) >= 0
     assert "check of the training data" not in printed["3"], "none on resume"
     assert "calibration" not in printed["1"] and "scoring" not in printed["1"]

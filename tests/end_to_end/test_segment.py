@@ -82,7 +82,7 @@ def test_video_files_boxes_and_both_directions(folder):
     )
     segment(folder, "clip.mp4", *options, "--output", "boxed")
     record = json.loads((folder / "boxed" / "run.json").read_text())
-    limits = {"max_frames": None, "budget_mb": None, "dtype": None, "forgets": "oldest", "gated": False}
+    limits = {"max_frames": None, "budget_mb": None, "dtype": None, "eviction": "oldest", "gated": False}
     assert record["about"]["memory"] == {"policy": "first", "seed": 0, **limits}
     given = np.asarray(Image.open(folder / "boxed" / "mask_from_box.png"))
     assert given.any() and np.array_equal(given, Image.open(folder / "boxed" / "masks" / "00003.png"))
@@ -132,7 +132,7 @@ def test_large_frames_and_many_objects(tmp_path, folder, size, count, num_object
 
 @pytest.mark.parametrize("taken", ["a file", "no place"])
 def test_an_output_that_cannot_be_made_is_one_line(folder, tmp_path, taken):
-    out = tmp_path / "taken" if taken == "a file" else Path("/proc/nobody")  # where not even root can write
+    out = tmp_path / "taken" if taken == "a file" else Path("/proc/missing")  # where not even root can write
     if taken == "a file":
         out.write_text("kept")
     done = segment(folder, "videos/short", "--mask", "masks/short.png", "--output", str(out), check=False)

@@ -57,7 +57,7 @@ def test_out_of_memory_says_what_to_turn(folder, monkeypatch, capfd):
 
     monkeypatch.setattr(STM, "encode_query", full)
     assert train(*GIVEN, "--output", "memory", cwd=folder, monkeypatch=monkeypatch) == 2
-    told = capfd.readouterr().err
-    assert told == (
+    reported = capfd.readouterr().err
+    assert reported == (
         "vosmem: out of memory: set a smaller --size, --max-frames or --memory-budget, or --precision bf16\n"
     )

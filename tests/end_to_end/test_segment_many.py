@@ -98,7 +98,7 @@ def test_no_worker_outlives_its_run(folder):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("list.csv", "--workers", "2"), "--workers belongs to --engine processes or ray"),
         (("list.csv", "--engine", "processes", "--address", "h:1"), "--address belongs to --engine ray"),
@@ -108,11 +108,11 @@ def test_no_worker_outlives_its_run(folder):
         (("lost.csv",), "'lost.csv' is missing"),
     ],
 )
-def test_options_that_do_not_go_with_a_list(folder, tmp_path, monkeypatch, arguments, said):
+def test_options_that_do_not_go_with_a_list(folder, tmp_path, monkeypatch, arguments, message):
     from vosmem.cli.segment import run
     from vosmem.errors import InputError
 
     monkeypatch.chdir(folder)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         run([*arguments, *OPTIONS, "--output", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()

@@ -24,10 +24,10 @@ def folder(reference_data, tmp_path_factory) -> Path:
     write_checkpoint(folder / "tiny.ckpt")
     for name in SEQUENCES:
         frames = sorted((davis / "JPEGImages" / "480p" / name).iterdir())[:FRAMES]
-        for place in (folder / "davis" / "JPEGImages" / "480p" / name, folder / "jpeg" / name):
-            place.mkdir(parents=True)
+        for index in (folder / "davis" / "JPEGImages" / "480p" / name, folder / "jpeg" / name):
+            index.mkdir(parents=True)
             for path in frames:
-                shutil.copy(path, place)
+                shutil.copy(path, index)
         annotations = folder / "davis" / "Annotations" / "480p" / name
         annotations.mkdir(parents=True)
         shutil.copy(davis / "Annotations" / "480p" / name / "00000.png", annotations)

@@ -30,8 +30,8 @@ def whole(tmp_path_factory):
 def test_it_goes_on_as_if_it_had_not_been_stopped(whole, monkeypatch, capfd, fault, status, saved_at):
     run = fault.replace(" ", "_")
     assert train(*arguments(run), cwd=whole, monkeypatch=monkeypatch, fault=fault) == status
-    told = capfd.readouterr().err
+    reported = capfd.readouterr().err
     assert last(whole / run)["global_step"] == saved_at
-    assert f"at step {saved_at}; continue with: vosmem train resume={whole / run}" in told
+    assert f"at step {saved_at}; continue with: vosmem train resume={whole / run}" in reported
     assert train("train", f"resume={run}", cwd=whole, monkeypatch=monkeypatch) == 0
     assert_same_training(whole / run, whole / "whole")

@@ -59,7 +59,7 @@ def test_training_starts_from_a_weights_file(folder):
             lambda path: torch.save({"state_dict": Malice(path.with_name("executed"))}, path),
             "damaged or holds more than tensors",
         ),
-        (lambda path: tamper(write_tiny(path), said={"model": {"_target_": "os.system"}}), "which is no network"),
+        (lambda path: tamper(write_tiny(path), message={"model": {"_target_": "os.system"}}), "which is no network"),
     ],
 )
 def test_what_cannot_be_trusted_is_one_line(folder, tmp_path, write, match):

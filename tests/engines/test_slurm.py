@@ -51,7 +51,7 @@ def test_sweep_of_two_jobs_writes_its_table(slurm, tmp_path):
 
 
 def test_killed_job_ends_the_sweep_and_keeps_other_results(slurm, tmp_path):
-    """The first job goes on for ever until it is killed; the second one's scores stand in the table."""
+    """The first job goes on for ever until it is killed; the scores of the second one are in the table."""
     swept = ("trainer.max_steps=100000,1", "validate_every_steps=1", "datamodule.num_workers=0")  # one process to kill
     command, *overrides = tiny_train(tmp_path, *swept, *SUBMIT)
     program = Path(sys.executable).with_name("vosmem")
@@ -85,7 +85,7 @@ def test_run_on_two_nodes_equals_that_of_one_process(slurm, tmp_path):
         "validate_every_steps=3",
     )
     training = (*steps, "trainer.precision=64-true")
-    vosmem(*tiny_train(tmp_path, *training, "datamodule.device_batch_size=4", "hydra.run.dir=alone"), cwd=tmp_path)
+    vosmem(*tiny_train(tmp_path, *training, "datamodule.device_batch_size=4", "hydra.run.dir=single"), cwd=tmp_path)
     program = Path(sys.executable).with_name("vosmem")
     together = tiny_train(tmp_path, *training, "datamodule.device_batch_size=2", "trainer=ddp_cpu")
     environment = {**os.environ, **slurm, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
@@ -93,4 +93,4 @@ def test_run_on_two_nodes_equals_that_of_one_process(slurm, tmp_path):
     subprocess.run([*srun, program, *together], cwd=tmp_path, env=environment, check=True, timeout=300)
     (run,) = (tmp_path / "outputs" / "train").iterdir()
     assert run.name.startswith("slurm_") and len(losses(run)) == 3
-    assert losses(run) == pytest.approx(losses(tmp_path / "alone"), rel=0, abs=1e-6)
+    assert losses(run) == pytest.approx(losses(tmp_path / "single"), rel=0, abs=1e-6)

@@ -74,8 +74,8 @@ def test_late_objects_are_named_or_scored_from_the_frame_after_their_first_mask(
     write_masks(tmp_path / "out" / "a", late=[(7, 2), (9, 1)])
     folders = [str(tmp_path / name) for name in ("truth", "out")]
     score.run([*folders, "--output", str(tmp_path / "first.json")])
-    told = capsys.readouterr().err
-    assert re.match(naming("warning", "'a'", "objects 9, 7", "--late-objects"), told.rstrip("\n"))
+    reported = capsys.readouterr().err
+    assert re.match(naming("warning", "'a'", "objects 9, 7", "--late-objects"), reported.rstrip("\n"))
     score.run([*folders, "--late-objects", "--output", str(tmp_path / "all.json")])
     assert capsys.readouterr().err == ""
     scored = {

@@ -1,7 +1,7 @@
 """Build the wheel and use it as a new user would: in a fresh environment, from another folder.
 
 Run by `make wheel`. The fresh environment borrows the installed dependencies, so nothing is fetched; the
-editable install beside them stays out of reach, since only the path is borrowed, not its `.pth` files.
+editable install next to them stays out of reach, since only the path is borrowed, not its `.pth` files.
 """
 
 import os

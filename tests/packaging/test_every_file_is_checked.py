@@ -36,7 +36,7 @@ seen = {}
 class Record:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collect_file(self, file_path, parent):
-        # Files beside the folders of testpaths are offered as well, and not taken.
+        # Files outside the folders of testpaths are offered as well, and not taken.
         if any(file_path.is_relative_to(parent.config.rootpath / folder) for folder in parent.config.args):
             for collector in (yield):
                 seen.setdefault(type(collector).__name__, []).append(str(file_path))

@@ -74,7 +74,7 @@ def test_help_lists_every_public_target(arguments):
 
 
 @pytest.mark.parametrize(
-    ("disguise", "message", "mend"),
+    ("disguise", "message", "fix"),
     [
         (
             "sys.version_info = (3, 9, 2, 'final', 0)",
@@ -87,13 +87,13 @@ def test_help_lists_every_public_target(arguments):
     ],
     ids=["too old", "does not run", "no ensurepip", "no venv"],
 )
-def test_unsuitable_python_is_named_in_one_line(tmp_path, disguise, message, mend):
+def test_unsuitable_python_is_named_in_one_line(tmp_path, disguise, message, fix):
     python = disguised_python(tmp_path / "python3", disguise)
     done = make("test", f"VENV={tmp_path / 'venv'}", f"PYTHON={python}")
     (line,) = (done.stdout + done.stderr).strip().splitlines()
     assert done.returncode == 2  # of make: a target could not be made
     assert message.format(python) in line
-    assert mend in line
+    assert fix in line
     assert not (tmp_path / "venv").exists()
 
 

@@ -1,4 +1,4 @@
-"""What is published beside the code agrees with it: workflows, citation, conda recipe, containers."""
+"""What is published with the code agrees with it: workflows, citation, conda recipe, containers."""
 
 import configparser
 import re

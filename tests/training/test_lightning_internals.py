@@ -30,7 +30,7 @@ def broken(what: str, used_for: str) -> str:
 
 
 class Line(pl.LightningModule):
-    """Fits a line; logs what is told of it."""
+    """Fits a line; logs what is passed to it."""
 
     def __init__(self):
         super().__init__()
@@ -126,12 +126,12 @@ def test_internals_during_a_training(tmp_path):
 def test_loggers_count_by_the_step_that_is_set(tmp_path):
     logged = []
 
-    class Noting(pl.loggers.CSVLogger):
+    class Recording(pl.loggers.CSVLogger):
         def log_metrics(self, metrics, step=None):
             logged.append(step)
 
     trainer = pl.Trainer(
-        accelerator="cpu", logger=Noting(tmp_path), enable_checkpointing=False, enable_progress_bar=False
+        accelerator="cpu", logger=Recording(tmp_path), enable_checkpointing=False, enable_progress_bar=False
     )
     set_logged_step(trainer, 17)
     trainer.validate(Line(), DataLoader(torch.ones(1, 1)), verbose=False)

@@ -31,11 +31,11 @@ def test_a_long_training_warns_with_a_shorter_setting(monkeypatch, capsys, secon
     for trainer.global_step in range(1, 20):
         callback.on_train_batch_end(trainer, Mock(spec=pl.LightningModule), None, BATCH, 0)
         clock[0] += seconds
-    said = capsys.readouterr().err
+    message = capsys.readouterr().err
     if expected is None:
-        assert said == ""
+        assert message == ""
     else:
-        assert said.count("vosmem:") == 1 and expected in said and "trainer.max_steps=42" in said
+        assert message.count("vosmem:") == 1 and expected in message and "trainer.max_steps=42" in message
 
 
 def test_only_one_process_warns(monkeypatch, capsys):

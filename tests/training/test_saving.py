@@ -25,7 +25,7 @@ def test_the_previous_checkpoint_is_kept(tmp_path):
     assert {path.name: step_of(path) for path in folder.iterdir()} == {"last.ckpt": 3, "previous.ckpt": 2}
     CheckpointFiles().save_checkpoint({"global_step": 3}, folder / "best.ckpt")
     CheckpointFiles().save_checkpoint({"global_step": 4}, folder / "best.ckpt")
-    assert step_of(folder / "previous.ckpt") == 2, "it belongs to last.ckpt alone"
+    assert step_of(folder / "previous.ckpt") == 2, "it belongs to last.ckpt only"
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -58,8 +58,8 @@ def test_a_damaged_checkpoint_is_skipped_with_one_line(tmp_path, capsys, harm):
     assert last_checkpoint(tmp_path) == folder / "last.ckpt" and capsys.readouterr().err == ""
     harm(folder / "last.ckpt")
     assert last_checkpoint(tmp_path) == folder / "previous.ckpt"
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and told.endswith("; continuing from previous.ckpt, step 1\n")
+    reported = capsys.readouterr().err
+    assert reported.count("\n") == 1 and reported.endswith("; continuing from previous.ckpt, step 1\n")
     harm(folder / "previous.ckpt")
     with pytest.raises(InputError, match=r"\Anothing to resume: .*last\.ckpt.*; .*previous\.ckpt.*\Z"):
         last_checkpoint(tmp_path)

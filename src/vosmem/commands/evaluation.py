@@ -45,7 +45,7 @@ def evaluate(config: DictConfig, on_sequence: OnSequence) -> tuple[dict[str, Any
     output_dir = Path(config.paths.output_dir)
     make_engine(config)  # says so at once if the device has no use for the precision
     if config.num_workers < 0:
-        raise InputError(f"num_workers={config.num_workers} is below 0: use 0 for this process alone")
+        raise InputError(f"num_workers={config.num_workers} is below 0: use 0 for this process only")
     check_lists(config, "scales")
     sequences: Sequence[VideoSequence] = make(config.eval_set)
     about = _about(config, pick_device(config.device))
@@ -132,12 +132,12 @@ def _evaluator(config: DictConfig) -> Callable[[VideoSequence], SequenceRun]:
     output_dir = Path(config.paths.output_dir)
 
     def write(sequence: VideoSequence, segmented: SegmentedFrame) -> None:
-        place = Path(sequence.name) / sequence.frame_names[segmented.t]
+        position = Path(sequence.name) / sequence.frame_names[segmented.t]
         if config.save_masks:
             ids = slots_to_ids(segmented.labels.numpy(), sequence.object_ids)
-            write_labels(output_dir / "masks" / f"{place}.png", ids)
+            write_labels(output_dir / "masks" / f"{position}.png", ids)
         if config.save_probabilities:
-            path = output_dir / "probabilities" / f"{place}.npz"
+            path = output_dir / "probabilities" / f"{position}.npz"
             write_probabilities(path, segmented.probs.float().cpu().numpy(), sequence.object_ids)
 
     def evaluate_one(sequence: VideoSequence) -> SequenceRun:

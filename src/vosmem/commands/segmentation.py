@@ -77,7 +77,7 @@ def segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, 
 
     Args:
         options: of the command line, as `cli/segment.py` names them.
-        on_progress: is told of every frame, by the video's name.
+        on_progress: called after every frame with the video's name and its progress.
 
     Yields:
         the name of each video, and what came of it; of several videos one that fails does not stop the others.
@@ -99,10 +99,10 @@ def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str,
     policy = _policy(options)
     weights = find_weights(options.weights, options.model)  # reports missing weights before anything is decoded
     found, problems = _videos(options)
-    alone = len(found) == 1 and not is_manifest(options.input)
+    single = len(found) == 1 and not is_manifest(options.input)
     # A machine of a Ray cluster looks for itself: the file that was found here need not be there.
-    start = partial(VideoSegmenter, options, policy, alone, None if options.engine == "ray" else weights)
-    if alone and options.engine == "here":
+    start = partial(VideoSegmenter, options, policy, single, None if options.engine == "ray" else weights)
+    if single and options.engine == "here":
         yield found[0].name, start()(found[0], partial(on_progress, found[0].name))
         return
     segment_all = _prepare(found, start, options, on_progress)
@@ -121,15 +121,15 @@ class VideoSegmenter:
     Args:
         options: of the command line.
         policy: which frames are remembered.
-        alone: whether there is one video alone, whose results lie in the output folder itself.
+        single: whether there is only one video; its results are written to the output folder itself.
         weights: the file to load; None to look for what the options name.
 
     Raises:
         InputError: the network cannot be loaded, or not be run so.
     """
 
-    def __init__(self, options: Namespace, policy: MemoryPolicy, alone: bool, weights: Path | None = None):
-        self._options, self._alone = options, alone
+    def __init__(self, options: Namespace, policy: MemoryPolicy, single: bool, weights: Path | None = None):
+        self._options, self._single = options, single
         weights = find_weights(options.weights, options.model) if weights is None else weights
         self._segmenter = make_segmenter(weights, options.device, options.precision, options.top_k)
         self._make_method = partial(self._segmenter.propagator, policy, options.size, options.flip, options.zoom)
@@ -146,7 +146,7 @@ class VideoSegmenter:
             InputError: the video cannot be segmented.
             OSError: a result cannot be written.
         """
-        folder = self._options.output if self._alone else self._options.output / video.name
+        folder = self._options.output if self._single else self._options.output / video.name
         device = self._segmenter.engine.device
         opened = replace(video, direction=self._options.direction).open()  # nothing is made for one that cannot be used
         with locked(folder), self._segmenter.context():
@@ -213,7 +213,7 @@ def _with_whole_paths(options: Namespace) -> Namespace:
 
 
 def _policy(options: Namespace) -> MemoryPolicy:
-    """The memory policy of the config group's name; its defaults stand there alone."""
+    """The memory policy of a name in the config group `memory`, which holds its defaults."""
     if options.interval is not None and options.memory != "every_n":
         raise InputError(f"--interval belongs to --memory every_n, not to {options.memory}: leave it out")
     if options.include_last is not None and options.memory not in ("every_n", "adaptive"):

@@ -26,7 +26,7 @@ def score_folders(
         predictions: palette or grey PNGs with the same names, sizes and ids, or what `vosmem segment` or `vosmem
             evaluate` wrote.
         merge_objects: every id of either side counts as object 1 (DAVIS-2016).
-        num_workers: threads that share the sequences; 0 is none beside this one.
+        num_workers: threads that share the sequences; 0 uses only the calling thread.
         late_objects: whether objects that the first mask does not hold count, from the frame after their first mask;
             otherwise a warning names them.
 
@@ -55,7 +55,7 @@ def score_folders(
     return [score for scores in by_sequence for score in scores]
 
 
-def find_masks(predictions: Path, sequence: str, frames: Collection[str], alone: bool) -> Path:
+def find_masks(predictions: Path, sequence: str, frames: Collection[str], single: bool) -> Path:
     """Find the folder of a sequence's predicted masks.
 
     Args:
@@ -63,32 +63,32 @@ def find_masks(predictions: Path, sequence: str, frames: Collection[str], alone:
             evaluate` (`masks/SEQUENCE/`) wrote.
         sequence: name of the sequence.
         frames: stems of its frames. The first folder that holds a mask of one of them is taken.
-        alone: whether there is no other sequence, so that the masks may be in a folder without its name.
+        single: whether there is only one sequence, so that the masks may be in a folder without its name.
 
     Raises:
         InputError: there is no such folder.
     """
-    places = [predictions / sequence, predictions / sequence / MASKS, predictions / MASKS / sequence]
+    indices = [predictions / sequence, predictions / sequence / MASKS, predictions / MASKS / sequence]
     lone = [predictions, predictions / MASKS]
-    for folder in [*places, *(lone if alone else [])]:
+    for folder in [*indices, *(lone if single else [])]:
         if any((folder / f"{frame}.png").is_file() for frame in frames):
             return folder
-    if places[0].is_dir():
-        return places[0]
-    if alone or not any((folder / f"{frame}.png").is_file() for folder in lone for frame in frames):
-        raise InputError(f"predictions of sequence {sequence!r} not found: expected folder {str(places[0])!r}")
+    if indices[0].is_dir():
+        return indices[0]
+    if single or not any((folder / f"{frame}.png").is_file() for folder in lone for frame in frames):
+        raise InputError(f"predictions of sequence {sequence!r} not found: expected folder {str(indices[0])!r}")
     raise InputError(
         f"{str(predictions)!r} holds the masks of one video: give the folder of its ground truth, not the one above"
     )
 
 
 def _score_sequence(
-    truth: Path, predictions: Path, alone: bool, merge_objects: bool, late_objects: bool
+    truth: Path, predictions: Path, single: bool, merge_objects: bool, late_objects: bool
 ) -> list[ObjectScore]:
     sequence = FolderSequence(
         VideoFolder(truth.name, truth, truth, truth, merge_objects=merge_objects, late_objects=True)
     )
-    predictions = find_masks(predictions, sequence.name, sequence.frame_names, alone)
+    predictions = find_masks(predictions, sequence.name, sequence.frame_names, single)
     given_at = dict(enumerate(sequence.given_at, start=1))
     if not late_objects:
         given_at = _of_the_first_mask(sequence, given_at)

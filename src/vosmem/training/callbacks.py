@@ -9,7 +9,7 @@ import torch
 
 from vosmem.data.sampling.clip_data import ClipData
 from vosmem.shapes import Clip
-from vosmem.startup import report_stage
+from vosmem.startup import report_step
 from vosmem.training.lightning_internals import batch_progress, batches_done, set_logged_step, validate_now
 
 try:
@@ -162,7 +162,7 @@ class TimeFirstBatch(pl.Callback):
 
     def on_train_batch_end(self, *_: Any, **__: Any) -> None:
         if self._start is not None:
-            report_stage("first batch", time.perf_counter() - self._start)
+            report_step("first batch", time.perf_counter() - self._start)
             self._start = None
 
 

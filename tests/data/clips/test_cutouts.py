@@ -35,7 +35,7 @@ def test_cut_out_has_no_colour_from_outside_the_object(degrees, scale, mirror):
     frame, labels = pasted(thing, centre(thing, degrees=degrees, scale=scale, mirror=mirror))
     assert frame[..., 1].max() <= 41, "green"
     assert (frame[labels == 1][:, 0] >= 95).all(), "red where the object shows"
-    assert (frame[labels == 0][:, 0] <= 105).all(), "and nowhere else"
+    assert (frame[labels == 0][:, 0] <= 105).all(), "and only there"
 
 
 @pytest.mark.parametrize("side", [12, 41, 80])
@@ -84,10 +84,10 @@ def test_later_cut_outs_cover_earlier_ones_and_label_0_occludes():
     assert not (labels == 2).any() and (labels == 1).sum() == (both == 1).sum()
 
 
-@pytest.mark.parametrize("place", [(-200.0, 30.0), (30.0, 500.0)])
-def test_out_of_the_frame_changes_nothing(place):
+@pytest.mark.parametrize("index", [(-200.0, 30.0), (30.0, 500.0)])
+def test_out_of_the_frame_changes_nothing(index):
     thing = cut_out(disc(), 3, 30.0)
-    frame, labels = pasted(thing, centre(thing, x=place[0], y=place[1]))
+    frame, labels = pasted(thing, centre(thing, x=index[0], y=index[1]))
     assert not labels.any() and (frame == (0, 0, 255)).all()
 
 

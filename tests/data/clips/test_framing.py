@@ -22,11 +22,11 @@ def crops(framing: ObjectFraming, moments: list[LabelledImage], seed: int) -> li
     return [made.labels[MIDDLE, MIDDLE] for made in framing(moments, np.random.default_rng(seed))]
 
 
-@pytest.mark.parametrize("place", [(0, 0), (150, 80), (290, 150)])
-def test_the_crop_holds_the_objects_of_the_first_frame_whole(place):
+@pytest.mark.parametrize("index", [(0, 0), (150, 80), (290, 150)])
+def test_the_crop_holds_the_objects_of_the_first_frame_whole(index):
     framing = ObjectFraming(SIZE, short_side=120, whole=0.0, fill=(0.3, 0.9))
     for seed in range(40):
-        (labels,) = crops(framing, [labelled(*place)], seed)
+        (labels,) = crops(framing, [labelled(*index)], seed)
         rows, columns = np.nonzero(labels)
         side = max(np.ptp(rows), np.ptp(columns)) + 1
         # All of it, at one scale: the square's height is its width, to rounding.

@@ -212,7 +212,7 @@ class TestKeepFirstObjects:
         assert keep_first_objects(labels, 1)[0].tolist() == [[[0, 1]], [[0, 1]], [[0, 0]]]
 
 
-class TwoStills(ImageSource):
+class TwoImages(ImageSource):
     """Two images in memory."""
 
     def __len__(self):
@@ -224,15 +224,15 @@ class TwoStills(ImageSource):
 
 def test_a_sample_depends_on_seed_epoch_position_and_item():
     def sample(seed, *key):
-        return SyntheticClips(TwoStills(), make_augmentation(), seed)[SampleKey(*key)]
+        return SyntheticClips(TwoImages(), make_augmentation(), seed)[SampleKey(*key)]
 
     clip = sample(1, 2, 3, 0)
-    frames, labels, count = make_augmentation()(TwoStills().read(0), (1, 2, 3))
+    frames, labels, count = make_augmentation()(TwoImages().read(0), (1, 2, 3))
     assert np.array_equal(clip.frames.permute(0, 2, 3, 1).numpy(), frames)
     assert np.array_equal(clip.labels.numpy(), labels)
     assert clip.num_objects.item() == count
     for other in [(0, 2, 3, 0), (1, 0, 3, 0), (1, 2, 0, 0), (1, 2, 3, 1)]:
         seed, *key = other
-        frames, *_ = make_augmentation()(TwoStills().read(key[2]), (seed, *key[:2]))
+        frames, *_ = make_augmentation()(TwoImages().read(key[2]), (seed, *key[:2]))
         assert np.array_equal(sample(*other).frames.permute(0, 2, 3, 1).numpy(), frames)
         assert (sample(*other).frames != clip.frames).float().mean() > 0.1, "the same clip under another name"

@@ -43,7 +43,7 @@ def test_ids_stay_what_they_are_on_disk(png, mode, kind, ids):
     mask = read_mask(png)
     assert np.array_equal(mask.ids, blocks(ids))
     assert mask.ids.dtype == np.uint16
-    assert mask.kind == kind or ids == [0]  # black alone is in every palette
+    assert mask.kind == kind or ids == [0]  # black is in every palette
 
 
 @pytest.mark.parametrize("largest", [256, 300, 65535])
@@ -121,8 +121,8 @@ def test_a_photograph_is_no_mask(tmp_path):
 def softened(ids, size=120):
     """Squares whose edges were anti-aliased, and the squares."""
     sharp = np.zeros((size, size), np.uint8)
-    for place, value in enumerate(ids):
-        sharp[10 + 50 * place : 45 + 50 * place, 20:100] = value
+    for position, value in enumerate(ids):
+        sharp[10 + 50 * position : 45 + 50 * position, 20:100] = value
     return cv2.GaussianBlur(sharp, (0, 0), 1.0), sharp
 
 

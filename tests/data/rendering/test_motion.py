@@ -37,11 +37,11 @@ def test_a_path_has_at_least_two_knots():
 
 @given(seeds, st.floats(0, 30))
 def test_a_walk_stays_in_its_range(seed, step):
-    places = wander(np.random.default_rng(seed), 50, step, -3.0, 7.0)
-    assert places.shape == (50,)
-    assert places.min() >= -3 and places.max() <= 7
+    indices = wander(np.random.default_rng(seed), 50, step, -3.0, 7.0)
+    assert indices.shape == (50,)
+    assert indices.min() >= -3 and indices.max() <= 7
 
 
 def test_a_walk_takes_steps_of_the_size_asked_for():
-    places = wander(np.random.default_rng(0), 4000, 1.0, -1000.0, 1000.0)
-    assert np.diff(places).std() == pytest.approx(1, rel=0.1)
+    indices = wander(np.random.default_rng(0), 4000, 1.0, -1000.0, 1000.0)
+    assert np.diff(indices).std() == pytest.approx(1, rel=0.1)

@@ -84,7 +84,7 @@ def test_every_object_is_seen_in_frame_0_and_ids_have_no_gaps(seed, most):
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 100_000))
 def test_masks_are_exact(seed):
-    """Where a background is blue and all objects are not, the mask can be told from the picture."""
+    """Where a background is blue and all objects are not, the mask follows from the picture."""
     video = sequence(dataclasses.replace(STILL_SCENE, num_objects=(1, 1)), seed, Coloured(2))
     for t in (0, 20, 59):
         frame, labels = video.render(t)

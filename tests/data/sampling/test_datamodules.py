@@ -21,11 +21,11 @@ from vosmem.errors import InputError
 from vosmem.shapes import Clip
 
 
-def plain_synthesis():
+def plain_augmentation():
     return ClipAugmentation(32, [ZoomShortSide(32)], [CropAffine(32, rotate=(-20.0, 20.0))], max_objects=1)
 
 
-def rich_synthesis():
+def rich_augmentation():
     """All that `conf/augmentation/rich.yaml` has: objects of other images, bending, blur, JPEG."""
     GlobalHydra.instance().clear()
     with initialize_config_module("vosmem.conf", version_base="1.3"):
@@ -41,7 +41,7 @@ def rich_synthesis():
     return instantiate(config.augmentation)
 
 
-@pytest.fixture(params=[plain_synthesis, rich_synthesis])
+@pytest.fixture(params=[plain_augmentation, rich_augmentation])
 def make(images, request):
     """Makes the data of a run on four images."""
 
@@ -98,7 +98,7 @@ def test_samples_depend_on_seed_and_epoch_and_never_on_workers(make, num_workers
 
 
 def test_loader_processes_end_with_their_last_user(make):
-    """At once, without the garbage collector: that would take their queues before it tells them to end."""
+    """At once, without the garbage collector: that would take their queues before it asks them to end."""
     gc.disable()
     try:
         others = set(active_children())
@@ -109,7 +109,7 @@ def test_loader_processes_end_with_their_last_user(make):
 
 
 def test_every_process_calibrates_on_the_same_clips(make):
-    """Whoever shares a step, and in parts of whatever size."""
+    """A step has the same clips for any number of processes and any size of parts."""
     alone = list(make(device_batch_size=4).calibration_dataloader())
     shared = list(make(world_size=2, rank=1).calibration_dataloader())
     assert [len(batch.frames) for batch in shared] == [4, 4, 4] and same(alone, shared)

@@ -60,9 +60,9 @@ def test_a_process_that_dies_names_its_sample():
     workers = loader(killed)
     with pytest.raises(RuntimeError) as caught:
         list(workers)
-    told = workers.explained(caught.value)
-    assert isinstance(told, InputError) and "died at sample number 5, perhaps" in str(told)
-    assert "datamodule.num_workers=1" in str(told)
+    reported = workers.explained(caught.value)
+    assert isinstance(reported, InputError) and "died at sample number 5, perhaps" in str(reported)
+    assert "datamodule.num_workers=1" in str(reported)
     other = RuntimeError("shapes differ")
     assert workers.explained(other) is other
 

@@ -14,7 +14,7 @@ from vosmem.errors import InputError
 
 
 class Grey:
-    """Stills of one object."""
+    """Images with one object."""
 
     def __init__(self, count: int):
         self.count = count

@@ -21,7 +21,7 @@ def interleaved(samplers):
 
 
 def test_keys_count_the_positions_of_the_epoch():
-    assert [(key.epoch, key.position) for key in keys(epoch=3)] == [(3, place) for place in range(12)]
+    assert [(key.epoch, key.position) for key in keys(epoch=3)] == [(3, index) for index in range(12)]
 
 
 def test_the_order_is_a_function_of_seed_and_epoch():

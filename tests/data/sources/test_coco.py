@@ -113,5 +113,5 @@ class TestCocoInstances:
             coco({name: value for name, value in instance.items() if name != key}).read(0)
 
     def test_a_missing_folder_is_named(self, tmp_path):
-        with pytest.raises(InputError, match=naming("nowhere")):
-            CocoInstances(str(tmp_path / "instances.json"), str(tmp_path / "nowhere"))
+        with pytest.raises(InputError, match=naming("missing")):
+            CocoInstances(str(tmp_path / "instances.json"), str(tmp_path / "missing"))

@@ -69,7 +69,7 @@ def test_held_out_and_kept_images_are_all_images_once(count, every):
     held_out, kept = [[part.sizes(index)[0][1] for index in range(len(part))] for part in parts]
     assert held_out == list(range(0, count, every))
     assert sorted(held_out + kept) == list(range(count))
-    assert [parts[1].name(place) for place in range(len(kept))] == [f"7{index}" for index in kept]
+    assert [parts[1].name(position) for position in range(len(kept))] == [f"7{index}" for index in kept]
     assert int(parts[1].read(0).image[0, 0, 0]) == 70 + kept[0]
 
 

@@ -137,8 +137,8 @@ def test_a_mask_of_another_size_is_found_before_training(tmp_path):
 def test_unknown_set_and_missing_folder(tmp_path):
     with pytest.raises(InputError, match=naming("'duts-tr'", "ecssd, msra10k")):
         SaliencySet("duts-tr", str(tmp_path))
-    with pytest.raises(InputError, match=naming("nowhere", "ecssd", "not found")):
-        SaliencySet("ecssd", str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match=naming("missing", "ecssd", "not found")):
+        SaliencySet("ecssd", str(tmp_path / "missing"))
 
 
 INSTANCES = SILHOUETTE * 2
@@ -239,7 +239,7 @@ class TestSbdInstances:
         with pytest.raises(InputError, match=naming("val.txt", "not found", "train")):
             SbdInstances(str(sbd), "val")
         with pytest.raises(InputError, match=naming("download=true")):
-            SbdInstances(str(sbd / "nowhere"))
+            SbdInstances(str(sbd / "missing"))
 
 
 def test_a_config_node_makes_a_set(tmp_path):

@@ -36,8 +36,8 @@ def write_video(root, name="clip", stems=range(6), masks=None, masked=None):
     """A video whose frame t is grey level t; by default every second frame has a mask."""
     stems = [f"{stem:05d}" for stem in stems]
     masked = stems[::2] if masked is None else masked
-    masks = masks or [np.full((8, 9), place + 1, np.uint8) for place in range(len(masked))]
-    save(root / "JPEGImages" / name, stems, [np.full((8, 9, 3), place, np.uint8) for place in range(len(stems))])
+    masks = masks or [np.full((8, 9), index + 1, np.uint8) for index in range(len(masked))]
+    save(root / "JPEGImages" / name, stems, [np.full((8, 9, 3), index, np.uint8) for index in range(len(stems))])
     save(root / "Annotations" / name, masked, masks)
     return root
 
@@ -156,8 +156,10 @@ def test_a_short_video_is_left_out_with_a_warning(tmp_path, capsys):
         reversal=0.0,
         seed=0, **settings,
     )  # fmt: skip
-    told = capsys.readouterr().err
-    assert re.match(naming("warning: 1 of 3", "video short: 2 frames with masks, a clip takes 3"), told.rstrip("\n"))
+    reported = capsys.readouterr().err
+    assert re.match(
+        naming("warning: 1 of 3", "video short: 2 frames with masks, a clip takes 3"), reported.rstrip("\n")
+    )
     assert [each.name for each in data.videos] == [data.sample_name(item) for item in range(2)] == ["long", "other"]
     data.check()
     assert all(len(data.clips[key].frames) == 3 for key in data.train_dataloader().sampler)

@@ -150,7 +150,7 @@ def _thinned(codes: Int32[np.ndarray, "H W"], clean: bool) -> tuple[Int32[np.nda
 def _raise_too_many(path: Path, codes: Int32[np.ndarray, "H W"], max_objects: int, thin: int) -> None:
     objects = int(np.count_nonzero(_distinct(codes)))
     if objects > max_objects:
-        edges = f", {thin} of them nowhere 3 pixels wide (anti-aliased edges? --clean-masks)" if thin else ""
+        edges = f", {thin} of them thinner than 3 pixels (anti-aliased edges? --clean-masks)" if thin else ""
         raise InputError(
             f"mask {str(path)!r} holds {objects} objects{edges}, more than --max-objects {max_objects} allows: raise "
             "--max-objects if they are objects, else save ids as palette, 8-bit or 16-bit grey PNG"

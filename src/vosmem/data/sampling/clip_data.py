@@ -17,7 +17,7 @@ from vosmem.data.sampling.loading import ClipLoader
 from vosmem.data.sampling.sampler import ClipSampler
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
-from vosmem.startup import report_stage
+from vosmem.startup import report_step
 
 CHECKS = ("none", "headers", "full")
 
@@ -118,7 +118,7 @@ class ClipData(pl.LightningDataModule, ABC):
             self._fault = str(error)  # raised in all processes together
         else:
             name = f"check of the training data ({level}{'' if ran else ', as before: files unchanged'})"
-            report_stage(name, time.perf_counter() - start)
+            report_step(name, time.perf_counter() - start)
 
     def setup(self, stage: str) -> None:
         """Raise InputError in all processes if the check failed."""
