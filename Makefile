@@ -75,13 +75,14 @@ test-engines: $(INSTALLED) ## test torchrun, SLURM (Debian packages) and Ray on 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -m engines -rs --durations=0 tests/engines tests/end_to_end/test_distributed.py $(ARGS)
 
-lint: $(INSTALLED) ## check style, formatting and import layers
+lint: $(INSTALLED) ## check style, formatting, import layers and words
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/python tests/packaging/check_words.py
 
 words: ## list words that CONTRIBUTING.md avoids, with replacements (paths in ARGS)
-	@$(PYTHON) tests/packaging/check_words.py $(ARGS)
+	@$(BIN)/python tests/packaging/check_words.py $(ARGS)
 
 types: $(INSTALLED) ## check the types
 	@$(BIN)/mypy

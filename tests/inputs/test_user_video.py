@@ -167,7 +167,7 @@ def test_each_object_of_a_data_set_is_given_once(tmp_path):
     video = opened(tmp_path, None)
     assert {t: np.unique(m).tolist() for t, m in given(video).items()} == {0: [0, 4], 1: [0, 2]}
     assert video.masks_used == ["0.png", "1.png"]
-    assert any("1 more mask beside" in note for note in video.notes)
+    assert any("1 more mask next to" in note for note in video.notes)
     named = opened(tmp_path, tmp_path / "Annotations")
     assert list(given(named)) == [0, 1, 2] and named.masks_used == ["0.png", "1.png", "2.png"]
 
