@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from importlib.metadata import version
 
 COMMANDS = {
     "train": "train a network; takes Hydra overrides (vosmem train experiment=pretrain_embedded)",
@@ -32,7 +31,9 @@ def main() -> None:
     if name in ("-h", "--help", "help"):
         print(_help())
     elif name == "--version":
-        print(f"vosmem {version('vosmem')}")
+        from vosmem.cli.version import version_lines
+
+        print("\n".join(version_lines("--verbose" in sys.argv[2:])))
     elif name in COMMANDS:
         _run(name)
     else:
@@ -71,7 +72,7 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "vosmem COMMAND --help describes a command; vosmem --version prints the version.",
+            "vosmem COMMAND --help describes a command; vosmem --version [--verbose] prints the version.",
             "VOSMEM_TRACEBACK=1 shows the stack trace of an error.",
         ]
     )

@@ -1,0 +1,29 @@
+"""`vosmem --version [--verbose]`: what a bug report needs to say about the installation."""
+
+import platform
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, requires, version
+
+
+def version_lines(verbose: bool) -> list[str]:
+    """The version; if verbose, also Python, the system, the devices and the version of every requirement."""
+    lines = [f"vosmem {version('vosmem')}"]
+    if not verbose:
+        return lines
+    lines += [f"Python {platform.python_version()}, {sys.executable}", f"system {platform.platform()}"]
+    import torch  # not at the top, so that `vosmem --version` is fast
+
+    devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    devices += ["mps"] if torch.backends.mps.is_available() else []
+    lines.append(f"devices {', '.join(['cpu', *devices])}, {torch.get_num_threads()} threads")
+    lines.append(f"CUDA of PyTorch {torch.version.cuda or 'none'}")
+    names = [re.split(r"[^\w.-]", line)[0] for line in requires("vosmem") or []]
+    return lines + [f"{name} {_installed(name)}" for name in sorted(set(names), key=str.lower)]
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

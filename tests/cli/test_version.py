@@ -1,0 +1,31 @@
+"""`vosmem --version` prints one line; with --verbose everything that a bug report needs."""
+
+import sys
+from importlib.metadata import version
+
+import torch
+
+from vosmem.cli.__main__ import main
+from vosmem.cli.version import version_lines
+
+
+def test_version_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["vosmem", "--version"])
+    main()
+    assert capsys.readouterr().out == f"vosmem {version('vosmem')}\n"
+
+
+def test_verbose_names_the_system_and_every_requirement(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["vosmem", "--version", "--verbose"])
+    main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == version_lines(verbose=True)
+    assert {f"torch {torch.__version__.split('+')[0]}", f"hydra-core {version('hydra-core')}"} <= {
+        line.split("+")[0] for line in lines
+    }
+    assert any(line.startswith("system ") for line in lines) and any(line.startswith("devices cpu") for line in lines)
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setattr("vosmem.cli.version.requires", lambda name: ["torch>=2.6", "no-such-package>=1; extra == 'x'"])
+    assert "no-such-package not installed" in version_lines(verbose=True)
