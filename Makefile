@@ -81,7 +81,7 @@ lint: $(INSTALLED) ## check style, formatting, import layers and words
 	@$(BIN)/lint-imports
 	@$(BIN)/python tests/packaging/check_words.py
 
-words: ## list words that CONTRIBUTING.md avoids, with replacements (paths in ARGS)
+words: $(INSTALLED) ## list words that CONTRIBUTING.md avoids, with replacements (paths in ARGS)
 	@$(BIN)/python tests/packaging/check_words.py $(ARGS)
 
 types: $(INSTALLED) ## check the types

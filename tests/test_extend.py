@@ -59,9 +59,10 @@ def test_augmentation(composed):
 
 
 def test_eviction_trace(davis, small_stm, monkeypatch, capsys):
-    monkeypatch.setattr(vosmem, "load", lambda: Segmenter(small_stm, Engine(torch.device("cpu"))))
+    monkeypatch.setattr(vosmem, "load", lambda **_: Segmenter(small_stm, Engine(torch.device("cpu"))))
     (sequence, *_) = evaluation_set("davis", str(davis), year=2016)
     code = PYTHON[1].replace("max_frames=5", "interval=1, max_frames=2")
+    code = re.sub(r"^sequence = .*$", "", code, flags=re.MULTILINE)
     exec(code, {"sequence": sequence})
     rows = [line.split(" ", 1) for line in capsys.readouterr().out.splitlines()]
     assert [int(t) for t, _ in rows] == list(range(len(sequence)))
@@ -70,5 +71,5 @@ def test_eviction_trace(davis, small_stm, monkeypatch, capsys):
 
 def test_every_section_names_files():
     sections = TEXT.split("\n## ")[1:]
-    assert len(sections) == 7 and all(re.search(r"`[\w/]+\.py`", section) for section in sections)
+    assert len(sections) == 8 and all(re.search(r"`[\w/]+\.py`", section) for section in sections)
     assert all(yaml.safe_load(text) for text in YAML.values())

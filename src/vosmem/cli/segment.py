@@ -147,7 +147,10 @@ def _add_memory(group: "argparse._ArgumentGroup") -> None:
         help="also read the previous frame, for every_n and adaptive (default: the network's)",
     )
     group.add_argument(
-        "--max-frames", type=int, metavar="N", help="largest number of frames in memory; the oldest are evicted"
+        "--max-frames",
+        type=int,
+        metavar="N",
+        help="largest number of frames in memory; the policy's eviction order decides which leave",
     )
     group.add_argument("--memory-budget", type=float, metavar="MB", help="largest size of the memory in megabytes")
 

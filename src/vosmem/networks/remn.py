@@ -7,8 +7,8 @@ The paper's abstracts name three parts beyond a memory network, which docs/expla
 * dynamic bank, a gate predicts how many frames stay: `vosmem.networks.gate`, on the ranking of `vosmem.memory.eviction`
   and `vosmem.ops.novelty`; trained by `vosmem.training.gating`.
 
-The base is not described by the abstracts, which are all that could be read of the paper: taking STCN's is this
-project's choice. Configs: `model=remn`, `local_attention=...`, `memory=adaptive_dynamic`, `phase=gate`.
+The abstracts do not describe the base network, and the paper was not available: this project uses STCN's base.
+Configs: `model=remn`, `local_attention=...`, `memory=adaptive_dynamic`, `phase=gate`.
 """
 
 import torch
@@ -109,7 +109,7 @@ class REMN(MemoryNetwork):
         nn.init.zeros_(self.key.bias)
         load_backbone_weights(self.key_encoder, weights, backbone)
         load_backbone_weights(self.value_encoder, value_weights, VALUE_BACKBONE)
-        # The same function: training steps on a CPU were ten times as fast, and GPUs gain in half precision.
+        # The result is the same; training steps on a CPU were ten times as fast, and GPUs gain in half precision.
         self.to(memory_format=torch.channels_last)
 
     def trunks(self) -> tuple[Backbone, ...]:

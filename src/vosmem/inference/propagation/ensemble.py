@@ -15,8 +15,8 @@ from vosmem.networks.network import MemoryNetwork
 class Ensemble:
     """Averages the probabilities of propagators that see one video at several sizes or mirrored.
 
-    Each member has a memory of its own estimates. An ensemble steps like a `Propagator`, whose properties it has, so
-    that `segment_frames` runs both.
+    Each member has a memory of its own estimates. It has `step`, `remove`, `objects` and the memory
+    counts of a `Propagator`, so that `segment_frames` runs both.
 
     Args:
         members: the propagators.

@@ -5,6 +5,7 @@ import torch
 from vosmem.data.videos import VideoSequence
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.inference.propagation.tracing import Tracer
+from vosmem.inference.propagation.window import Zoom
 from vosmem.inference.sequences.methods import segment_sequence
 from vosmem.memory.policy import Adaptive, Candidate, MemoryPolicy
 from vosmem.memory.trace import Moment
@@ -31,12 +32,13 @@ def trace_memory(
     policy: MemoryPolicy,
     device: torch.device,
     short_side: int | None = None,
+    zoom: Zoom | None = None,
 ) -> list[Moment]:
     """Segment a video, and record what is in memory and what the policy decides, from the first frame with a mask on.
 
-    The network is in eval mode and on the device; `short_side` is that of `Propagator`.
+    The network is in eval mode and on the device; `short_side` and `zoom` are those of `Propagator`.
     """
-    propagator = Propagator(network, policy, short_side, video=sequence.name)
+    propagator = Propagator(network, policy, short_side, zoom=zoom, video=sequence.name)
     propagator.tracer = tracer = _MemoryTracer(policy)
     held = {
         segmented.t: (propagator.memory_frames, propagator.memory_bytes)

@@ -40,8 +40,6 @@ def variations_apart(
     Frames count from the first one with a mask. A pair with a frame without a mask or without an object is left out.
     The propagator needs the window and size of the evaluation that the threshold is for, and `whole_masks`.
 
-    Frames count from the first one with a mask. A pair with a frame without a mask or without an object is left out.
-
     Raises:
         InputError: the interval is below 1.
     """

@@ -1,4 +1,4 @@
-"""Which part of a frame the network sees, and at which size."""
+"""Selection of the part of a frame that the network sees, and of its size."""
 
 from jaxtyping import Float, Integer
 from torch import Tensor

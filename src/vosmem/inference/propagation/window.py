@@ -99,7 +99,7 @@ def object_boxes(labels: Integer[Tensor, "H W"], num_objects: int, least: int = 
     num_seen = int(seen.sum())
     if not num_seen:
         return ObjectBoxes(None, num_objects == 0)
-    # Edges of each object by itself: next to a large object, a small one is all tail.
+    # Trim each object separately: trimming the joint counts would remove a small object next to a large one.
     box = torch.stack([*_edges(rows[seen]), *_edges(columns[seen])]).tolist()
     return ObjectBoxes((box[0], box[1], box[2], box[3]), num_seen == num_objects)
 
