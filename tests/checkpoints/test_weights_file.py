@@ -170,7 +170,7 @@ def test_failed_write_is_reported_and_leaves_no_file(tmp_path):
     fewer = {name: value for name, value in network.state_dict().items() if name != "decoder.predict.bias"}
     (tmp_path / "file").write_text("no folder")
     for weights, path, dtype, match in [
-        (whole, "a.pth", "fp16", "end it in .safetensors"),
+        (whole, "a.pth", "fp16", "end the name with .safetensors"),
         (whole, "a.safetensors", "bf16", "use fp16 or fp32"),
         (whole._replace(state=large), "a.safetensors", "fp16", "'decoder.predict.bias' holds numbers beyond fp16"),
         (whole._replace(state=fewer), "a.safetensors", "fp16", "'decoder.predict.bias' is missing"),

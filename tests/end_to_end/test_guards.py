@@ -121,7 +121,7 @@ def test_out_of_memory_says_what_to_turn(folder, monkeypatch, capfd):
     monkeypatch.setattr(STM, "encode_memory", full)
     more = (f"resume={run}", "trainer.max_steps=4")
     assert train("train", *more, cwd=folder, monkeypatch=monkeypatch) == 2
-    one_line(capfd, "out of memory: lower data.device_batch_size", "phase.recompute=true")
+    one_line(capfd, "out of memory: lower datamodule.device_batch_size", "phase.recompute=true")
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(folder, monkeypatch, capfd):
