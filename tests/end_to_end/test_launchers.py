@@ -23,7 +23,7 @@ def test_a_sweep_in_other_processes_ends_with_its_table(tmp_path, launcher):
     done = vosmem(*COPIED, f"launcher={launcher}", swept, "eval_set=davis16,davis17", cwd=tmp_path, check=False)
     assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("vosmem: ") and "none" in done.stderr
     table = pd.read_csv(tmp_path / "sweep" / "table.csv")
-    assert list(table["dataset"]) == ["davis16", "davis17"] and table["J&F"].between(1, 100).all()
+    assert list(table["eval_set"]) == ["davis16", "davis17"] and table["J&F"].between(1, 100).all()
     assert "| davis17 |" in done.stdout and (tmp_path / "sweep" / "plot.png").is_file()
 
 
