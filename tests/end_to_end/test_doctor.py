@@ -51,7 +51,7 @@ def test_a_list_of_videos(tmp_path):
     assert "list.csv:4: video 'clips/three' is missing" in done.stdout
     assert "a run would fail for 1 of 3 videos" in done.stdout
     done = in_process("doctor", "list.csv", "--mask", "m.png", cwd=tmp_path, check=False)
-    assert done.returncode == 1 and "names masks itself" in done.stdout
+    assert done.returncode == 1 and "names its masks" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [["missing"], ["clip"], ["clip", "--mask", "none.png"]])
