@@ -62,7 +62,7 @@ def _choose_stream(
 
 
 def decode_frames(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """The frames of a stream. Those that the decoder has buffered at an error come before the `FFmpegError`."""
+    """Yield the frames of a stream. At an error, frames in the decoder's buffer come before the `FFmpegError`."""
     try:
         for packet in container.demux(stream):
             yield from stream.decode(packet)

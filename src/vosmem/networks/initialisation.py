@@ -1,4 +1,4 @@
-"""Initial weights of a network, beyond those that its layers draw themselves."""
+"""Initial weights that replace the random weights of a network."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Images and masks of every kind, and the errors for those that cannot be used."""
+"""Images and masks of every kind, and the errors for unusable files."""
 
 import numpy as np
 import pytest

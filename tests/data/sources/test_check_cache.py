@@ -96,7 +96,7 @@ class Own:
         return str(index)
 
     def read(self, index):
-        raise NotImplementedError
+        raise AssertionError("only headers are needed here")
 
     def sizes(self, index):
         return (1, 1), (1, 1)

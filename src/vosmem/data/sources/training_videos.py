@@ -63,7 +63,7 @@ def training_videos(
     Args:
         layout: a key of `video_layouts.LAYOUTS`.
         frame_step: frames of the original rate between two neighbours: 5 for YouTube-VOS at 6 frames a second.
-        exclude: videos to leave out, such as those that validation uses.
+        exclude: names of videos to leave out, such as the validation videos.
 
     Raises:
         InputError: the layout or a name is unknown, or a folder or file is missing.
