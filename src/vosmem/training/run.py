@@ -85,9 +85,10 @@ def run_training(
     if fit:
         with data.naming_samples():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    last = output_dir / CHECKPOINTS / LAST
-    trainer.save_checkpoint(last)
+        trainer.save_checkpoint(output_dir / CHECKPOINTS / LAST)  # first: an error in validation loses no weights
     scores[SCORES[2]] = _validate(trainer, module, data)
+    if not fit:  # Lightning saves only a network that it has trained or validated
+        trainer.save_checkpoint(output_dir / CHECKPOINTS / LAST)
     report = TrainingReport(scores)
     if trainer.is_global_zero:
         strip.predict(module, SCORES[2])
