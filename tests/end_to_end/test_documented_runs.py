@@ -28,7 +28,7 @@ IMAGES = [*TINY, *COMMON, "calibration.teacher=null"]  # its values are wider
 VIDEOS = [
     *[override for override in TINY if not override.startswith(("augmentation", "datamodule.sequences"))], *COMMON,
     "augmentation.size=32", "augmentation.min_object_pixels=16", "datamodule.samples_per_epoch=6",
-    "curriculum.epochs=[0]",
+    "curriculum.shares=[0]",
     "curriculum.skips=[1]", "model.backbone=resnet10",  # of the checkpoint in PRETRAINED.ckpt
 ]  # fmt: skip
 # The program that the blocks find: the same with fewer steps of a smaller network on smaller pictures.

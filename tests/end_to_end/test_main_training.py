@@ -15,7 +15,7 @@ MAIN = [
     *[override for override in TINY if not override.startswith(("augmentation", "datamodule.sequences"))],
     "augmentation.size=32", "augmentation.min_object_pixels=16", "datamodule.samples_per_epoch=6",
     "trainer.max_steps=6",
-    "validate_every_steps=3", "curriculum.epochs=[0,1]", "curriculum.skips=[0,2]",
+    "validate_every_steps=3", "curriculum=paper", "curriculum.epochs=[0,1]", "curriculum.skips=[0,2]",
 ]  # fmt: skip
 
 
