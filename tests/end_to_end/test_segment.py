@@ -1,6 +1,7 @@
 """`vosmem segment` through the console script: unusual inputs, killed runs, broken videos, and parity with Python."""
 
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -80,9 +81,12 @@ def test_video_files_boxes_and_both_directions(folder):
         "32",
         "--flip",
     )
-    segment(folder, "clip.mp4", *options, "--output", "boxed")
+    done = segment(folder, "clip.mp4", *options, "--output", "boxed")
     record = json.loads((folder / "boxed" / "run.json").read_text())
-    limits = {"max_frames": None, "budget_mb": None, "dtype": None, "eviction": "oldest", "gated": False}
+    budget = record["memory_limits"]["mb"]
+    assert record["memory_limits"]["frames"] == 32 and math.log2(budget).is_integer()
+    assert f"frames in memory: 1, 0 MB (limit: 32 frames and {budget:g} MB)" in done.stdout
+    limits = {"max_frames": 32, "budget_mb": "automatic", "dtype": None, "eviction": "oldest", "gated": False}
     assert record["about"]["memory"] == {"policy": "first", "seed": 0, **limits}
     given = np.asarray(Image.open(folder / "boxed" / "mask_from_box.png"))
     assert given.any() and np.array_equal(given, Image.open(folder / "boxed" / "masks" / "00003.png"))

@@ -124,6 +124,7 @@ def test_shared_keys_are_stored_once():
 
 @pytest.mark.parametrize("limits", [{"max_frames": 4}, {"budget_mb": 4.5 * 72 / 2**20}])
 def test_at_the_limit_the_oldest_are_evicted_and_the_size_is_constant(limits, caplog):
+    caplog.set_level("INFO")
     sizes = {filled(frames, **limits).nbytes() for frames in (4, 5, 9, 100)}
     bank = filled(100, **limits)
     assert sizes == {4 * 72} and bank.frames == [0, 97, 98, 99]
@@ -138,6 +139,17 @@ def test_a_tight_budget_lowers_the_precision_first(caplog):
     (memory,) = bank.groups()
     assert bank.frames == [0, 1, 5] and memory.value.dtype is torch.bfloat16 and bank.nbytes() <= 120
     assert [record.message for record in caplog.records if "bfloat16" in record.message]
+
+
+@pytest.mark.parametrize("limits", [{"max_frames": 4}, {"budget_mb": 2.5 * 72 / 2**20}])
+def test_a_limit_holds_also_if_every_frame_has_a_given_mask(limits):
+    """The first mask of each object stays."""
+    bank = MemoryBank(**limits)
+    for t in range(20):
+        bank.add(t, entry(1 if t < 9 else 2, t), keep=True, pinned=True)
+        assert len(bank) <= limits.get("max_frames", 99) and bank.nbytes() <= 2**20 * limits.get("budget_mb", 1)
+    frames = [bank.of_object(row)[0] for row in (0, 1)]
+    assert min(frames[0]) == 0 and min(frames[1]) == 9 and [max(own) for own in frames] == [19, 19]
 
 
 def test_objects_that_appear_while_the_precision_is_lowered_have_it_too():

@@ -150,9 +150,14 @@ def _add_memory(group: "argparse._ArgumentGroup") -> None:
         "--max-frames",
         type=int,
         metavar="N",
-        help="largest number of frames in memory; the policy's eviction order decides which leave",
+        help="largest number of frames in memory (default: 32, unless the policy or --memory-budget limits it)",
     )
-    group.add_argument("--memory-budget", type=float, metavar="MB", help="largest size of the memory in megabytes")
+    group.add_argument(
+        "--memory-budget",
+        type=float,
+        metavar="MB",
+        help="largest size of the memory (default: an eighth to a quarter of the free memory, unless limited as above)",
+    )
 
 
 def _add_written(group: "argparse._ArgumentGroup") -> None:
@@ -203,7 +208,9 @@ def _summary(name: str, result: "VideoResult") -> str:
     rate = result.num_frames / max(result.seconds, 1e-9)
     frames = len({check.t for check in result.checks})
     line = f"{name}: {result.num_frames} frames, {rate:.1f} frames/s, {frames} frames to check, {result.folder}"
-    return "\n".join([line, *notes])
+    limits = f" (limit: {result.memory_limits})" if result.memory_limits else ""
+    memory = f"  frames in memory: {result.memory_frames}, {result.memory_bytes / 2**20:.0f} MB{limits}"
+    return "\n".join([line, memory, *notes])
 
 
 @contextmanager

@@ -10,13 +10,21 @@ from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.memory.policy import MemoryPolicy
 
 
-def run_settings(options: Namespace, policy: MemoryPolicy, weights: Path, segmenter: Segmenter) -> dict[str, Any]:
-    """Collect the settings of network, memory and inference; options that were not given have the network's values."""
+def run_settings(
+    options: Namespace, policy: MemoryPolicy, given: MemoryPolicy, weights: Path, segmenter: Segmenter
+) -> dict[str, Any]:
+    """Collect the settings of network, memory and inference; options that were not given have the network's values.
+
+    `given` is the policy before it got default limits. Its budget is what two runs have in common, since the default
+    one depends on the machine.
+    """
     engine, network = segmenter.engine, segmenter.network
     conventions = network.conventions
     memory = asdict(policy)
     if "include_last" in memory and memory["include_last"] is None:
         memory["include_last"] = conventions.include_last
+    if given.budget_mb != policy.budget_mb:
+        memory["budget_mb"] = "automatic"
     return {
         "network": {
             "class": type(network).__name__,

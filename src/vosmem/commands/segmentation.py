@@ -25,6 +25,7 @@ from vosmem.inputs.grabcut import mask_from_boxes, mask_from_strokes, strokes_by
 from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.inputs.scan import find_frame
+from vosmem.memory.budget import bounded
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.ops.attention import MemoryReadConfig
 from vosmem.segmentation.frame_files import SegmentOptions
@@ -123,19 +124,25 @@ class VideoSegmenter:
         policy: which frames are remembered.
         single: whether there is only one video; its results are written to the output folder itself.
         weights: the file to load; None to look for what the options name.
+        sharing: number of workers that share the memory of the device.
 
     Raises:
         InputError: the network cannot be loaded, or not be run so.
     """
 
-    def __init__(self, options: Namespace, policy: MemoryPolicy, single: bool, weights: Path | None = None):
+    def __init__(
+        self, options: Namespace, policy: MemoryPolicy, single: bool, weights: Path | None = None, sharing: int = 1
+    ):
         self._options, self._single = options, single
         weights = find_weights(options.weights, options.model) if weights is None else weights
         self._segmenter = make_segmenter(weights, options.device, options.precision, options.top_k)
-        self._make_method = partial(self._segmenter.propagator, policy, options.size, options.flip, options.zoom)
+        memories = sharing * (1 + options.flip)
+        self._policy = bounded(policy, self._segmenter.engine.device, memories)
+        self._make_method = partial(self._segmenter.propagator, self._policy, options.size, options.flip, options.zoom)
         self._make_method()  # says so at once if it cannot be made
-        self._about = run_settings(options, policy, weights, self._segmenter)
-        self._noted = {"source": str(options.input), "weights": str(weights)}
+        self._about = run_settings(options, self._policy, policy, weights, self._segmenter)
+        limits = {"frames": self._policy.max_frames, "mb": self._policy.budget_mb}
+        self._noted = {"source": str(options.input), "weights": str(weights), "memory_limits": limits}
 
     def __call__(
         self, video: VideoInput, on_progress: Callable[[VideoProgress], None] = lambda progress: None
@@ -150,7 +157,7 @@ class VideoSegmenter:
         device = self._segmenter.engine.device
         opened = replace(video, direction=self._options.direction).open()  # nothing is made for one that cannot be used
         with locked(folder), self._segmenter.context():
-            return segment_video(
+            result = segment_video(
                 opened,
                 self._make_method,
                 device,
@@ -160,6 +167,7 @@ class VideoSegmenter:
                 self._noted,
                 on_progress,
             )
+        return replace(result, memory_limits=self._policy.limits)
 
 
 def _videos(options: Namespace) -> tuple[list[VideoInput], dict[str, InputError]]:

@@ -1,8 +1,10 @@
 """The workers of `vosmem segment`: how many, and on which engine."""
 
+import math
 import os
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -26,8 +28,10 @@ def check_workers(options: Namespace) -> None:
             raise InputError(f"--{name} {value} is below 1: use 1 or more")
 
 
-def make_slots(start: Callable[[], ProcessItem], options: Namespace, num_videos: int) -> list[WorkerSlot]:
+def make_slots(start: Callable[..., ProcessItem], options: Namespace, num_videos: int) -> list[WorkerSlot]:
     """Start the workers that the options ask for, at most one per video.
+
+    `start` gets the number of workers that share the memory of a device as `sharing`.
 
     Raises:
         InputError: there is no such cluster, or it has no room for a worker.
@@ -41,8 +45,10 @@ def make_slots(start: Callable[[], ProcessItem], options: Namespace, num_videos:
         if not max_workers:
             raise InputError(f"the Ray cluster has no {threads} free CPUs: lower --threads, or add machines")
         count = min(num_videos, options.workers or max_workers)
+        start = partial(start, sharing=1 if gpus else count)
         return [RayWorkerSlot(start, threads, 1 if gpus else 0) for _ in range(count)]
     gpus = torch.cuda.device_count() if wants_gpu else 0
     count = min(num_videos, options.workers or gpus or DEFAULT_PROCESSES)
     threads = options.threads or max(1, (os.cpu_count() or 1) // count)
+    start = partial(start, sharing=math.ceil(count / max(1, gpus)))
     return [ProcessWorkerSlot(start, index, threads) for index in range(count)]

@@ -24,12 +24,12 @@ class MemoryBank:
     Args:
         max_frames: largest number of frames, the temporary one included.
         budget_mb: largest size of keys and values, in 2^20 bytes. To stay below it the bank first evicts frames that
-            are not pinned. If the pinned frames and one more do not fit, it converts keys and values to bfloat16; if
-            they still do not fit, it exceeds the budget and logs a warning.
+            are not pinned. If the pinned frames and one more do not fit, it converts keys and values to bfloat16 and
+            then evicts pinned frames. If two frames of each object do not fit, it exceeds the budget and warns.
         dtype: type of the stored keys and values: `fp32`, `bf16` or `fp16`; None keeps the type of what is added.
         eviction: which frame is evicted at a limit: the `oldest`, a `random` one, the one with the least attention
-            (`usage`), or the one most similar to the others (`novelty`). Pinned frames are never evicted, the newest
-            only if no other frame can be.
+            (`usage`), or the one most similar to the others (`novelty`). Pinned frames are evicted only if no other
+            is left, the oldest first; the first frame of an object and the newest one stay.
         seed: seed of random eviction, 0 or more; the draws depend only on it, the video's name and the frame index.
         video: name of the video.
 
@@ -98,7 +98,7 @@ class MemoryBank:
             frame_index: index of the frame in the video.
             memory: one row for each object, T = 1; rows beyond `num_objects` are new objects.
             keep: False for the temporary frame, which is dropped when the next frame is added.
-            pinned: whether the frame is never evicted (the user gave its mask).
+            pinned: whether the frame is evicted last (the user gave its mask).
             descriptor: result of `ops.novelty.describe`, if frames are ranked by novelty.
         """
         self._drop_temporary()
@@ -178,15 +178,20 @@ class MemoryBank:
 
     def _evict_one(self, group: ObjectGroup, new_frame: int) -> bool:
         """Evict the frame that is last in the retention order; return False if none can be evicted."""
-        for frame in reversed(self._records.retention_order(self._pinned)):
-            if frame in group.frames and frame not in self._pinned and frame != new_frame:
-                adjective = EVICTIONS[self._records.eviction]
-                start = max(group.frames)
-                self._log_once("full", f"the memory is full: from frame {start} on the {adjective} frames are evicted")
-                group.drop(frame)
-                self._records.keep_only(self._held() | {new_frame})
-                return True
-        return False
+        held = set(group.frames) - {new_frame}
+        order = [frame for frame in reversed(self._records.retention_order(self._pinned)) if frame in held]
+        evictable = [frame for frame in order if frame not in self._pinned]
+        evictable = evictable or sorted(held - {min(group.frames)})  # only pinned frames are left
+        if not evictable:
+            return False
+        adjective = EVICTIONS[self._records.eviction]
+        start = max(group.frames)
+        self._log_once(
+            "full", f"the memory is full: from frame {start} on the {adjective} frames are evicted", logging.INFO
+        )
+        group.drop(evictable[0])
+        self._records.keep_only(self._held() | {new_frame})
+        return True
 
     def _held(self) -> set[int]:
         return {frame for group in self._groups for frame in group.frames}
@@ -205,13 +210,11 @@ class MemoryBank:
                 for group in self._groups:
                     group.convert(torch.bfloat16)
                 fitting = self._num_fitting(memory)
-            if fitting < needed:
+            if fitting < 2:
                 self._log_once(
-                    "exceeded",
-                    f"{needed} frames (those with a given mask, and one more) do not fit into "
-                    f"memory.budget_mb={self.budget_mb}: it is exceeded",
+                    "exceeded", f"two frames do not fit into memory.budget_mb={self.budget_mb}: it is exceeded"
                 )
-            limits.append(max(fitting, needed))
+            limits.append(max(fitting, 2))
         return min(limits, default=None)
 
     def _num_fitting(self, memory: Memory) -> int:
@@ -222,7 +225,7 @@ class MemoryBank:
     def _element_size(self, memory: Memory) -> int:
         return memory.value.element_size() if self._dtype is None else self._dtype.itemsize
 
-    def _log_once(self, kind: str, message: str) -> None:
+    def _log_once(self, kind: str, message: str, level: int = logging.WARNING) -> None:
         if kind not in self._logged:
             self._logged.add(kind)
-            LOGGER.warning(message)
+            LOGGER.log(level, message)

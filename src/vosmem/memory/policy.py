@@ -56,6 +56,12 @@ class MemoryPolicy(ABC):
         return self.gated or self.eviction == "usage"
 
     @property
+    def limits(self) -> str:
+        """The limits in words."""
+        frames = [] if self.max_frames is None else [f"{self.max_frames} frames"]
+        return " and ".join(frames + ([] if self.budget_mb is None else [f"{self.budget_mb:g} MB"]))
+
+    @property
     @abstractmethod
     def reads_previous(self) -> bool | None:
         """Whether frame t reads frame t-1 even if that is not kept; None for the network's convention."""

@@ -42,6 +42,9 @@ class VideoResult:
     notes: list[Note] = field(default_factory=list)  # decisions about the input
     checks: list[Check] = field(default_factory=list)  # frames that a person should check
     seconds: float = 0.0  # duration of the run
+    memory_frames: int = 0  # largest number of frames in memory
+    memory_bytes: int = 0  # largest size of the memory
+    memory_limits: str = ""  # of the memory, in words
 
 
 @dataclass
@@ -94,7 +97,8 @@ def segment_video(
         used = {name: value for name, value in record.about.items() if name != "input"}
         write_report(folder / REPORT, video, statistics.rows, checks, {**sources, **used, "timings": timings})
     record.write(finished=True, **sources, notes=notes, timings=timings)
-    return VideoResult(folder, len(video), False, notes, checks, seconds)
+    memory_frames = max(statistics.memory_frames, default=0)
+    return VideoResult(folder, len(video), False, notes, checks, seconds, memory_frames, statistics.peak_memory_bytes)
 
 
 def _segment(

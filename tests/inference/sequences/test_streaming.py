@@ -112,6 +112,19 @@ def test_the_memory_of_a_long_stream_is_constant(segmenter):
     assert stream.objects == () and stream.memory_bytes == 0
 
 
+def test_a_memory_without_limits_is_bounded_and_equal_to_an_unbounded_one_below_the_limit(segmenter, monkeypatch):
+    """From frame 4 on it differs, so the comparison before is not one of equal memories by accident."""
+    monkeypatch.setattr("vosmem.memory.budget.MAX_FRAMES", 4)
+    rng = np.random.default_rng(0)
+    stream, free = segmenter.stream(EveryN(interval=1)), segmenter.stream(EveryN(interval=1, max_frames=99))
+    for t in range(9):
+        frame, mask = rng.random((32, 48, 3)), square(5) if t == 0 else None
+        probs, expected = (each.step(frame, mask).probs for each in (stream, free))
+        assert torch.equal(probs, expected) == (t <= 4), t
+        assert len(stream.propagator.memory_frames) <= 4
+    assert len(free.propagator.memory_frames) == 8
+
+
 def test_importing_vosmem_is_light_and_load_imports_the_network():
     code = (
         "import sys, vosmem; assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"

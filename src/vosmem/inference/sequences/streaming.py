@@ -15,6 +15,7 @@ from vosmem.inference.propagation.ensemble import Ensemble, make_propagator
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.inference.propagation.window import Zoom
 from vosmem.inference.sequences.methods import most_probable
+from vosmem.memory.budget import bounded
 from vosmem.memory.policy import EveryN, MemoryPolicy
 from vosmem.networks.network import MemoryNetwork
 
@@ -120,7 +121,8 @@ class Segmenter:
         """Make a propagator for one video, which takes tensors on the engine's device.
 
         Args:
-            memory: which frames stay in memory; every fifth by default.
+            memory: which frames stay in memory; every fifth by default. A policy without a limit gets the default
+                limits of `memory.budget.bounded`.
             short_side: largest short side of the frames for the network; 0 keeps their size, None takes the network's
                 convention.
             flip: whether results are averaged with those of mirrored frames.
@@ -131,7 +133,7 @@ class Segmenter:
         Raises:
             InputError: a value is out of its range, or the policy asks for a gate that the network does not have.
         """
-        policy = EveryN() if memory is None else memory
+        policy = bounded(EveryN() if memory is None else memory, self.engine.device, sharing=1 + flip)
         window = Zoom(most=self.network.conventions.zoom if zoom is None else float(zoom))
         return make_propagator(self.network, policy, short_side, flip=flip, zoom=window, whole_masks=whole_masks)
 
