@@ -172,16 +172,25 @@ def _labelled(folder: Path, shapes: Sequence[dict]) -> Sequence[Note]:
     return _noted(_frames(folder), folder / "0.json")
 
 
-def _coco(folder: Path, *own: dict, **entry: object) -> Sequence[Note]:
+def _tracks(folder: Path) -> Sequence[Note]:
+    size = "<original_size><width>64</width><height>48</height></original_size>"
+    polygon = '<polygon frame="1" points="2,2;20,2;20,20"/>'
+    (folder / "a.xml").write_text(f'<annotations><meta>{size}</meta><track id="1">{polygon}</track></annotations>')
+    return _noted(_frames(folder), folder / "a.xml")
+
+
+def _coco(folder: Path, *own: dict, categories: Sequence[dict] = (), **entry: object) -> Sequence[Note]:
     """Two annotations that share `entry`; `own` adds to each of them."""
     images = [{"id": k, "file_name": f"{k}.png", "height": 48, "width": 64} for k in (0, 1)]
     outline = [[1, 1, 20, 1, 20, 20]]
     added = own or ({}, {})
     entries = [{"id": k, "image_id": k, "segmentation": outline, **entry, **added[k]} for k in (0, 1)]
-    (folder / "a.json").write_text(json.dumps({"images": images, "annotations": entries}))
+    content = {"images": images, "annotations": entries, "categories": categories}
+    (folder / "a.json").write_text(json.dumps(content))
     return _noted(_frames(folder), folder / "a.json")
 
 
+NAMED = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
 RUN_LENGTHS = {"size": [48, 64], "counts": [500, 200, 48 * 64 - 700]}
 POLYGON = {"label": "1", "points": [[2, 2], [20, 2], [20, 20]], "shape_type": "polygon", "group_id": None}
 CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
@@ -225,6 +234,15 @@ CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
     Decision.STROKES_BY_COLOUR: _strokes,
     Decision.IDS_FROM_ZERO: lambda folder: _coco(folder, track_id=0),
     Decision.OBJECTS_NUMBERED: _coco,
+    Decision.OBJECTS_BY_LABEL: lambda folder: _coco(folder, {"category_id": 1}, {"category_id": 1}, categories=NAMED),
+    Decision.TRACKS_SHARED: lambda folder: _coco(
+        folder, {"category_id": 1}, {"category_id": 2}, image_id=0, track_id=1, categories=NAMED
+    ),
+    Decision.OUTLINES_LEFT_OUT: lambda folder: _coco(folder, segmentation=[[1, 1, 20, 1, 20, 20], [1, 1, 2, 2]]),
+    Decision.BOXES_DRAWN: lambda folder: _labelled(
+        folder, [{**POLYGON, "shape_type": "rectangle", "points": [[2, 2], [9, 9]]}]
+    ),
+    Decision.FRAMES_BY_INDEX: _tracks,
     Decision.OBJECTS_NAMED: lambda folder: _coco(folder, track_id="fish"),
     Decision.SOME_WITHOUT_ID: lambda folder: _coco(folder, {"track_id": 4}, {}),
     Decision.CROWDS_TAKEN: lambda folder: _coco(folder, iscrowd=1, segmentation=RUN_LENGTHS),

@@ -24,6 +24,11 @@ class FrameSource(ABC):
     times: Sequence[float] | None = None  # presentation times in seconds, from 0; None if unknown
     notes: tuple[Note, ...] = ()  # decisions about the input
 
+    @property
+    def indices(self) -> Sequence[int]:
+        """The index of each frame in the whole video."""
+        return range(len(self))
+
     def __len__(self) -> int:
         return len(self.frame_names)
 

@@ -9,7 +9,7 @@ from vosmem.data.decoding.images import is_image
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.data.decoding.pictures import read_header
 from vosmem.errors import InputError
-from vosmem.inputs.annotations import AnnotationMasks
+from vosmem.inputs.annotations.masks import FORMATS, AnnotationMasks, is_annotation
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks, PictureMasks
 from vosmem.inputs.picture_folder import holds_frames, is_video_file, visible_entries
@@ -19,6 +19,7 @@ from vosmem.inputs.user_video import UserVideo
 from vosmem.inputs.video_file import VideoFrames
 from vosmem.inputs.wording import counted, listed
 
+MASK_FILES = f"an image, {FORMATS}, or a folder of them"
 FRAMES, MASKS, RESOLUTION = "JPEGImages", "Annotations", "480p"
 
 
@@ -31,7 +32,7 @@ class VideoInput:
 
     name: str  # also of the output folder
     frames: Path  # a folder of pictures, a video file, or one picture
-    masks: Path | None  # a picture, a JSON file or a folder of either
+    masks: Path | None  # an image, a file of annotations or a folder of either
     first_only: bool  # whether to use only the first mask of each object
     start: int | str | None  # frame of the only mask, by frame number or stem
     max_objects: int  # in all masks; more are treated as a mistake
@@ -64,15 +65,15 @@ class VideoInput:
         if self.masks is None:
             raise InputError(f"video {self.name!r} has no mask: give one with --mask to select the objects")
         if not self.masks.exists():
-            raise InputError(f"mask {str(self.masks)!r} is missing: give a picture, a JSON file or a folder of them")
+            raise InputError(f"mask {str(self.masks)!r} is missing: give {MASK_FILES}")
         files = visible_entries(self.masks) if self.masks.is_dir() else [self.masks]
-        annotations = [path for path in files if path.suffix.lower() == ".json"]
+        annotations = [path for path in files if is_annotation(path)]
         pictures = {path.stem: path for path in files if is_image(path)}
-        # LabelMe writes its files next to the pictures that they annotate, which are then no masks.
+        # LabelMe and YOLO have their files next to the pictures that they annotate, which are then no masks.
         if annotations and (not pictures or all(path.stem in pictures for path in annotations)):
-            return AnnotationMasks(annotations)
+            return AnnotationMasks(annotations, frames)
         if not pictures:
-            raise InputError(f"{str(self.masks)!r} is no mask: give a picture, a JSON file or a folder of them")
+            raise InputError(f"{str(self.masks)!r} is no mask: give {MASK_FILES}")
         if self.masks.is_file() and len(pages := read_header(self.masks, "mask").pages) > 1:
             return self._open_pages(self.masks, pages, frames)
         return PictureMasks(str(self.masks), pictures, self.max_objects, self.clean)
@@ -95,7 +96,7 @@ def open_videos(
 
     Args:
         source: a video file, a folder of frames, a folder of either, or a data set with `JPEGImages/`.
-        mask: a picture, a JSON file (COCO, LabelMe) or a folder of them; for several videos a folder with one of these
+        mask: an image, a file of annotations or a folder of them; for several videos a folder with one of these
             by the name of each video. None: the data set's own `Annotations`, only the first mask of each object.
 
     Raises:
@@ -168,5 +169,5 @@ def _masks_of(name: str, mask: Path | None, annotations: Path | None, num_videos
     entries = visible_entries(folder) if folder.is_dir() else []
     if num_videos == 1 and (mask is not None or any(map(is_image, entries))):
         return folder
-    files = (path for path in entries if path.is_file() and (is_image(path) or path.suffix == ".json"))
+    files = (path for path in entries if path.is_file() and (is_image(path) or is_annotation(path)))
     return next((path for path in files if path.stem == name), None)

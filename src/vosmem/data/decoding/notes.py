@@ -112,10 +112,18 @@ class Decision(Enum):
     # Annotation files
     IDS_FROM_ZERO = ("{key} starts at 0: 1 is added to ids", False)
     OBJECTS_NUMBERED = ("no track_id identifies the objects: they are numbered by their order in each image", True)
+    OBJECTS_BY_LABEL = (
+        "no track_id identifies the objects, but no image has a label twice: each label is one object ({names})",
+        True,
+    )
+    TRACKS_SHARED = ("{key} {tracks} has several labels in one image: each of them becomes a separate object", True)
     OBJECTS_NAMED = ("{key} is not a number: {names}", False)
     SOME_WITHOUT_ID = ("{entries} without {key} in {file!r}: each becomes a separate object", True)
     CROWDS_TAKEN = ("{entries} with iscrowd 1 in {file!r}: each becomes an object", True)
     ENTRIES_LEFT_OUT = ("{entries} of {file!r} cannot be drawn and {are} left out: {reasons}", True)
+    OUTLINES_LEFT_OUT = ("{outlines} of {file!r} with fewer than three corners not used", True)
+    BOXES_DRAWN = ("{boxes} of {file!r} drawn as rectangles, which are no outlines of objects", True)
+    FRAMES_BY_INDEX = ("tracks of {file!r} count frames from 0 in the order of the whole video", False)
     SHAPES_LEFT_OUT = ("shapes without an area are left out: {kinds}", True)
 
     # Strokes

@@ -31,7 +31,7 @@ def polygons(outlines: Sequence[Any]) -> Region:
         >>> int(polygons([[1, 1, 4, 1, 4, 3, 1, 3]])(5, 5).sum())
         6
     """
-    corners = [_finite(outline).reshape(-1, 2) for outline in outlines]
+    corners = [_pairs(outline) for outline in outlines]
     if not corners:
         raise ValueError("there is no outline")
     if min(map(len, corners)) < 3:
@@ -116,7 +116,67 @@ def unpacked(text: str) -> list[int]:
     return lengths
 
 
-def pasted(picture: Any, points: Any) -> Region:
+def turned_rectangle(
+    corner: tuple[float, float], size: tuple[float, float], degrees: float, centre: tuple[float, float]
+) -> Region:
+    """The rectangle of an upper left corner, a width and a height, turned clockwise around a point.
+
+    Raises:
+        ValueError: a number is not finite.
+
+    Example:
+        >>> int(turned_rectangle((2, 4), (8, 2), 90, (6, 5))(12, 12)[1:9, 5:7].sum())
+        16
+    """
+    (x, y), (width, height) = corner, size
+    corners = _finite([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
+    return polygons([_turned(corners, degrees, centre).ravel()])
+
+
+def ellipse(centre: tuple[float, float], radii: tuple[float, float], degrees: float = 0.0) -> Region:
+    """The ellipse of a centre and two radii, turned clockwise around its centre; ValueError as of `polygons`."""
+    angles = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
+    ring = _finite(centre) + _finite(radii) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return polygons([_turned(ring, degrees, centre).ravel()])
+
+
+def _turned(corners: Float[np.ndarray, "N 2"], degrees: float, centre: tuple[float, float]) -> Float[np.ndarray, "N 2"]:
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return (corners - centre) @ np.array([[cosine, sine], [-sine, cosine]]) + centre
+
+
+def placed(inside: Bool[np.ndarray, "h w"], left: int, top: int) -> Region:
+    """A small mask at a place of the image, clipped to the image."""
+
+    def draw(height: int, width: int) -> Bool[np.ndarray, "H W"]:
+        drawn = np.zeros((height, width), bool)
+        rows, columns = (
+            slice(max(0, first), max(0, first + length))
+            for first, length in zip((top, left), inside.shape, strict=True)
+        )
+        visible = drawn[rows, columns]
+        visible[:] = inside[max(0, -top) :, max(0, -left) :][: visible.shape[0], : visible.shape[1]]
+        return drawn
+
+    return draw
+
+
+def placed_runs(lengths: Sequence[int], corner: tuple[int, int], size: tuple[int, int]) -> Region:
+    """Run lengths of a rectangle row by row, outside first, as CVAT writes them.
+
+    Args:
+        lengths: of the runs.
+        corner: x and y of the upper left pixel.
+        size: width and height of the rectangle.
+
+    Raises:
+        ValueError: the lengths do not cover the rectangle.
+    """
+    width, height = size
+    return placed(run_lengths(lengths, (width, height))(width, height).T, *corner)
+
+
+def embedded_mask(picture: Any, points: Any) -> Region:
     """The mask of a rectangle in LabelMe's format.
 
     Args:
@@ -133,18 +193,9 @@ def pasted(picture: Any, points: Any) -> Region:
         with Image.open(io.BytesIO(base64.b64decode(picture))) as opened:
             if opened.size != (right - left + 1, bottom - top + 1):
                 raise ValueError(f"a mask of {opened.width}x{opened.height} does not fit its rectangle")
-            inside = np.asarray(opened.convert("L")) > 0
+            return placed(np.asarray(opened.convert("L")) > 0, left, top)
     except (OSError, Image.DecompressionBombError) as error:
         raise ValueError("a shape of type mask holds no picture") from error
-
-    def draw(height: int, width: int) -> Bool[np.ndarray, "H W"]:
-        drawn = np.zeros((height, width), bool)
-        rows, columns = (slice(max(0, first), max(0, last + 1)) for first, last in ((top, bottom), (left, right)))
-        visible = drawn[rows, columns]
-        visible[:] = inside[max(0, -top) :, max(0, -left) :][: visible.shape[0], : visible.shape[1]]
-        return drawn
-
-    return draw
 
 
 def coco_region(segmentation: Any) -> Region:
@@ -165,6 +216,13 @@ def coco_region(segmentation: Any) -> Region:
 def coco_area(annotation: Mapping[str, Any]) -> float:
     """The `area` of a COCO annotation, 0 if missing. Larger objects are drawn first, so that small ones stay whole."""
     return float(annotation.get("area") or 0)
+
+
+def _pairs(outline: Any) -> Float[np.ndarray, "N 2"]:
+    numbers = _finite(outline).ravel()
+    if numbers.size % 2:
+        raise ValueError("an outline has an odd number of coordinates")
+    return numbers.reshape(-1, 2)
 
 
 def _steps(outline: Float[np.ndarray, "N 2"]) -> float:

@@ -12,7 +12,7 @@ from pycocotools import mask as reference
 from tests.messages import naming
 from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
-from vosmem.inputs.annotations import AnnotationMasks
+from vosmem.inputs.annotations.masks import AnnotationMasks
 
 HEIGHT, WIDTH = 20, 30
 
@@ -45,10 +45,11 @@ FORMS = {
 }
 
 
-def coco(tmp_path, annotations, names=("clip/00000.jpg", "clip/00003.jpg")):
+def coco(tmp_path, annotations, names=("clip/00000.jpg", "clip/00003.jpg"), **more):
     content = {
         "images": [{"id": 7 + k, "file_name": n, "height": HEIGHT, "width": WIDTH} for k, n in enumerate(names)],
         "annotations": [{"id": k, "category_id": 1, **entry} for k, entry in enumerate(annotations)],
+        **more,
     }
     path = tmp_path / "instances.json"
     path.write_text(json.dumps(content))
@@ -113,7 +114,16 @@ def test_a_crowd_annotation_is_an_object_also_next_to_polygons(tmp_path, form):
         assert [note.decision for note in masks.notes] == [Decision.CROWDS_TAKEN] and masks.notes[0].warns
 
 
-@pytest.mark.parametrize("below", [True, False])
+NESTINGS = {
+    "top": dict,
+    "attributes": lambda own: {"attributes": own},
+    "extra": lambda own: {"extra": own},
+    "list": lambda own: {"attributes": [{"name": name, "value": value} for name, value in own.items()]},
+}
+
+
+@pytest.mark.parametrize("where", NESTINGS)
+@pytest.mark.parametrize("key", ["track_id", "trackId", "Track ID", "instance_id"])
 @pytest.mark.parametrize(
     ("values", "ids", "decisions"),
     [
@@ -122,17 +132,17 @@ def test_a_crowd_annotation_is_an_object_also_next_to_polygons(tmp_path, form):
         ([0, 1], [1, 2], [Decision.IDS_FROM_ZERO]),
         (["0", "1"], [1, 2], [Decision.IDS_FROM_ZERO]),
         (["fish", "crab"], [1, 2], [Decision.OBJECTS_NAMED]),
-        (["fish", 7], [1, 2], [Decision.OBJECTS_NAMED]),
+        (["fish", 7], [1, 7], [Decision.OBJECTS_NAMED]),
         ([3.0, 8.0], [3, 8], []),
     ],
 )
-def test_object_ids_follow_the_track_id(tmp_path, below, values, ids, decisions):
+def test_object_ids_follow_the_track_id(tmp_path, where, key, values, ids, decisions):
     boxes = [(0, 4, 0, 4), (6, 12, 6, 12)]
     entries = [
-        {"image_id": image, "segmentation": outline(*boxes[k]), **({"attributes": own} if below else own)}
+        {"image_id": image, "segmentation": outline(*boxes[k]), **NESTINGS[where](own)}
         for image, order in ((7, (0, 1)), (8, (1, 0)))
         for k in order
-        for own in [{"track_id": values[k], "occluded": False}]
+        for own in [{key: values[k], "occluded": False}]
     ]
     masks = coco(tmp_path, entries)
     for stem in masks.stems:
@@ -141,10 +151,57 @@ def test_object_ids_follow_the_track_id(tmp_path, below, values, ids, decisions)
     assert [note.decision for note in masks.notes] == decisions
 
 
+def test_a_negative_track_is_none(tmp_path):
+    boxes = [(0, 4, 0, 4), (6, 12, 6, 12)]
+    tracks = zip((-1, 8), boxes, strict=True)
+    masks = coco(tmp_path, [{"image_id": 7, "track_id": t, "segmentation": outline(*b)} for t, b in tracks])
+    drawn = masks.read("00000").ids
+    assert [drawn[1, 1], drawn[8, 8]] == [9, 8]
+    assert [note.decision for note in masks.notes] == [Decision.SOME_WITHOUT_ID]
+
+
+def test_a_track_with_two_labels_in_one_image_is_two_objects(tmp_path):
+    boxes = [(0, 4, 0, 4), (6, 12, 6, 12)]
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    entries = [
+        {"image_id": image, "track_id": 5, "category_id": k + 1, "segmentation": outline(*boxes[k])}
+        for image, order in ((7, (0, 1)), (8, (1, 0)))
+        for k in order
+    ]
+    masks = coco(tmp_path, entries, categories=categories)
+    for stem in masks.stems:
+        drawn = masks.read(stem).ids
+        assert [drawn[1, 1], drawn[8, 8]] == [1, 2]
+    assert masks.notes[0].decision is Decision.TRACKS_SHARED and masks.notes[0].warns
+
+
+def test_labels_that_no_image_has_twice_identify_the_objects(tmp_path):
+    boxes = [(0, 4, 0, 4), (6, 12, 6, 12)]
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    entries = [
+        {"image_id": image, "category_id": k + 1, "segmentation": outline(*boxes[k])}
+        for image, order in ((7, (0, 1)), (8, (1, 0)))
+        for k in order
+    ]
+    masks = coco(tmp_path, entries, categories=categories)
+    assert [masks.read(stem).ids[1, 1] for stem in masks.stems] == [1, 1]
+    assert [note.decision for note in masks.notes] == [Decision.OBJECTS_BY_LABEL]
+
+
+def test_an_outline_without_area_is_left_out_and_the_others_are_drawn(tmp_path):
+    entry = {"image_id": 7, "track_id": 2, "segmentation": [[1, 1, 5, 5], *outline(2, 8, 3, 9)]}
+    masks = coco(tmp_path, [entry])
+    assert np.array_equal(masks.read("00000").ids, 2 * block(2, 8, 3, 9))
+    assert [note.decision for note in masks.notes] == [Decision.OUTLINES_LEFT_OUT]
+
+
 BAD = {
     "no outline": {"segmentation": []},
     "null": {"segmentation": None},
     "two points": {"segmentation": [[1, 1, 5, 5]]},
+    "no list of outlines": {"segmentation": [1, 1, 5, 1, 5, 5]},
+    "odd": {"segmentation": [[1, 1, 5, 1, 5, 5, 9]]},
+    "only a box": {"segmentation": {}},
     "no image": {"image_id": 99},
     "no number": {"segmentation": [["a", "b", "c", "d", "e", "f"]]},
     "damaged": {"segmentation": {"size": [HEIGHT, WIDTH], "counts": "~~"}},
@@ -223,7 +280,8 @@ def test_labelme_masks_are_pasted_and_clipped(tmp_path, left, top):
     whole = np.zeros((HEIGHT + 20, WIDTH + 20), np.uint16)
     whole[10 + top : 13 + top, 10 + left : 14 + left] = inside
     masks = AnnotationMasks([labelme(tmp_path / "0.json", [entry])])
-    assert np.array_equal(masks.read("0").ids, whole[10:-10, 10:-10]) and masks.notes == ()
+    assert np.array_equal(masks.read("0").ids, whole[10:-10, 10:-10])
+    assert [note.decision for note in masks.notes] == [Decision.OBJECTS_NAMED]
 
 
 @pytest.mark.parametrize(
@@ -241,8 +299,9 @@ def test_labelme_masks_are_pasted_and_clipped(tmp_path, left, top):
 def test_one_bad_shape_is_left_out_with_a_warning(tmp_path, bad):
     masks = AnnotationMasks([labelme(tmp_path / "0.json", [bad, shape("cat", SQUARE)])])
     assert np.unique(masks.read("0").ids).tolist() == [0, 1]
-    (note,) = masks.notes
+    note, names = masks.notes
     assert note.decision is Decision.ENTRIES_LEFT_OUT and note.warns and "shape 0: " in note
+    assert names == "label is not a number: 'cat' is object 1"
 
 
 def test_shapes_without_area_are_left_out_with_a_note(tmp_path):
@@ -272,7 +331,6 @@ GOOD = {"image_id": 7, "segmentation": [[0, 0, 5, 0, 5, 5]]}
         {"segmentation": {"size": [HEIGHT, WIDTH], "counts": [-600, 1200]}},
         {"segmentation": {"size": [HEIGHT, WIDTH], "counts": "~~~"}},
         {"segmentation": {"counts": [600]}},
-        {"track_id": -3},
         {"track_id": 2**20},
     ],
 )

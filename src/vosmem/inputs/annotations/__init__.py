@@ -1,0 +1,1 @@
+"""Masks of annotation files: one module per format, and their joint numbering of objects."""
