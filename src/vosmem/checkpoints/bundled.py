@@ -1,16 +1,10 @@
-"""Weights that come with the package, by name, and published weights that users may fetch themselves."""
+"""Weights that come with the package, by name."""
 
 from pathlib import Path
 
 from vosmem.checkpoints.weights_file import SUFFIX
 from vosmem.errors import InputError
 from vosmem.networks.bundled import DEFAULT, FOLDER
-
-# Published weights, which users may download. Sizes are computed from names and shapes; the files are a little larger.
-PUBLISHED = (
-    "stcn.pth  STCN, about 208 MB, licence MIT: pretrained model s012 of github.com/hkchengrex/STCN",
-    "STM_weights.pth  STM, about 149 MB, licence CC BY-NC-SA: pre-trained weights of github.com/seoungwugoh/STM",
-)
 
 
 def bundled_weights() -> dict[str, Path]:

@@ -19,7 +19,8 @@ def run(arguments: list[str]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args(arguments)
 
-    from vosmem.checkpoints.bundled import DEFAULT, PUBLISHED, bundled_weights
+    from vosmem.checkpoints.bundled import DEFAULT, bundled_weights
+    from vosmem.checkpoints.cards import PUBLISHED, read_card
     from vosmem.checkpoints.loading import load_network
     from vosmem.checkpoints.weights_file import read_about
 
@@ -29,7 +30,7 @@ def run(arguments: list[str]) -> None:
         console.print("no weights come with this version")
     for name, path in bundled.items():
         try:
-            network, about = load_network(path), read_about(path)
+            network, about, card = load_network(path), read_about(path), read_card(path.with_suffix(".md"))
         except InputError as error:
             failed = True
             print(f"vosmem: {error}", file=sys.stderr)
@@ -39,9 +40,10 @@ def run(arguments: list[str]) -> None:
         default = ", the default" if name == DEFAULT else ""
         console.print(f"{name}  {type(network).__name__}, {count:.2f} M parameters, {size:.1f} MB{default}")
         console.print(f"  sha256 {about.sha256} (verified), by vosmem {about.vosmem}")
-        console.print(f"  card   {path.with_suffix('.md')}")
+        console.print(f"  licence {card.licence}")
+        console.print(f"  card    {path.with_suffix('.md')}")
     console.print("published by their authors; download a file, then: vosmem convert FILE NAME.safetensors")
-    for line in PUBLISHED:
-        console.print(line)
+    for card in PUBLISHED:
+        console.print(f"{card.name}  {card.network}, about {card.megabytes} MB, licence {card.licence}")
     if failed:
         sys.exit(1)
