@@ -77,10 +77,36 @@ def _turned(folder: Path) -> Sequence[Note]:
     return _noted(folder / "clip", _mask(folder))
 
 
+def _turned_tiff(folder: Path) -> Sequence[Note]:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    (folder / "clip").mkdir()
+    Image.new("RGB", (64, 48)).save(folder / "clip" / "0.tif", exif=exif)
+    return _noted(folder / "clip", _mask(folder))
+
+
+def _turned_mask(folder: Path) -> Sequence[Note]:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(squares([1])).save(folder / "m.png", exif=exif)
+    return _noted(_frames(folder), folder / "m.png")
+
+
+def _twice(folder: Path) -> Sequence[Note]:
+    clip = write_clip(folder / "a.mp4", num_frames=3)
+    clip.write_bytes(2 * clip.read_bytes())
+    return _noted(clip, _mask(folder))
+
+
 def _beside(folder: Path, write: Callable[[Path], object]) -> Sequence[Note]:
     clip = _frames(folder)
     write(clip)
     return _noted(clip, _mask(folder))
+
+
+def _video_below(clip: Path) -> None:
+    (clip / "more").mkdir()
+    write_clip(clip / "more" / "a.mp4", num_frames=1)
 
 
 def _poster(folder: Path) -> Sequence[Note]:
@@ -198,9 +224,13 @@ CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
     Decision.ENDS_EARLY: _ends_early,
     Decision.STREAM_CHOSEN: _streams,
     Decision.STAMPS_GO_BACK: lambda folder: _of_video(folder, "a.ts", write_joined),
+    Decision.RECORDING_LEFT_OUT: _twice,
     Decision.RATE_ASSUMED: lambda folder: _of_video(folder, "a.h264", write_clip),
     Decision.PIXEL_SHAPE: _wide_pixels,
     Decision.EXIF_IGNORED: _turned,
+    Decision.ORIENTATION_APPLIED: _turned_tiff,
+    Decision.MASK_AS_STORED: _turned_mask,
+    Decision.VIDEOS_LEFT_OUT: lambda folder: _beside(folder, _video_below),
     Decision.PICTURES_BESIDE_VIDEOS: _poster,
     Decision.MASK_AMONG_FRAMES: _given_among_frames,
     Decision.NO_FRAMES_BY_NAME: lambda folder: _beside(folder, lambda clip: write_mask(clip / "1_mask.png", [1])),

@@ -5,6 +5,7 @@ import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -148,3 +149,30 @@ def test_a_cover_is_not_the_video(tmp_path):
 def test_an_audio_file_with_a_cover_is_rejected(tmp_path):
     with pytest.raises(InputError, match=naming("a.mp4", "cover")):
         VideoFrames(write_song(tmp_path / "a.mp4"))
+
+
+@pytest.mark.parametrize("write", [write_clip, write_joined])
+def test_only_a_recording_that_is_not_read_is_noted(tmp_path, write):
+    for suffix in (".mp4", ".mov") if write is write_clip else (".ts",):
+        notes = VideoFrames(write(tmp_path / f"a{suffix}")).notes
+        assert Decision.RECORDING_LEFT_OUT not in {note.decision for note in notes}
+
+
+@pytest.mark.parametrize(("pixels", "bits"), [("gray16le", 16), ("gray12le", 12), ("rgb48le", 16)])
+def test_values_of_fewer_bits_than_a_channel_are_scaled_by_their_range(tmp_path, pixels, bits):
+    step = 1 << bits - 8  # frame t has the values t, t + 1 and so on, times the step
+    shades = (np.arange(16)[None, None] + np.arange(4)[:, None, None]) * step // 16
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, pixels
+        for picture in np.repeat(shades, 16, axis=1).astype(np.uint16) << (16 - bits):
+            deep = np.repeat(picture[..., None], 3, axis=2) if pixels == "rgb48le" else picture
+            frame = av.VideoFrame.from_ndarray(deep, format="rgb48le" if pixels == "rgb48le" else "gray16le")
+            container.mux(stream.encode(frame.reformat(format=pixels)))
+        container.mux(stream.encode(None))
+    frames = VideoFrames(tmp_path / "a.mkv")
+    shown = np.stack([frames.frame(t).numpy()[:, 0] for t in range(4)])
+    expected = np.rint(shades[:, 0] * 255 / shades.max())
+    assert np.abs(shown - expected[:, None]).max() <= 1
+    (note,) = frames.notes
+    assert note == f"frames have {bits} bits a channel: 0 to {shades.max()} became 0 to 255 in the whole video"

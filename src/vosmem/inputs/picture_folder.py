@@ -72,6 +72,12 @@ def frames_in(folder: Path, mask: Path | None = None) -> tuple[list[Path], list[
     files = [path.name for path in entries if path.is_file() and path.suffix.lower() not in COMPANIONS]
     if files:
         notes.append(Decision.FILES_LEFT_OUT.note(names=listed(files)))
+    inner = [
+        path / one.name for path in entries if path.is_dir() for one in visible_entries(path) if is_video_file(one)
+    ]
+    if inner:
+        names = listed([f"{path.parent.name}/{path.name}" for path in inner])
+        notes.append(Decision.VIDEOS_LEFT_OUT.note(names=names))
     folders = [path.name for path in entries if path.is_dir() and any(map(is_image, visible_entries(path)))]
     if folders:
         notes.append(Decision.FOLDERS_LEFT_OUT.note(names=listed(folders)))

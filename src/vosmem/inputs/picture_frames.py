@@ -1,11 +1,10 @@
 """Pictures as the frames of a video: those of a folder, the pages of a stack or an animation, or a single picture."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from vosmem.data.decoding.notes import Decision, Note
 from vosmem.data.decoding.pictures import PictureHeader, load_picture, read_header
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
+from vosmem.inputs.intensity import IntensityRange
 from vosmem.inputs.picture_folder import frames_in
 from vosmem.inputs.wording import counted, listed
 
@@ -27,8 +27,6 @@ DESCRIPTION = 270  # the TIFF tag in which ImageJ and OME describe pages
 PLANES = re.compile(r'\b(?:channels|slices)=(\d+)|\bSize[CZ]="(\d+)"')
 FRAMES = re.compile(r'\bframes=(\d+)|\bSizeT="(\d+)"')
 MAX_DENOMINATOR = 1001
-MAX_SAMPLED = 50  # evenly spaced frames from which the intensity range is estimated
-OUTLIERS = 1e-4  # share of pixels that the range leaves out at either end: dead and hot pixels of a sensor
 
 
 class PictureFrames(FrameSource):
@@ -66,7 +64,9 @@ class PictureFrames(FrameSource):
         if self.times and self.times[-1]:
             self.rate = Fraction((len(self) - 1) / self.times[-1]).limit_denominator(MAX_DENOMINATOR)
         self.size, self._bits = (first.width, first.height), first.bits
-        self._range = self._sample_range() if first.bits > BYTE_BITS else None
+        self._range: IntensityRange | None = None
+        if first.bits > BYTE_BITS:
+            self._range = IntensityRange.sampled(len(self), lambda t: _read_all_bits(*self._pictures[t]))
         self.notes = (*notes, *self._find_notes(first))
 
     def check(self, t: int) -> None:
@@ -100,16 +100,6 @@ class PictureFrames(FrameSource):
             rgb = rgb if rgb.ndim == 3 else np.repeat(rgb[..., None], 3, axis=2)
         return torch.from_numpy(rgb.copy()).permute(2, 0, 1)
 
-    def _sample_range(self) -> "IntensityRange":
-        def readable() -> Iterator[np.ndarray]:
-            for t in np.linspace(0, len(self) - 1, min(len(self), MAX_SAMPLED)).round().astype(int):
-                try:
-                    yield _read_all_bits(*self._pictures[t])
-                except InputError:
-                    continue  # reported where the frame is read
-
-        return IntensityRange.of(readable())
-
     def _find_notes(self, first: PictureHeader) -> Iterator[Note]:
         if self._stack:
             yield Decision.PAGES_ARE_FRAMES.note(pages=counted(len(self), "page"))
@@ -117,40 +107,13 @@ class PictureFrames(FrameSource):
             yield Decision.PAGES_LEFT_OUT.note(pages=counted(first.thumbnails, "page"))
         if self._range is not None:
             yield Decision.RANGE_SCALED.note(bits=self._bits, low=self._range.low, high=self._range.high)
-        headers = zip(self._pictures, self._headers, strict=False)
+        headers = list(zip(self._pictures, self._headers, strict=False))
+        turned = [path.name for (path, _), header in headers if getattr(header, "turned", False)]
+        if turned:
+            yield Decision.ORIENTATION_APPLIED.note(names=listed(turned), number=len(turned), total=len(self))
         rotated = [path.name for (path, _), header in headers if getattr(header, "rotated", False)]
         if rotated:
             yield Decision.EXIF_IGNORED.note(names=listed(rotated), number=len(rotated), total=len(self))
-
-
-class IntensityRange(NamedTuple):
-    """The intensities that are mapped to 0 and 255."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, pictures: Iterable[Num[np.ndarray, "*S"]]) -> "IntensityRange":
-        """The range of the finite intensities of pictures, without outliers; `InputError` if none is finite."""
-        ends = []
-        for intensities in pictures:
-            finite = intensities[np.isfinite(intensities)]
-            if finite.size:
-                ends.append(np.quantile(finite, (OUTLIERS, 1 - OUTLIERS), method="nearest"))
-        if not ends:
-            raise InputError("frames hold no finite number: save them with 8 bits per channel")
-        return cls(float(np.min(ends)), float(np.max(ends)))
-
-    def to_bytes(self, intensities: Num[np.ndarray, "*S"]) -> UInt8[np.ndarray, "*S"]:
-        """Scale linearly and clip; NaN becomes 0.
-
-        Example:
-            >>> IntensityRange(0, 4080).to_bytes(np.array([0, 16, 4080, 4095], np.uint16)).tolist()
-            [0, 1, 255, 255]
-        """
-        span = (self.high - self.low) or 1.0  # one shade in the whole video
-        scaled = (np.nan_to_num(intensities.astype(np.float64), nan=self.low) - self.low) * (255 / span)
-        return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
 def _read_all_bits(path: Path, page: int | None = None) -> Num[np.ndarray, "..."]:

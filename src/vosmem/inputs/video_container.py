@@ -10,11 +10,13 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
-from jaxtyping import Int32, UInt8
+from jaxtyping import Int32, UInt8, UInt16
 
 from vosmem.errors import InputError
+from vosmem.inputs.intensity import IntensityRange
 
 BUFFER_BYTES = 2**18
+BYTE_BITS, MOST_BITS = 8, 16  # of a channel
 PICTURES_ONLY = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -76,9 +78,24 @@ def format_error(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def upright_rgb(frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3"]:
+def significant_bits(frame: av.VideoFrame) -> int:
+    """Bits of a grey or RGB channel, which may use a part of its range only; 8 for YUV, which uses all of it."""
+    components = frame.format.components
+    if len(components) > 1 and not frame.format.is_rgb:
+        return BYTE_BITS
+    return max(BYTE_BITS, *(component.bits for component in components), 0)
+
+
+def all_bits(frame: av.VideoFrame) -> UInt16[np.ndarray, "H W 3"]:
+    """The values of a grey or RGB frame, shifted to 16 bits."""
+    grey = len(frame.format.components) == 1
+    values = frame.to_ndarray(format="gray16le" if grey else "rgb48le")
+    return np.repeat(values[..., None], 3, axis=2) if grey else values
+
+
+def upright_rgb(frame: av.VideoFrame, intensities: IntensityRange | None = None) -> UInt8[np.ndarray, "H W 3"]:
     """RGB bytes of a frame, turned and mirrored by the display matrix of the file, if it has one."""
-    image = frame.to_ndarray(format="rgb24")
+    image = frame.to_ndarray(format="rgb24") if intensities is None else intensities.to_bytes(all_bits(frame))
     side_data: Any = frame.side_data  # PyAV declares a mapping and returns a sequence
     matrices = [bytes(data) for data in side_data if data.type == Type.DISPLAYMATRIX]
     return np.ascontiguousarray(oriented(image, np.frombuffer(matrices[0], np.int32)[:9])) if matrices else image

@@ -1,21 +1,32 @@
 """Frames of a video file in any order, in memory that does not grow with the video."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 import av
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import UInt, UInt8
 from torch import Tensor
 
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
-from vosmem.inputs.video_container import decode_frames, format_error, open_video, upright_rgb
+from vosmem.inputs.intensity import IntensityRange
+from vosmem.inputs.video_container import (
+    BYTE_BITS,
+    MOST_BITS,
+    all_bits,
+    decode_frames,
+    format_error,
+    open_video,
+    significant_bits,
+    upright_rgb,
+)
 from vosmem.inputs.video_index import UNEVEN, read_index
 
 CACHE_BYTES, MIN_CACHED, MAX_CACHED = 64 * 2**20, 2, 64
@@ -34,13 +45,14 @@ class VideoFrames(FrameSource):
 
     def __init__(self, path: Path):
         self.name, self._path, self._lock, self._open = str(path), path, Lock(), ExitStack()
+        self._convert: Callable[[av.VideoFrame], np.ndarray] = upright_rgb
         index = read_index(path)
         # A file that was cut in mid-stream may begin with frames that depend on missing ones and cannot be decoded.
-        timestamp, first = self._first_frame()
+        timestamp, first, bits = self._first_frame()
         self._index = index.from_frame(timestamp)
         timestamps = self._index.timestamps
         self._index_of = {pts: t for t, pts in enumerate(timestamps)} if self._index.seekable else {}
-        self._cache: deque[tuple[int, UInt8[np.ndarray, "H W 3"]]] = deque(
+        self._cache: deque[tuple[int, UInt[np.ndarray, "H W 3"]]] = deque(
             maxlen=min(MAX_CACHED, max(MIN_CACHED, CACHE_BYTES // first.nbytes))
         )
         self._decoder: Iterator[av.VideoFrame] | None = None
@@ -50,7 +62,8 @@ class VideoFrames(FrameSource):
         self.rate = self._index.rate
         if timestamps:
             self.times = [float((pts - timestamps[0]) * index.time_base) for pts in timestamps]
-        self.notes = tuple(self._find_notes())
+        range_notes = self._scale_intensities(bits) if bits > BYTE_BITS else ()
+        self.notes = (*range_notes, *self._find_notes())
 
     def check(self, t: int) -> None:
         if t >= self._index.num_present:
@@ -66,7 +79,7 @@ class VideoFrames(FrameSource):
                 image = self._seek_and_read(t)
         return torch.from_numpy(image).permute(2, 0, 1)
 
-    def _seek_and_read(self, t: int) -> UInt8[np.ndarray, "H W 3"]:
+    def _seek_and_read(self, t: int) -> UInt[np.ndarray, "H W 3"]:
         self.check(t)
         key = max((key for key in self._index.keys if key <= t), default=0)
         if self._decoder is None or not key <= self._next <= t:
@@ -92,7 +105,7 @@ class VideoFrames(FrameSource):
         self._open.close()
         self._cache.clear()
 
-    def _read_up_to(self, t: int) -> UInt8[np.ndarray, "H W 3"]:
+    def _read_up_to(self, t: int) -> UInt[np.ndarray, "H W 3"]:
         assert self._decoder is not None and self._cache.maxlen is not None
         reason = "the file ends before it"
         try:
@@ -108,7 +121,7 @@ class VideoFrames(FrameSource):
                     reason = "its data are damaged"
                     break
                 if index > t - self._cache.maxlen:
-                    self._cache.append((index, upright_rgb(frame)))
+                    self._cache.append((index, self._convert(frame)))
                 if index == t:
                     return self._cache[-1][1]
         except av.FFmpegError as error:
@@ -116,12 +129,21 @@ class VideoFrames(FrameSource):
         self._close()
         raise self._unreadable(t, reason)
 
-    def _first_frame(self) -> tuple[int | None, UInt8[np.ndarray, "H W 3"]]:
-        """Timestamp and RGB bytes of the first frame that can be decoded."""
+    def _scale_intensities(self, bits: int) -> tuple[Note, ...]:
+        """Scale all frames by one range from here on."""
+        self._convert = all_bits
+        intensities = IntensityRange.sampled(len(self), self._seek_and_read)
+        self._close()
+        self._convert = partial(upright_rgb, intensities=intensities)
+        low, high = (round(end) >> MOST_BITS - bits for end in intensities)
+        return (Decision.RANGE_SCALED.note(bits=bits, low=low, high=high),)
+
+    def _first_frame(self) -> tuple[int | None, UInt8[np.ndarray, "H W 3"], int]:
+        """Timestamp, RGB bytes and bits of a channel of the first frame that can be decoded."""
         try:
             with open_video(self._path) as (container, stream, _):
                 for frame in decode_frames(container, stream):
-                    return frame.pts, upright_rgb(frame)
+                    return frame.pts, upright_rgb(frame), significant_bits(frame)
         except av.FFmpegError:
             pass
         raise InputError(f"video {self.name!r} has no frame that can be decoded: convert it to mp4 (H.264)")

@@ -1,5 +1,6 @@
 """The frames of a video file and their presentation timestamps."""
 
+import mmap
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -49,6 +50,7 @@ class VideoIndex(NamedTuple):
 
 
 class _Packet(NamedTuple):
+    end: int  # position in the file
     pts: int | None
     dts: int | None
     key: bool
@@ -84,6 +86,8 @@ def read_index(path: Path) -> VideoIndex:
         if others:
             used, *unused = [f"{each.index} ({each.width}x{each.height})" for each in (stream, *others)]
             notes.insert(0, Decision.STREAM_CHOSEN.note(stream=used, others=", ".join(unused)))
+        if packets and _begins_again(path, max(packet.end for packet in packets)):
+            notes.append(Decision.RECORDING_LEFT_OUT.note())
         return VideoIndex(
             timestamps=tuple(timestamps),
             seekable=timeline.seekable,
@@ -106,7 +110,7 @@ def _read_packets(container: av.container.InputContainer, stream: av.VideoStream
         for packet in container.demux(stream):
             if packet.size:
                 flags = packet.is_keyframe, packet.is_corrupt, packet.is_discard
-                packets.append(_Packet(packet.pts, packet.dts, *flags))
+                packets.append(_Packet((packet.pos or 0) + packet.size, packet.pts, packet.dts, *flags))
     except av.FFmpegError:
         return packets, False
     return packets, True
@@ -119,6 +123,18 @@ def _has_promised_packets(stream: av.VideoStream, packets: Sequence[_Packet]) ->
     last = max((packet.dts for packet in packets if packet.dts is not None), default=-1)
     tick, rate = stream.time_base, stream.average_rate
     return tick is not None and rate is not None and tick * rate == 1 and stream.frames <= last + 1
+
+
+def _begins_again(path: Path, end: int) -> bool:
+    """Whether the beginning of the file occurs again after its last packet, where FFmpeg does not read on."""
+    with open(path, "rb") as file:
+        head = file.read(12)
+        marks = {b"ftyp": head[:8], b"FLV\x01": head[:4], b"AVI ": head[8:], b"\x1a\x45\xdf\xa3": head[:4]}
+        mark = next((mark for key, mark in marks.items() if key in head), b"")
+        if not mark:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(mark, end) >= 0
 
 
 def _packets_are_frames(

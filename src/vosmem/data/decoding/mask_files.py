@@ -11,7 +11,7 @@ from scipy.ndimage import distance_transform_edt
 
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.data.decoding.palette import ColourIds, pack, whole_palette
-from vosmem.data.decoding.pictures import load_picture
+from vosmem.data.decoding.pictures import load_picture, read_header
 from vosmem.errors import InputError
 from vosmem.ops.masks import VOID as VOID
 
@@ -64,11 +64,13 @@ def read_mask(
             more than `max_objects` objects.
     """
     image = load_picture(path, "mask", page)
+    rotated = read_header(path, "mask").rotated
     table = ColourIds() if colours is None else colours
     notes: list[Note] = []
     try:
         codes, kind = _codes(image)
         codes, kind, notes = _with_opacity(codes, kind, image)
+        notes += [Decision.MASK_AS_STORED.note()] if rotated else []
     except InputError as error:
         raise _no_ids(path, error) from error
     if max_objects is not None:

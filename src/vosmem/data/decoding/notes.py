@@ -51,6 +51,10 @@ class Decision(Enum):
         "its time stamps go back at frame {t}{more}, as in joined recordings: frames are in order of decoding",
         True,
     )
+    RECORDING_LEFT_OUT = (
+        "another recording begins after its last frame and is not used: join recordings with a tool for video",
+        True,
+    )
     RATE_ASSUMED = ("it holds no time stamps: {rate:.4g} frames/s are assumed", False)
     PIXEL_SHAPE = ("pixels are {shape} as wide as high: frames keep their stored size", False)
 
@@ -59,6 +63,11 @@ class Decision(Enum):
         "EXIF asks viewers to turn {number} of {total} frames ({names}): they are used as stored, like masks",
         True,
     )
+    ORIENTATION_APPLIED = (
+        "the tag Orientation turns {number} of {total} frames ({names}): they are used as viewers show them",
+        True,
+    )
+    VIDEOS_LEFT_OUT = ("videos in folders next to the frames are not used: {names}", True)
     PICTURES_BESIDE_VIDEOS = ("images next to video files are not used: {names}", True)
     MASK_AMONG_FRAMES = ("{name} is in the folder of frames and given as mask: it is not used as a frame", False)
     NO_FRAMES_BY_NAME = ("images with the name of a mask or a poster are not used as frames: {names}", True)
@@ -66,7 +75,7 @@ class Decision(Enum):
     FOLDERS_LEFT_OUT = ("folders next to the frames are not used: {names}", False)
     RESOLUTION_CHOSEN = ("of several folders of videos {name} is used; {others} not", True)
     PAGES_ARE_FRAMES = ("the {pages} of the file are its frames", False)
-    PAGES_LEFT_OUT = ("{pages} with a smaller copy or a mask of another are not used", False)
+    PAGES_LEFT_OUT = ("{pages} with a smaller copy, another view or a mask of the first are not used", False)
     RANGE_SCALED = ("frames have {bits} bits a channel: {low:g} to {high:g} became 0 to 255 in the whole video", True)
 
     # Masks: which frame they belong to
@@ -99,6 +108,7 @@ class Decision(Enum):
     # Masks: how they are read
     MASK_RESIZED = ("it is {size}, its frame {frame}, and was resized by nearest neighbour", False)
     OBJECT_VANISHES = ("object {number} vanishes when it is resized", True)
+    MASK_AS_STORED = ("EXIF asks viewers to turn it: it is used as stored", True)
     OBJECT_OF_255 = ("255 is its only value, so it is an object", False)
     VOID_OF_255 = ("255 is void, which is background, because other values are ids", False)
     TRANSPARENCY_IGNORED = ("its transparency is ignored", False)

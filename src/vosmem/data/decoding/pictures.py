@@ -20,8 +20,9 @@ class PictureHeader(NamedTuple):
         height: in pixels, as stored.
         mode: Pillow's mode.
         rotated: whether EXIF asks viewers to rotate or mirror the image.
+        turned: whether Pillow turns the image as the file asks, as it does with TIFF.
         pages: the images in the file, as numbered by Pillow's `seek`; one except for stacks and animations.
-        thumbnails: number of further pages that are smaller copies or masks of others.
+        thumbnails: number of further pages that are smaller copies, other views or masks of others.
         bits: bits of a channel: 8, 16, or 32 for 32-bit integers and floating-point numbers.
     """
 
@@ -29,6 +30,7 @@ class PictureHeader(NamedTuple):
     height: int
     mode: str
     rotated: bool
+    turned: bool
     pages: tuple[int, ...]
     thumbnails: int
     bits: int
@@ -64,13 +66,16 @@ def read_header(path: Path, what: str = "image") -> PictureHeader:
             rotated = "exif" in image.info and image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
             bits = _bits(image)
             pages, thumbnails = _pages(image)
-            return PictureHeader(*image.size, image.mode, rotated, pages, thumbnails, bits)
+            turned = image.format == "TIFF" and image.tag_v2.get(ORIENTATION, UPRIGHT) != UPRIGHT  # type: ignore[attr-defined]
+            return PictureHeader(*image.size, image.mode, rotated and not turned, turned, pages, thumbnails, bits)
     except Exception as error:  # see `load_picture`
         raise _unreadable(path, what, error) from error
 
 
 def _pages(image: Image.Image) -> tuple[tuple[int, ...], int]:
     """The pages of an image, and the number of smaller copies; the image stays at its first page."""
+    if image.format == "MPO":  # a JPEG with previews or the other view of a stereo camera
+        return (0,), getattr(image, "n_frames", 1) - 1
     count = getattr(image, "n_frames", 1) if image.format in STACKS else 1
     first = 1 if getattr(image, "default_image", False) and count > 1 else 0  # PNG: shown where animation is unknown
     if count == 1 or image.format != "TIFF":
