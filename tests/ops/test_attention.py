@@ -4,9 +4,12 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vosmem.errors import InputError
-from vosmem.ops import attention
+from vosmem.ops import attention, matching
 from vosmem.ops.attention import MemoryReadConfig, read_memory
 
 SIMILARITIES = {"dot": lambda k, q: float(k @ q), "l2": lambda k, q: -float((k - q).square().sum())}
@@ -69,8 +72,8 @@ def test_shared_keys_are_matched_once(similarity, method, monkeypatch):
     shared = memory_key[:1].expand(3, -1, -1), memory_value, query_key[:1].expand(3, -1, -1)
     copied = [part.clone() for part in shared]
     rows = []
-    offset = attention._offset
-    monkeypatch.setattr(attention, "_offset", lambda keys: rows.append(len(keys)) or offset(keys))
+    squares = matching._squares
+    monkeypatch.setattr(matching, "_squares", lambda keys, width: rows.append(len(keys)) or squares(keys, width))
     reading = MemoryReadConfig(method=method)
     torch.testing.assert_close(read_memory(*shared, similarity, reading), read_memory(*copied, similarity, reading))
     assert rows == ([1, 3] if similarity == "l2" else [])
@@ -140,6 +143,74 @@ def test_distances_of_bfloat16_are_those_of_its_numbers(method):
     expected = read_memory(key.double(), value.bfloat16().double(), query.double(), "l2")
     found = read_memory(key, value.bfloat16(), query, "l2", MemoryReadConfig(method=method))
     torch.testing.assert_close(found.double(), expected, rtol=0, atol=0.02)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Records the largest number of bytes of any result."""
+
+    nbytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and not func.is_view:
+            self.nbytes = max(self.nbytes, result.nbytes)
+        return result
+
+
+@each_similarity
+@pytest.mark.parametrize("top_k", [None, 3])
+@pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16])
+def test_a_memory_of_another_type_is_converted_in_blocks(similarity, top_k, stored, monkeypatch):
+    """It is read as if converted whole, and no result is as large as the memory in float32."""
+    monkeypatch.setattr(attention, "CHUNK_ENTRIES", 5 * 40)
+    monkeypatch.setattr(matching, "BLOCK_ENTRIES", 3 * 40)
+    key, value, query = (part.float() for part in draw(objects=2, memory=600, value=8))
+    key, value = key.to(stored), value.to(stored)
+    reading = MemoryReadConfig(top_k=top_k)
+    with torch.no_grad():
+        expected = read_memory(key.float(), value.float(), query, similarity, reading)
+        with LargestTensor() as largest:
+            found = read_memory(key, value, query, similarity, reading)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    assert largest.nbytes <= 4 * 5 * 600, "the affinity of one object; its values have 8 x 600 entries"
+
+
+@each_similarity
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_fused_kernel_gets_what_it_takes(similarity, dtype, marked, monkeypatch):
+    """On a GPU kernels need an axis of heads, aligned channels, one type and no bias; a GPU without them is chunked."""
+    asked = []
+    kernel = torch.ops.aten._scaled_dot_product_efficient_attention
+
+    def fused(*parts, scale):
+        assert not torch.backends.cuda.math_sdp_enabled(), "the kernel that holds the whole affinity"
+        asked.append(parts)
+        return kernel(*parts, None, False, scale=scale)[0]
+
+    shapes = (3, 64 + marked, 200), (3, 512, 200), (3, 64, 100)
+    with FakeTensorMode(), torch.no_grad():
+        key, value, query = (torch.empty(shape, device="cuda", dtype=dtype) for shape in shapes)
+        far = torch.empty(3, 100, device="cuda") if marked else None
+        chunked = read_memory(key, value, query, similarity, penalty=far)
+        monkeypatch.setattr(attention, "is_fused", lambda *parts: True)
+        monkeypatch.setattr(F, "scaled_dot_product_attention", fused)
+        found = read_memory(key, value, query, similarity, penalty=far)
+    for readout in (chunked, found):
+        assert readout.shape == (3, 512, 100) and readout.dtype == dtype and readout.device.type == "cuda"
+    ((queries, keys, values),) = asked
+    assert {part.ndim for part in (queries, keys, values)} == {4}
+    assert {part.dtype for part in (queries, keys, values)} == {dtype}
+    assert queries.shape[-1] == keys.shape[-1] and keys.shape[-1] % 8 == values.shape[-1] % 8 == 0
+
+
+@each_similarity
+def test_channels_without_a_distance_are_the_memory_itself(similarity):
+    """Products need no copy of the keys."""
+    key, query = torch.randn(1, 6, 64), torch.randn(1, 5, 64)
+    keys, _ = matching.Matching(1.0, 64 if similarity == "l2" else None).folded(key, query)
+    assert (keys.data_ptr() == key.data_ptr()) == (similarity == "dot")
 
 
 def test_distances_keep_float32_under_autocast():

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vosmem.errors import InputError
+from vosmem.ops.chunks import split_objects
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -109,9 +110,7 @@ class Backbone(nn.Module, ABC):
         `owners` is the index of each object's image.
         """
         stem = self._stem((image - self.mean) / self.std)  # once an image, not once an object
-        rows = [(owners, *masks)]
-        if not torch.is_grad_enabled():  # one object at a time: its large maps need not be kept
-            rows = list(zip(owners.split(1), *(mask.split(1) for mask in masks), strict=True))
+        rows = split_objects(image.shape[2] * image.shape[3], owners, *masks)
         parts = [self._body(self._join(stem[of], [mask.to(self.mean.dtype) for mask in own]))[0] for of, *own in rows]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 

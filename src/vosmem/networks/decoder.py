@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from vosmem.ops.chunks import split_objects
+from vosmem.ops.padding import STRIDE
+
 
 def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
     """Make a 3x3 convolution that keeps the size."""
@@ -93,9 +96,8 @@ class ObjectDecoder(nn.Module, ABC):
         `query_value`, `f8` and `f4` have a row for each frame, `owners` is the index of each object's frame.
         """
         shared = self._of_query(query_value, f8, f4)
-        rows = [(readout, owners)]
-        if not torch.is_grad_enabled():  # one object at a time: its maps are the largest, and need not be kept
-            rows = list(zip(readout.split(1), owners.split(1), strict=True))
+        height, width = readout.shape[2:]
+        rows = split_objects(height * width * STRIDE**2, readout, owners)
         parts = [self._decode(part, [of_owners(own, of) for own in shared]) for part, of in rows]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
