@@ -55,3 +55,6 @@ def test_a_wrong_header_is_refused(tmp_path, wrong, message):
     path.write_text(wrong)
     with pytest.raises(InputError, match=message):
         read_card(path)
+    path.unlink()
+    with pytest.raises(InputError, match="model card .* is missing"):
+        read_card(path)

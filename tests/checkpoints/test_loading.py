@@ -1,5 +1,6 @@
 """Every name of weights loads the same network."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from vosmem.checkpoints.loading import convert, find_weights, load_network
 from vosmem.checkpoints.weights_file import read_about
 from vosmem.cli import weights as weights_command
 from vosmem.errors import InputError
+
+CARD = Path(vosmem.__file__).parent / "weights" / "remn_small.md"
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module, tolerance: float = 0.0) -> bool:
@@ -76,6 +79,15 @@ def test_converted_weights_keep_their_licence(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_notice_is_added_to_that_of_the_source(tmp_path, capsys):
+    write_tiny(tmp_path / "own.safetensors")
+    first = convert(tmp_path / "own.safetensors", tmp_path / "first.safetensors", licence="research use")
+    second = convert(first, tmp_path / "second.safetensors", licence="name its author")
+    assert capsys.readouterr().err == "vosmem: research use\nvosmem: research use; name its author\n"
+    load_network(second)
+    assert capsys.readouterr().err == "vosmem: research use; name its author\n"
+
+
 def test_version_without_weights_asks_for_a_file(shelf, capsys):
     for arguments, match in [
         ((None, None), "no weights are given and none come with this version"),
@@ -108,6 +120,7 @@ def test_bundled_weights_are_found_by_name(shelf, tmp_path, monkeypatch):
 
 def test_bundled_weights_are_listed_and_verified(shelf, capsys):
     write_tiny(shelf / "remn_small.safetensors", "remn")
+    shutil.copy(CARD, shelf)
     write_tiny(shelf / "broken.safetensors")
     tamper(shelf / "broken.safetensors", message={"sha256": "0"})
     with pytest.raises(SystemExit) as caught:

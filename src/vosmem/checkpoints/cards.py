@@ -92,8 +92,10 @@ def read_card(path: Path) -> Card:
         path: a Markdown file that starts with a block of YAML between two lines `---`.
 
     Raises:
-        InputError: the header is missing, lacks a key of `Card` or has another.
+        InputError: the card or its header is missing, or the header lacks a key of `Card` or has another.
     """
+    if not path.is_file():
+        raise InputError(f"model card {str(path)!r} is missing: add it, or remove the weights")
     head, _, rest = path.read_text(encoding="utf-8").partition("\n---\n")
     try:
         fields = yaml.safe_load(head.removeprefix("---\n")) if rest and head.startswith("---\n") else None

@@ -70,13 +70,14 @@ def load_file(path: Path) -> tuple[MemoryNetwork, Weights]:
     return network, weights
 
 
-def convert(source: str | os.PathLike[str], output: Path, dtype: str = "fp16") -> Path:
+def convert(source: str | os.PathLike[str], output: Path, dtype: str = "fp16", licence: str | None = None) -> Path:
     """Write the weights of any source as a weights file; a running average takes precedence where the run kept one.
 
     Args:
         source: as of `load_network`.
         output: the file to write.
         dtype: `fp16` or `fp32`.
+        licence: a notice that is stored after that of the source and printed whenever the file is loaded.
 
     Raises:
         InputError: the source cannot be read, is the output, or the output cannot be written.
@@ -85,6 +86,8 @@ def convert(source: str | os.PathLike[str], output: Path, dtype: str = "fp16") -
     if output.exists() and path.exists() and output.samefile(path):
         raise InputError(f"{str(output)!r} is the source itself: name another file")
     weights = _read(path)
+    notices = [notice for notice in (weights.licence, licence) if notice]
+    weights = weights._replace(licence="; ".join(notices) or None)
     write_weights(output, weights, dtype)
     _print_licence(weights)
     return output

@@ -18,11 +18,14 @@ def run(arguments: list[str]) -> None:
     parser.add_argument(
         "--dtype", default="fp16", choices=("fp16", "fp32"), help="number format of the weights (default: fp16)"
     )
+    parser.add_argument(
+        "--licence", metavar="TEXT", help="notice to store in the file; it is printed whenever the file is loaded"
+    )
     options = parser.parse_args(arguments)
 
     from vosmem.checkpoints.loading import convert
     from vosmem.checkpoints.weights_file import read_about
 
-    path = convert(options.source, options.output, options.dtype)
+    path = convert(options.source, options.output, options.dtype, options.licence)
     size = path.stat().st_size / 2**20
     plain_console().print(f"{path}  {size:.1f} MB  sha256 {read_about(path).sha256}")
