@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from tests.inputs.awkward import write_dropped, write_joined, write_streams
-from tests.inputs.made import squares, write_clip, write_frames, write_mask
+from tests.inputs.made import squares, write_clip, write_frames, write_mask, write_mask_video
 from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.inputs.doctor import inspect
@@ -244,6 +244,7 @@ CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
     Decision.MASK_PAGES: lambda folder: _noted(
         _frames(folder), _stack(folder / "m.tif", [Image.fromarray(squares([1]))] * 3)
     ),
+    Decision.WHITE_IS_OBJECT: lambda folder: _noted(_frames(folder), write_mask_video(folder / "m.mp4", "libx264")),
     Decision.MASKS_WITHOUT_FRAME: lambda folder: _with_masks(folder, {"0": [1], "van": [1]}),
     Decision.MASKS_NOT_USED: _own_masks,
     Decision.MASKS_EMPTY: lambda folder: _with_masks(folder, {"0": [1], "1": []}),

@@ -58,3 +58,15 @@ def write_mask(path: Path, ids, size=(64, 48), mode=None):
     picture = Image.fromarray(squares(ids, size))
     (picture if mode is None else picture.convert(mode)).save(path)
     return path
+
+
+def write_mask_video(path: Path, codec, pixels="yuv420p", ids=([255], [255], [255]), size=(64, 48)):
+    """A video whose frames are masks of squares."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = *size, pixels
+        for own in ids:
+            picture = np.repeat(squares(own, size)[..., None], 3, axis=2)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path

@@ -29,6 +29,11 @@ class FrameSource(ABC):
         """The index of each frame in the whole video."""
         return range(len(self))
 
+    @property
+    def whole_length(self) -> int:
+        """The number of frames of the whole video."""
+        return len(self)
+
     def __len__(self) -> int:
         return len(self.frame_names)
 

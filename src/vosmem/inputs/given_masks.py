@@ -9,6 +9,8 @@ from natsort import natsorted
 from vosmem.data.decoding.mask_files import MaskFile, read_mask
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.data.decoding.palette import ColourIds
+from vosmem.errors import InputError
+from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.wording import counted
 
 
@@ -53,3 +55,19 @@ class PictureMasks(GivenMasks):
 
     def read(self, stem: str) -> MaskFile:
         return read_mask(self._paths[stem], self._max_objects, self._clean, self._colours, self._pages.get(stem))
+
+
+def pages_by_frame(name: str, num_pages: int, frames: FrameSource, noun: str = "page") -> dict[str, int]:
+    """The page of each frame in a file with one page for each; `InputError` if their numbers differ.
+
+    The pages are those of all frames of the whole video, or of those that are used.
+    """
+    names = frames.frame_names
+    if num_pages == len(names):
+        return {stem: page for page, stem in enumerate(names)}
+    if num_pages == frames.whole_length:
+        return dict(zip(names, frames.indices, strict=True))
+    raise InputError(
+        f"mask {name!r} has {counted(num_pages, noun)} and the video {counted(len(frames), 'frame')}: give a {noun} "
+        "for each frame, or one file for each mask, named like its frame"
+    )

@@ -1,25 +1,24 @@
 """Find a user's videos, and the masks of each."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from vosmem.data.decoding.images import is_image
 from vosmem.data.decoding.notes import Decision, Note
-from vosmem.data.decoding.pictures import read_header
 from vosmem.errors import InputError
-from vosmem.inputs.annotations.masks import FORMATS, AnnotationMasks, is_annotation
+from vosmem.inputs.archive import unpacked
 from vosmem.inputs.frames import FrameSource
-from vosmem.inputs.given_masks import GivenMasks, PictureMasks
+from vosmem.inputs.given_masks import GivenMasks
+from vosmem.inputs.mask_source import is_mask, open_masks
 from vosmem.inputs.picture_folder import holds_frames, is_video_file, visible_entries
 from vosmem.inputs.picture_frames import PictureFrames
 from vosmem.inputs.scan import MaskScan
 from vosmem.inputs.user_video import UserVideo
 from vosmem.inputs.video_file import VideoFrames
-from vosmem.inputs.wording import counted, listed
+from vosmem.inputs.wording import listed
 
-MASK_FILES = f"an image, {FORMATS}, or a folder of them"
 FRAMES, MASKS, RESOLUTION = "JPEGImages", "Annotations", "480p"
 
 
@@ -64,29 +63,7 @@ class VideoInput:
     def _open_masks(self, frames: FrameSource) -> GivenMasks:
         if self.masks is None:
             raise InputError(f"video {self.name!r} has no mask: give one with --mask to select the objects")
-        if not self.masks.exists():
-            raise InputError(f"mask {str(self.masks)!r} is missing: give {MASK_FILES}")
-        files = visible_entries(self.masks) if self.masks.is_dir() else [self.masks]
-        annotations = [path for path in files if is_annotation(path)]
-        pictures = {path.stem: path for path in files if is_image(path)}
-        # LabelMe and YOLO have their files next to the pictures that they annotate, which are then no masks.
-        if annotations and (not pictures or all(path.stem in pictures for path in annotations)):
-            return AnnotationMasks(annotations, frames)
-        if not pictures:
-            raise InputError(f"{str(self.masks)!r} is no mask: give {MASK_FILES}")
-        if self.masks.is_file() and len(pages := read_header(self.masks, "mask").pages) > 1:
-            return self._open_pages(self.masks, pages, frames)
-        return PictureMasks(str(self.masks), pictures, self.max_objects, self.clean)
-
-    def _open_pages(self, path: Path, pages: Sequence[int], frames: FrameSource) -> PictureMasks:
-        if len(pages) != len(frames):
-            raise InputError(
-                f"mask {str(path)!r} has {len(pages)} pages and the video {counted(len(frames), 'frame')}: give a page "
-                "for each frame, or one file for each mask, named like its frame"
-            )
-        names = frames.frame_names
-        page_of = dict(zip(names, pages, strict=True))
-        return PictureMasks(str(path), dict.fromkeys(names, path), self.max_objects, self.clean, page_of)
+        return open_masks(self.masks, frames, self.max_objects, self.clean)
 
 
 def open_videos(
@@ -95,9 +72,11 @@ def open_videos(
     """Find videos and their masks. Nothing is decoded, so a damaged video does not affect the others.
 
     Args:
-        source: a video file, a folder of frames, a folder of either, or a data set with `JPEGImages/`.
-        mask: an image, a file of annotations or a folder of them; for several videos a folder with one of these
-            by the name of each video. None: the data set's own `Annotations`, only the first mask of each object.
+        source: a video file, a folder of frames, a folder of either, a zip file of them, or a data set with
+            `JPEGImages/`.
+        mask: an image, a file of annotations, an array, a video, or a folder or zip file of them; for several videos
+            a folder with one of these by the name of each video. None: the data set's own `Annotations`, only the
+            first mask of each object.
 
     Raises:
         InputError: the source is missing or holds no video, or one mask is given for several videos.
@@ -106,6 +85,7 @@ def open_videos(
         raise InputError(f"--max-objects {max_objects} is below 1: use 1 or more")
     if not source.exists():
         raise InputError(f"input {str(source)!r} is missing: give a video file or a folder of frames")
+    source, mask = unpacked(source), None if mask is None else unpacked(mask)
     videos, annotations, notes = _find(source)
     if not videos:
         raise InputError(f"folder {str(source)!r} holds no frames and no videos: give a video or a folder of frames")
@@ -167,7 +147,7 @@ def _masks_of(name: str, mask: Path | None, annotations: Path | None, num_videos
     if (folder / name).is_dir():
         return folder / name
     entries = visible_entries(folder) if folder.is_dir() else []
-    if num_videos == 1 and (mask is not None or any(map(is_image, entries))):
+    if num_videos == 1 and (mask is not None or any(map(is_mask, entries))):
         return folder
-    files = (path for path in entries if path.is_file() and (is_image(path) or is_annotation(path)))
+    files = (path for path in entries if path.is_file() and is_mask(path))
     return next((path for path in files if path.stem == name), None)

@@ -17,6 +17,8 @@ from vosmem.inputs.intensity import IntensityRange
 
 BUFFER_BYTES = 2**18
 BYTE_BITS, MOST_BITS = 8, 16  # of a channel
+LOSSLESS = ("ffv1", "png", "apng", "gif", "qtrle", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "bmp", "tiff")
+OF_COLOURS = ("gray", "rgb", "bgr", "gbr", "argb", "abgr", "pal8", "ya8")  # pixel formats
 PICTURES_ONLY = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -76,6 +78,13 @@ def decode_frames(container: av.container.InputContainer, stream: av.VideoStream
 def format_error(error: Exception) -> str:
     """FFmpeg's description of an error, without the file's name."""
     return getattr(error, "strerror", None) or type(error).__name__
+
+
+def keeps_colours(path: Path) -> bool:
+    """Whether the codec and the pixel format of a video keep each colour."""
+    with open_video(path) as (_, stream, _others):
+        context = stream.codec_context
+        return stream.codec.name in LOSSLESS and str(context.pix_fmt).startswith(OF_COLOURS)
 
 
 def significant_bits(frame: av.VideoFrame) -> int:

@@ -65,17 +65,28 @@ def read_mask(
     """
     image = load_picture(path, "mask", page)
     rotated = read_header(path, "mask").rotated
+    mask = ids_of_image(image, str(path), max_objects, clean, colours)
+    return mask._replace(notes=(*mask.notes, Decision.MASK_AS_STORED.note())) if rotated else mask
+
+
+def ids_of_image(
+    image: Image.Image,
+    name: str,
+    max_objects: int | None = 50,
+    clean: bool = False,
+    colours: ColourIds | None = None,
+) -> MaskFile:
+    """The ids of a decoded mask; the arguments and errors are those of `read_mask`, `name` is for messages."""
     table = ColourIds() if colours is None else colours
     notes: list[Note] = []
     try:
         codes, kind = _codes(image)
         codes, kind, notes = _with_opacity(codes, kind, image)
-        notes += [Decision.MASK_AS_STORED.note()] if rotated else []
     except InputError as error:
-        raise _no_ids(path, error) from error
+        raise _no_ids(name, error) from error
     if max_objects is not None:
         codes, cleaned, thin = _thinned(codes, clean)
-        _raise_too_many(path, codes, max_objects, thin)
+        _raise_too_many(name, codes, max_objects, thin)
         notes += cleaned
     if kind != "colours":
         palette = _own_palette(image) if kind == "palette" else None
@@ -84,14 +95,14 @@ def read_mask(
     try:
         kind = table.learn(present.tolist())
     except InputError as error:
-        raise _no_ids(path, error) from error
+        raise _no_ids(name, error) from error
     ids = np.array([table.of[int(colour)] for colour in present], np.uint16)[indices.reshape(codes.shape)]
     notes.append(_colour_note(kind, present, table))
     return MaskFile(ids, table.palette() if kind == OTHER_COLOURS else None, tuple(notes), kind)
 
 
-def _no_ids(path: Path, error: InputError) -> InputError:
-    return InputError(f"mask {str(path)!r} {error}: save ids as palette, 8-bit or 16-bit grey PNG")
+def _no_ids(name: str, error: InputError) -> InputError:
+    return InputError(f"mask {name!r} {error}: save ids as palette, 8-bit or 16-bit grey PNG")
 
 
 def _codes(image: Image.Image) -> tuple[Int32[np.ndarray, "H W"], str]:
@@ -149,12 +160,12 @@ def _thinned(codes: Int32[np.ndarray, "H W"], clean: bool) -> tuple[Int32[np.nda
     return codes, notes, len(np.intersect1d(present, thin))
 
 
-def _raise_too_many(path: Path, codes: Int32[np.ndarray, "H W"], max_objects: int, thin: int) -> None:
+def _raise_too_many(name: str, codes: Int32[np.ndarray, "H W"], max_objects: int, thin: int) -> None:
     objects = int(np.count_nonzero(_distinct(codes)))
     if objects > max_objects:
         edges = f", {thin} of them thinner than 3 pixels (anti-aliased edges? --clean-masks)" if thin else ""
         raise InputError(
-            f"mask {str(path)!r} holds {objects} objects{edges}, more than --max-objects {max_objects} allows: raise "
+            f"mask {name!r} holds {objects} objects{edges}, more than --max-objects {max_objects} allows: raise "
             "--max-objects if they are objects, else save ids as palette, 8-bit or 16-bit grey PNG"
         )
 

@@ -85,6 +85,10 @@ class Decision(Enum):
         True,
     )
     MASK_PAGES = ("mask {name!r} has {pages}, which are the masks of the frames in their order", False)
+    WHITE_IS_OBJECT = (
+        "the codec of mask {name!r} does not keep colours: pixels that are at least half white are object 1",
+        True,
+    )
     MASKS_WITHOUT_FRAME = ("{masks} without a frame of the same name, not used: {names}", True)
     MASKS_NOT_USED = ("{masks} next to the video, not used; give their folder with --mask to use all", False)
     MASKS_EMPTY = ("{masks} without objects, not used", False)
