@@ -56,5 +56,5 @@ def test_a_wrong_header_is_refused(tmp_path, wrong, message):
     with pytest.raises(InputError, match=message):
         read_card(path)
     path.unlink()
-    with pytest.raises(InputError, match="model card .* is missing"):
+    with pytest.raises(InputError, match=r"model card .* is missing"):
         read_card(path)
