@@ -1,18 +1,23 @@
-"""`vosmem --version` prints one line; with --verbose everything that a bug report needs."""
+"""`vosmem --version` prints the version and the licence of bundled weights; with --verbose everything that a bug report needs."""
 
 import sys
 from importlib.metadata import version
 
 import torch
 
+from vosmem.checkpoints.bundled import bundled_weights
+from vosmem.checkpoints.cards import cards
 from vosmem.cli.__main__ import main
 from vosmem.cli.version import version_lines
 
 
-def test_version_is_one_line(monkeypatch, capsys):
+def test_version_comes_first_and_then_the_licence_of_each_weights_file(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["vosmem", "--version"])
     main()
-    assert capsys.readouterr().out == f"vosmem {version('vosmem')}\n"
+    first, *licences = capsys.readouterr().out.splitlines()
+    assert first == f"vosmem {version('vosmem')}"
+    bundled = [card for card in cards() if card.name in bundled_weights()]
+    assert licences == [f"weights {card.name}: {card.licence}" for card in bundled] != []
 
 
 def test_verbose_names_the_system_and_every_requirement(monkeypatch, capsys):

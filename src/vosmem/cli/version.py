@@ -3,12 +3,13 @@
 import platform
 import re
 import sys
+from importlib import resources
 from importlib.metadata import PackageNotFoundError, requires, version
 
 
 def version_lines(verbose: bool) -> list[str]:
-    """The version; if verbose, also Python, the system, the devices and the version of every requirement."""
-    lines = [f"vosmem {version('vosmem')}"]
+    """The version and the licence of the bundled weights; if verbose, also Python, the system, the devices and the version of every requirement."""
+    lines = [f"vosmem {version('vosmem')}", *_licences()]
     if not verbose:
         return lines
     lines += [f"Python {platform.python_version()}, {sys.executable}", f"system {platform.platform()}"]
@@ -20,6 +21,13 @@ def version_lines(verbose: bool) -> list[str]:
     lines.append(f"CUDA of PyTorch {torch.version.cuda or 'none'}")
     names = [re.split(r"[^\w.-]", line)[0] for line in requires("vosmem") or []]
     return lines + [f"{name} {_installed(name)}" for name in sorted(set(names), key=str.lower)]
+
+
+def _licences() -> list[str]:
+    """A line for each bundled weights file, from the header of its card; no module that imports torch is needed."""
+    cards = [path for path in resources.files("vosmem.weights").iterdir() if path.name.endswith(".md")]
+    found = [(path, re.search(r"^licence: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)) for path in cards]
+    return [f"weights {path.name.removesuffix('.md')}: {line[1]}" for path, line in found if line is not None]
 
 
 def _installed(name: str) -> str:
