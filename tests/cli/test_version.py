@@ -1,4 +1,4 @@
-"""`vosmem --version` prints the version and the licence of bundled weights; with --verbose everything that a bug report needs."""
+"""`vosmem --version` prints version and licences; with --verbose everything that a bug report needs."""
 
 import sys
 from importlib.metadata import version

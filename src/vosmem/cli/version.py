@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 
 def version_lines(verbose: bool) -> list[str]:
-    """The version and the licence of the bundled weights; if verbose, also Python, the system, the devices and the version of every requirement."""
+    """Return version and licences of bundled weights; if verbose, also Python, system, devices and requirements."""
     lines = [f"vosmem {version('vosmem')}", *_licences()]
     if not verbose:
         return lines
