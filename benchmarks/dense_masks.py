@@ -64,7 +64,7 @@ def segment(num_frames: int, num_objects: int) -> dict[str, float]:
             lambda: Propagator(network, EveryN(interval=5, max_frames=2), zoom=Zoom()),
             torch.device("cpu"),
             folder / "out",
-            SegmentOptions(overlay=False, report=False),
+            SegmentOptions(write=()),
             {},
             {},
         )

@@ -107,7 +107,7 @@ def test_failed_download_is_reported(served, address, match):
 
 def segment(served, folder: Path, address: str) -> subprocess.CompletedProcess[str]:
     write_frames(folder / "frames", folder / "mask.png", 2)
-    options = ("--weights", address, "--no-overlay", "--no-report", "--output", "out")
+    options = ("--weights", address, "--write", "masks", "--output", "out")
     return vosmem("segment", "frames", "--mask", "mask.png", *options, cwd=folder, check=False, **served[1])
 
 

@@ -14,7 +14,8 @@ from vosmem.networks import STM
 
 FRAMES, KILLS = 40, 20
 CHANGING = ("run.json", "report.html")  # which hold times
-GIVEN = ("segment", "frames", "--mask", "mask.png", "--soft-masks", "--weights", "tiny.ckpt", "--device", "cpu")
+WRITTEN = ("--write", "overlay,report,probabilities,prores,webm,coco,youtube-vis,cvat,label-studio,yolo")
+GIVEN = ("segment", "frames", "--mask", "mask.png", *WRITTEN, "--weights", "tiny.ckpt", "--device", "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from tests.end_to_end.tiny import vosmem
 from tests.segmentation.made import write_checkpoint, write_frames
 
-OPTIONS = ("--weights", "tiny.ckpt", "--device", "cpu", "--no-overlay", "--soft-masks")
+OPTIONS = ("--weights", "tiny.ckpt", "--device", "cpu", "--write", "report,probabilities")
 IN_PROCESSES = ("--engine", "processes", "--workers", "2", "--threads", "1")
 
 

@@ -33,7 +33,7 @@ def folder(tmp_path_factory) -> Path:
 
 def test_segment_takes_both_files_and_says_how_it_ran(folder):
     for name, weights in (("a", "published.pth"), ("b", "stcn.safetensors")):
-        options = ("--weights", weights, "--output", name, "--no-overlay", "--no-report", *CPU)
+        options = ("--weights", weights, "--output", name, "--write", "masks", *CPU)
         vosmem("segment", "frames", "--mask", "mask.png", *options, cwd=folder)
     masks = [[path.read_bytes() for path in sorted((folder / name / "masks").iterdir())] for name in ("a", "b")]
     assert masks[0] == masks[1] and len(masks[0]) == FRAMES
@@ -48,7 +48,7 @@ def test_segment_takes_both_files_and_says_how_it_ran(folder):
 
 def test_what_the_user_chooses_wins(folder):
     chosen = ("--top-k", "0", "--zoom", "2", "--size", "0", "--include-last")
-    options = ("--weights", "stcn.safetensors", "--output", "c", "--no-overlay", "--no-report", *CPU, *chosen)
+    options = ("--weights", "stcn.safetensors", "--output", "c", "--write", "masks", *CPU, *chosen)
     vosmem("segment", "frames", "--mask", "mask.png", *options, cwd=folder)
     about = json.loads((folder / "c" / "run.json").read_text())["about"]
     assert about["memory"]["include_last"] is True

@@ -27,7 +27,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_segment_takes_a_weights_file_for_its_checkpoint(folder):
     for name, weights in (("a", "run/checkpoints/last.ckpt"), ("b", "tiny.safetensors")):
-        options = ("--weights", weights, "--output", name, "--no-overlay", "--no-report", "--device", "cpu")
+        options = ("--weights", weights, "--output", name, "--write", "masks", "--device", "cpu")
         vosmem("segment", "frames", "--mask", "mask.png", *options, cwd=folder)
     masks = [[path.read_bytes() for path in sorted((folder / name / "masks").iterdir())] for name in ("a", "b")]
     assert masks[0] == masks[1] and len(masks[0]) == 3

@@ -22,7 +22,7 @@ pytestmark = [
 ]
 HEAD, OTHER, PORT = "127.0.0.2", "127.0.0.3", 6693  # two addresses of the loopback device are two machines to Ray
 NUM_FRAMES = 8  # of each sequence; VOSMEM_ENGINE_FRAMES changes it
-OPTIONS = ("--weights", "tiny.ckpt", "--device", "cpu", "--size", "120", "--no-overlay", "--no-report")
+OPTIONS = ("--weights", "tiny.ckpt", "--device", "cpu", "--size", "120", "--write", "masks")
 
 
 @pytest.fixture(scope="module")

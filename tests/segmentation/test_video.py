@@ -19,7 +19,7 @@ from vosmem.segmentation.frame_files import SegmentOptions
 from vosmem.segmentation.video import segment_video
 
 CPU = torch.device("cpu")
-EVERYTHING = SegmentOptions(soft_masks=True, per_object=True, rle=True)
+EVERYTHING = SegmentOptions(write=("overlay", "report", "probabilities", "objects", "coco"))
 
 
 def segment(video, folder, options=EVERYTHING, about=None, **more):
@@ -57,7 +57,7 @@ def test_masks_have_ids_size_and_palette_of_the_input(whole):
 
 def test_all_formats_of_the_masks_agree(whole):
     out = whole / "out"
-    coco = json.loads((out / "annotations.json").read_text())
+    coco = json.loads((out / "coco.json").read_text())
     names = {image["id"]: image["file_name"] for image in coco["images"]}
     decoded = {(names[a["image_id"]], a["track_id"]): coco_mask.decode(a["segmentation"]) for a in coco["annotations"]}
     for t in range(5):
@@ -67,12 +67,12 @@ def test_all_formats_of_the_masks_agree(whole):
         for number in (3, 200):
             silhouette = np.asarray(Image.open(out / "objects" / str(number) / f"{t:03d}.png"))
             assert np.array_equal(silhouette, np.where(mask == number, 255, 0))
-            found = decoded.get((f"{t:03d}.png", number), np.zeros(SIZE, np.uint8))
+            found = decoded.get((f"{t:03d}.jpg", number), np.zeros(SIZE, np.uint8))
             assert np.array_equal(found, mask == number)
 
 
 def test_annotations_can_be_given_as_masks(whole):
-    again = open_videos(whole / "frames" / "fish", whole / "out" / "annotations.json")[0].open()
+    again = open_videos(whole / "frames" / "fish", whole / "out" / "coco.json")[0].open()
     assert again.object_ids == (3, 200)
     assert np.array_equal(np.array([0, 3, 200])[again.given_mask(4)], Image.open(whole / "out" / "masks" / "004.png"))
 
@@ -108,18 +108,37 @@ def test_the_record_lists_what_the_results_depend_on(whole):
 def test_complete_results_are_kept_and_not_overwritten(whole):
     before = files(whole / "out")
     assert segment(opened(whole), whole / "out").skipped
-    for options, about in ((replace(EVERYTHING, rle=False), None), (EVERYTHING, {"network": "another"})):
+    for options, about in ((replace(EVERYTHING, direction="both"), None), (EVERYTHING, {"network": "another"})):
         with pytest.raises(InputError, match="name another output folder"):
             segment(opened(whole), whole / "out", options, about)
     assert files(whole / "out") == before
 
 
-@pytest.mark.parametrize("name", ["masks/003.png", "objects/200/004.png", "probabilities/001.npz", "overlay.mp4"])
-def test_removed_results_are_made_again(tmp_path, name):
+@pytest.mark.parametrize("name", ["masks/003.png", "probabilities/001.npz", "objects.csv", "report.html"])
+def test_removed_results_of_the_network_are_made_again(tmp_path, name):
     root = write_user_video(tmp_path / "in")
     segment(opened(root), tmp_path / "out")
     (tmp_path / "out" / name).unlink()
     assert not segment(opened(root), tmp_path / "out").skipped and (tmp_path / "out" / name).is_file()
+
+
+def test_formats_are_added_to_finished_results_without_the_network(whole, tmp_path, monkeypatch):
+    segment(opened(whole), tmp_path, SegmentOptions(write=("report", "probabilities")))
+    monkeypatch.setattr(RepeatMethod, "step", None)
+    assert segment(opened(whole), tmp_path).skipped
+    before, after = files(whole / "out"), files(tmp_path)
+    changing = ("run.json", "report.html")  # with the overlay, and with times
+    assert {name: before[name] for name in before if name not in changing} == {
+        name: after[name] for name in after if name not in changing
+    }
+    (tmp_path / "objects" / "200" / "004.png").unlink()
+    segment(opened(whole), tmp_path)
+    assert files(tmp_path) == after
+
+
+def test_unknown_formats_are_refused():
+    with pytest.raises(InputError, match=r"'mask' cannot be written: use masks, overlay, .*report"):
+        SegmentOptions(write=("mask",))
 
 
 def test_notes_are_in_the_record_and_in_the_report(tmp_path):
@@ -139,7 +158,7 @@ def test_files_of_the_user_are_not_overwritten(whole, tmp_path):
 
 
 def test_only_requested_files_are_written(whole, tmp_path):
-    segment(opened(whole), tmp_path, SegmentOptions(overlay=False, report=False))
+    segment(opened(whole), tmp_path, SegmentOptions(write=("masks",)))
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"masks", "objects.csv", "frames_to_check.csv", "run.json"}
 

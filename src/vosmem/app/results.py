@@ -16,7 +16,9 @@ from vosmem.inference.sequences.confidence import Check, ObjectConfidence, frame
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.user_video import UserVideo
 from vosmem.ops.masks import id_type, ids_to_slots
-from vosmem.segmentation.frame_files import DEFAULT_RATE, MASKS, OVERLAY
+from vosmem.segmentation.formats.frame_format import DEFAULT_RATE
+from vosmem.segmentation.formats.registry import MASKS
+from vosmem.segmentation.formats.videos import Overlay
 from vosmem.segmentation.record import REPORT
 from vosmem.segmentation.report import write_report
 from vosmem.segmentation.tables import CHECKS_TABLE, OBJECTS_TABLE, write_tables
@@ -24,6 +26,7 @@ from vosmem.visualization.overlay import overlay
 from vosmem.visualization.video import VideoWriter
 
 ARCHIVE = "masks.zip"
+OVERLAY = Overlay.paths[0]
 DOWNLOADS = (ARCHIVE, OVERLAY, REPORT, OBJECTS_TABLE, CHECKS_TABLE)
 
 

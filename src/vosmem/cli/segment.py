@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   vosmem segment video.mp4 --mask first.png --output out
   vosmem segment frames/ --box 120,80,300,260 --output out
   vosmem segment DAVIS/ --output out --direction both --weights last.ckpt
+  vosmem segment video.mp4 --mask first.png --output out --write overlay,prores,coco
   vosmem segment videos.csv --output out --engine processes --workers 4"""
 SECONDS_BETWEEN_LINES = 10.0
 MEMORIES = files("vosmem.conf") / "memory"
@@ -161,11 +162,15 @@ def _add_memory(group: "argparse._ArgumentGroup") -> None:
 
 
 def _add_written(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--soft-masks", action="store_true", help="write probabilities/FRAME.npz")
-    group.add_argument("--per-object", action="store_true", help="write objects/ID/FRAME.png, of 0 and 255")
-    group.add_argument("--rle", action="store_true", help="write annotations.json, all masks as COCO run lengths")
-    group.add_argument("--no-overlay", action="store_true", help="no overlay.mp4")
-    group.add_argument("--no-report", action="store_true", help="no report.html")
+    group.add_argument(
+        "--write",
+        type=lambda text: text.split(","),
+        default=["overlay", "report"],
+        metavar="FORMATS",
+        help="what to write in addition to masks and tables, separated by commas: overlay, report, objects, "
+        "probabilities; cutouts, prores, webm, matte, green-screen; coco, youtube-vis, yolo, cvat, label-studio, "
+        "labelme, images; or masks for nothing else (default: overlay,report)",
+    )
 
 
 def _add_workers(group: "argparse._ArgumentGroup") -> None:

@@ -284,11 +284,4 @@ def _cut_by_strokes(frame: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[No
 
 
 def _written(options: Namespace) -> SegmentOptions:
-    return SegmentOptions(
-        direction=options.direction,
-        soft_masks=options.soft_masks,
-        per_object=options.per_object,
-        rle=options.rle,
-        overlay=not options.no_overlay,
-        report=not options.no_report,
-    )
+    return SegmentOptions(options.direction, tuple(options.write))

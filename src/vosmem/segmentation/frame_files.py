@@ -1,118 +1,141 @@
 """The options of a segmentation, and the files that are written for each frame."""
 
-import json
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
-from pycocotools import mask as coco_mask
 
-from vosmem.files import write_text
-from vosmem.inference.output.mask_writer import write_labels, write_probabilities, write_silhouette
+from vosmem.data.decoding.mask_files import read_mask
+from vosmem.errors import InputError
+from vosmem.inference.output.mask_writer import write_probabilities
 from vosmem.inputs.user_video import UserVideo
-from vosmem.ops.masks import slots_to_ids
-from vosmem.visualization.overlay import overlay
-from vosmem.visualization.video import VideoWriter
+from vosmem.ops.masks import ids_to_slots
+from vosmem.segmentation.formats.registry import FORMATS, MASKS, with_needed
 
-DEFAULT_RATE = Fraction(24)  # frames/s of folders of frames, which have no rate
-
-MASKS, OBJECTS, PROBABILITIES = "masks", "objects", "probabilities"
-OVERLAY, ANNOTATIONS = "overlay.mp4", "annotations.json"
+PROBABILITIES, REPORT_NAME = "probabilities", "report"
+PROBABILITIES_PATH = f"{PROBABILITIES}/{{frame}}.npz"
+WRITABLE = (*FORMATS, PROBABILITIES, REPORT_NAME)
 
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """The direction of propagation, and the files that are written in addition to masks and tables."""
+    """The direction of propagation, and what is written in addition to masks and tables.
 
-    direction: str = "forward"  # or `backward`, `both`
-    soft_masks: bool = False  # probabilities of every frame, as in `inference/output/mask_writer.py`
-    per_object: bool = False  # a black and white image per object and frame
-    rle: bool = False  # all masks as one COCO file
-    overlay: bool = True  # a video of the masks over the frames
-    report: bool = True  # an HTML page of the results
+    Args:
+        direction: `forward`, `backward` or `both`.
+        write: names of `WRITABLE`.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+
+    direction: str = "forward"
+    write: tuple[str, ...] = ("overlay", REPORT_NAME)
+
+    def __post_init__(self) -> None:
+        for name in self.write:
+            if name not in WRITABLE:
+                raise InputError(f"{name!r} cannot be written: use {', '.join(WRITABLE)}")
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The names of the formats, with masks and with what the others refer to."""
+        return with_needed((MASKS, *(name for name in self.write if name in FORMATS)))
 
 
 class FrameFiles:
-    """A context manager that writes frames in order and completes overlay video and annotations at its end.
+    """A context manager that writes frames in order and completes files that hold several frames at its end.
 
-    The files use the ids, palette and frame names of the video.
+    Args:
+        folder: of the results.
+        video: whose ids, palette and frame names the files use.
+        formats: names of formats.
     """
 
-    def __init__(self, folder: Path, video: UserVideo, options: SegmentOptions):
-        self.folder, self.video, self.options = folder, video, options
-        rate = video.rate or DEFAULT_RATE
-        self._overlay = VideoWriter(folder / OVERLAY, rate) if options.overlay else None
-        self._images: list[dict[str, Any]] = []
-        self._annotations: list[dict[str, Any]] = []
+    def __init__(self, folder: Path, video: UserVideo, formats: Sequence[str]):
+        self.folder, self.video = folder, video
+        self._open = ExitStack()
+        self._formats = {name: FORMATS[name](folder, video) for name in formats}
 
     def write(
         self,
         t: int,
         frame: UInt8[np.ndarray, "H W 3"],
         labels: UInt8[np.ndarray, "H W"],
-        probs: Float32[np.ndarray, "K1 H W"] | None,
+        probs: Float32[np.ndarray, "K1 H W"] | None = None,
     ) -> None:
-        """Write all files of frame t from RGB, slots and, for soft masks, probabilities. `OSError` on failure."""
-        stem, ids = self.video.frame_names[t], self.video.object_ids
-        write_labels(self.folder / MASKS / f"{stem}.png", slots_to_ids(labels, ids), self.video.palette)
-        if self.options.per_object:
-            for slot, object_id in enumerate(ids, start=1):
-                write_silhouette(self.folder / OBJECTS / str(object_id) / f"{stem}.png", labels == slot)
+        """Write all files of frame t from RGB, slots and, if they are wanted, probabilities. `OSError` on failure."""
+        for one in self._formats.values():
+            one.add(t, frame, labels)
         if probs is not None:
-            write_probabilities(self.folder / PROBABILITIES / f"{stem}.npz", probs, ids)
-        if self.options.rle:
-            self._annotate(t, labels)
-        if self._overlay is not None:
-            self._overlay.add(overlay(frame, labels))
+            path = self.folder / PROBABILITIES_PATH.format(frame=self.video.frame_names[t])
+            write_probabilities(path, probs, self.video.object_ids)
+
+    def replay(self, num_frames: int) -> None:
+        """Write the first frames again in all formats, except for masks, from their masks in the folder.
+
+        Raises:
+            InputError: a frame or a mask cannot be read.
+            OSError: a file could not be written.
+        """
+        for t in range(num_frames):
+            frame = np.ascontiguousarray(self.video.frame(t).permute(1, 2, 0).numpy())
+            labels = read_slots(self.folder, self.video, t)
+            for name, one in self._formats.items():
+                if name != MASKS:
+                    one.add(t, frame, labels)
 
     def __enter__(self) -> "FrameFiles":
+        with ExitStack() as opening:
+            for one in self._formats.values():
+                opening.enter_context(one)
+            self._open = opening.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._overlay is not None:
-            self._overlay.__exit__(kind, error, trace)
-        if self.options.rle and error is None:
-            categories = [{"id": 1, "name": "object"}]
-            coco = {"images": self._images, "annotations": self._annotations, "categories": categories}
-            write_text(self.folder / ANNOTATIONS, json.dumps(coco) + "\n")
-
-    def _annotate(self, t: int, labels: UInt8[np.ndarray, "H W"]) -> None:
-        """Collect the masks of a frame as compressed run lengths of COCO."""
-        height, width = labels.shape
-        file_name = f"{self.video.frame_names[t]}.png"
-        self._images.append({"id": t + 1, "file_name": file_name, "width": width, "height": height})
-        for slot, object_id in enumerate(self.video.object_ids, start=1):
-            run_lengths = coco_mask.encode(np.asfortranarray(labels == slot))
-            area = int(coco_mask.area(run_lengths))
-            if area:
-                self._annotations.append(
-                    {
-                        "id": len(self._annotations) + 1,
-                        "image_id": t + 1,
-                        "category_id": 1,
-                        "track_id": object_id,
-                        "iscrowd": 0,
-                        "area": area,
-                        "bbox": coco_mask.toBbox(run_lengths).tolist(),
-                        "segmentation": {"size": [height, width], "counts": run_lengths["counts"].decode()},
-                    }
-                )
+        self._open.__exit__(kind, error, trace)
 
 
-def results_complete(folder: Path, video: UserVideo, options: SegmentOptions) -> bool:
-    """Whether all files of a finished run still exist: those of each frame, overlay video and annotations."""
-    patterns = [folder / MASKS / "{}.png"]
-    patterns += [folder / OBJECTS / str(object_id) / "{}.png" for object_id in video.object_ids if options.per_object]
-    patterns += [folder / PROBABILITIES / "{}.npz"] if options.soft_masks else []
-    for pattern in patterns:
-        expected = {pattern.name.format(stem) for stem in video.frame_names}
-        if not expected <= {path.name for path in pattern.parent.glob("*")}:
-            return False
-    single = [name for name, wanted in ((OVERLAY, options.overlay), (ANNOTATIONS, options.rle)) if wanted]
-    return all((folder / name).is_file() for name in single)
+def write_formats(folder: Path, video: UserVideo, formats: Sequence[str]) -> None:
+    """Write formats from the masks of a finished run.
+
+    Raises:
+        InputError: a frame or a mask cannot be read.
+        OSError: a file could not be written.
+    """
+    if formats:
+        with FrameFiles(folder, video, formats) as files:
+            files.replay(len(video))
+
+
+def read_slots(folder: Path, video: UserVideo, t: int) -> UInt8[np.ndarray, "H W"]:
+    """The mask of frame t that a run has written, as slots; `InputError` if it cannot be read."""
+    path = folder / FORMATS[MASKS].paths[0].format(frame=video.frame_names[t])
+    return ids_to_slots(read_mask(path, max_objects=None).ids, video.object_ids)
+
+
+def missing_formats(folder: Path, video: UserVideo, formats: Sequence[str]) -> list[str]:
+    """The names of those formats of which a file is missing."""
+    return [name for name in formats if not _complete(folder, video, FORMATS[name].paths)]
+
+
+def probabilities_complete(folder: Path, video: UserVideo) -> bool:
+    """Whether the probabilities of each frame are there."""
+    return _complete(folder, video, (PROBABILITIES_PATH,))
+
+
+def _complete(folder: Path, video: UserVideo, paths: Sequence[str]) -> bool:
+    """Whether all files of some paths exist; a folder is listed once."""
+    for path in paths:
+        for object_id in video.object_ids if "{object}" in path else (0,):
+            parent, _, pattern = path.replace("{object}", str(object_id)).rpartition("/")
+            names = [pattern.format(frame=stem) for stem in video.frame_names] if "{frame}" in pattern else [pattern]
+            if not set(names) <= {found.name for found in (folder / parent).glob("*")}:
+                return False
+    return True

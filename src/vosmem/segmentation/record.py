@@ -14,11 +14,13 @@ from vosmem.errors import InputError
 from vosmem.files import write_text
 from vosmem.inference.sequences.directions import Given
 from vosmem.inputs.user_video import UserVideo
-from vosmem.segmentation.frame_files import ANNOTATIONS, MASKS, OBJECTS, OVERLAY, PROBABILITIES
+from vosmem.segmentation.formats.registry import FORMATS
+from vosmem.segmentation.frame_files import PROBABILITIES
 from vosmem.segmentation.tables import CHECKS_TABLE, OBJECTS_TABLE
 
 RECORD, REPORT, SPILL = "run.json", "report.html", ".backward"
-OWN_NAMES = (MASKS, OBJECTS, PROBABILITIES, OVERLAY, ANNOTATIONS, OBJECTS_TABLE, CHECKS_TABLE, REPORT)
+FORMAT_NAMES = {path.split("/")[0] for chosen in FORMATS.values() for path in chosen.paths}
+OWN_NAMES = (*sorted(FORMAT_NAMES), PROBABILITIES, OBJECTS_TABLE, CHECKS_TABLE, REPORT)
 PACKAGES = ("vosmem", "torch", "torchvision", "numpy", "opencv-python-headless", "pillow", "av")
 
 

@@ -14,14 +14,14 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Note
 from vosmem.files import write_text
 from vosmem.inference.sequences.confidence import Check, ObjectConfidence
 from vosmem.inputs.user_video import UserVideo
 from vosmem.inputs.wording import counted
-from vosmem.ops.masks import ids_to_slots
-from vosmem.segmentation.frame_files import DEFAULT_RATE, MASKS, OVERLAY
+from vosmem.segmentation.formats.frame_format import DEFAULT_RATE
+from vosmem.segmentation.formats.videos import Overlay
+from vosmem.segmentation.frame_files import read_slots
 from vosmem.visualization.confidence_chart import confidence_chart
 from vosmem.visualization.overlay import COLOURS, overlay
 
@@ -43,7 +43,7 @@ def write_report(
     `about` is what the results were made from, as JSON values.
     """
     template = Template(resources.files("vosmem.segmentation").joinpath("report.html").read_text(encoding="utf-8"))
-    overlay_path = path.parent / OVERLAY
+    overlay_path = path.parent / Overlay.paths[0]
     has_video = overlay_path.is_file()
     width, height = video.size
     rows_by_slot = {
@@ -114,8 +114,7 @@ def _grid(cards: Sequence[str]) -> str:
 
 def _thumbnail(folder: Path, video: UserVideo, t: int) -> str:
     frame = np.ascontiguousarray(video.frame(t).permute(1, 2, 0).numpy())
-    ids = read_mask(folder / MASKS / f"{video.frame_names[t]}.png", max_objects=None).ids
-    return jpeg_url(overlay(frame, ids_to_slots(ids, video.object_ids)), THUMBNAIL_WIDTH, quality=80)
+    return jpeg_url(overlay(frame, read_slots(folder, video, t)), THUMBNAIL_WIDTH, quality=80)
 
 
 def jpeg_url(picture: UInt8[np.ndarray, "H W 3"], max_width: int, quality: int) -> str:

@@ -4,7 +4,7 @@ import shutil
 import time
 from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +18,19 @@ from vosmem.inference.sequences.confidence import Check, ConfidenceRows, Confide
 from vosmem.inference.sequences.directions import Given, given_masks, segment_in_direction
 from vosmem.inference.sequences.methods import Method
 from vosmem.inputs.user_video import UserVideo
-from vosmem.segmentation.frame_files import FrameFiles, SegmentOptions, results_complete
+from vosmem.segmentation.frame_files import (
+    MASKS,
+    PROBABILITIES,
+    REPORT_NAME,
+    FrameFiles,
+    SegmentOptions,
+    missing_formats,
+    probabilities_complete,
+    write_formats,
+)
 from vosmem.segmentation.record import REPORT, SPILL, RunRecord, describe_video
 from vosmem.segmentation.report import write_report
-from vosmem.segmentation.tables import write_tables
+from vosmem.segmentation.tables import CHECKS_TABLE, OBJECTS_TABLE, write_tables
 
 
 class VideoProgress(NamedTuple):
@@ -69,6 +78,8 @@ def segment_video(
 ) -> VideoResult:
     """Segment a video and write the results, unless the folder holds them already.
 
+    Formats that are missing in the folder of a finished run are made from its masks.
+
     Only a few frames are in memory at a time. Decoding, network and writing run concurrently. `about` is what else the
     results depend on (weights, memory) and `sources` further entries of the record (paths), both as JSON values.
 
@@ -78,9 +89,12 @@ def segment_video(
     """
     start = time.perf_counter()
     given = given_masks(video)
-    record = RunRecord(folder, {"input": describe_video(video, given), **about, "options": asdict(options)})
+    record = RunRecord(
+        folder, {"input": describe_video(video, given), **about, "options": {"direction": options.direction}}
+    )
     notes = list(video.notes)
-    if record.finished and results_complete(folder, video, options):
+    if record.finished and _network_results_complete(folder, video, options):
+        write_formats(folder, video, missing_formats(folder, video, options.formats))
         return VideoResult(folder, len(video), skipped=True, notes=notes)
     record.write(finished=False, **sources, notes=notes)
     shutil.rmtree(folder / SPILL, ignore_errors=True)  # left by a run that was killed
@@ -93,7 +107,7 @@ def segment_video(
     if error is not None:
         record.write(finished=False, error=str(error), **sources, notes=notes, timings=timings)
         raise error
-    if options.report:
+    if REPORT_NAME in options.write:
         used = {name: value for name, value in record.about.items() if name != "input"}
         write_report(folder / REPORT, video, statistics.rows, checks, {**sources, **used, "timings": timings})
     record.write(finished=True, **sources, notes=notes, timings=timings)
@@ -126,7 +140,7 @@ def _segment(
 
     tracker = ConfidenceTracker(given.first_areas())
     frames = segment_in_direction(video, make, device, options.direction, given, folder / SPILL, report)
-    with FrameFiles(folder, video, options) as files, BackgroundWriter() as writer:
+    with FrameFiles(folder, video, options.formats) as files, BackgroundWriter() as writer:
         try:
             for segmented in frames:
                 t, labels = segmented.t, segmented.labels
@@ -136,7 +150,7 @@ def _segment(
                 if segmented.seconds is not None:
                     statistics.seconds.append(segmented.seconds)
                 image = segmented.frame.permute(1, 2, 0).contiguous().numpy()
-                probs = segmented.probs.float().cpu().numpy() if options.soft_masks else None
+                probs = segmented.probs.float().cpu().numpy() if PROBABILITIES in options.write else None
                 writer.submit(files.write, t, image, labels.numpy(), probs)
                 report(total - len(video) + t + 1)
         except InputError as error:
@@ -144,6 +158,16 @@ def _segment(
         finally:
             frames.close()
     return None
+
+
+def _network_results_complete(folder: Path, video: UserVideo, options: SegmentOptions) -> bool:
+    """Whether all results are there that cannot be made from masks and frames."""
+    tables = (OBJECTS_TABLE, CHECKS_TABLE, *([REPORT] if REPORT_NAME in options.write else []))
+    return (
+        not missing_formats(folder, video, (MASKS,))
+        and all((folder / name).is_file() for name in tables)
+        and (PROBABILITIES not in options.write or probabilities_complete(folder, video))
+    )
 
 
 def _timings(statistics: _Statistics, num_frames: int, seconds: float) -> dict[str, float]:
