@@ -44,7 +44,8 @@ def masks(out: Path) -> dict[str, bytes]:
 
 
 def test_the_console_writes_what_the_api_finds(folder):
-    done = segment(folder, "videos/short", "--mask", "masks/short.png", "--output", "short", "--write", "overlay,report,coco")
+    options = ("--mask", "masks/short.png", "--output", "short", "--write", "overlay,report,coco")
+    done = segment(folder, "videos/short", *options)
     assert done.stdout.startswith("short: 6 frames, ")
     names = {path.name for path in (folder / "short").iterdir()}
     assert names >= {"masks", "overlay.mp4", "objects.csv", "frames_to_check.csv", "run.json", "report.html"}

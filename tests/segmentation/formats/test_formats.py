@@ -14,6 +14,7 @@ from pycocotools import mask as coco_mask
 
 from tests.segmentation.made import opened, write_user_video
 from vosmem.inputs.open import open_videos
+from vosmem.segmentation.formats.label_studio import brush_run_lengths
 from vosmem.segmentation.formats.registry import FORMATS
 from vosmem.segmentation.frame_files import FrameFiles
 
@@ -65,9 +66,9 @@ def test_all_files_are_there_and_no_partial_ones(written):
     assert not [name for name in names if name.endswith(".partial")]
 
 
-def test_vosmem_reads_its_own_masks_and_coco(written):
-    compare(read_again(written, "masks"), written)
-    compare(read_again(written, "coco.json"), written)
+@pytest.mark.parametrize("name", ["masks", "coco.json", "cvat.xml", "label_studio.json"])
+def test_vosmem_reads_the_masks_and_ids_of_its_own_files(written, name):
+    compare(read_again(written, name), written)
 
 
 def edges(mask):
@@ -123,7 +124,7 @@ def test_youtube_vis_has_a_mask_or_null_for_each_frame_of_each_object(written):
 
 def test_cvat_holds_run_lengths_of_boxes_and_the_id_as_group(written):
     root = ElementTree.parse(written.out / "cvat.xml").getroot()
-    assert [label.text for label in root.iter("name")] == ["fish", "object"]
+    assert [label.text for label in root.iter("name")] == ["fish", "object", "track_id"]
     images = root.findall("image")
     assert [(image.get("id"), image.get("name")) for image in images] == [
         (str(t), f"{t:03d}.jpg") for t in range(NUM_FRAMES)
@@ -172,8 +173,6 @@ def test_label_studio_has_a_task_for_each_frame(written):
 
 
 def test_long_runs_of_label_studio_are_split():
-    from vosmem.segmentation.formats.label_studio import brush_run_lengths
-
     mask = np.zeros((600, 400), np.uint8)
     mask[300:] = 1
     label_studio = pytest.importorskip("label_studio_sdk.converter.brush")
@@ -256,9 +255,13 @@ def test_files_are_written_in_bounded_memory(written, tmp_path, name):
 
 
 def test_an_error_leaves_no_file(written, tmp_path):
-    with pytest.raises(RuntimeError), FrameFiles(tmp_path, opened(written.root), list(FORMATS)) as files:
-        files.write(0, np.zeros((*SIZE, 3), np.uint8), made_labels()[0])
-        raise RuntimeError
+    def fail():
+        with FrameFiles(tmp_path, opened(written.root), list(FORMATS)) as files:
+            files.write(0, np.zeros((*SIZE, 3), np.uint8), made_labels()[0])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     single = {path for chosen in FORMATS.values() for path in chosen.paths if "{" not in path}
     assert not single & {path.name for path in tmp_path.iterdir()}
     assert not list(tmp_path.glob(".*"))

@@ -37,7 +37,7 @@ def read_label_studio(path: Path, content: Sequence[Any], frames: FrameSource | 
                     raise ValueError(f"its image is turned by {result['image_rotation']} degrees")
                 size = checked_size(result["original_height"], result["original_width"])
                 labels = value.get(f"{kind}labels") or [None]
-                found.shapes.append(Shape(stem, size, SHAPES[kind](value, size), None, labels[0]))
+                found.shapes.append(Shape(stem, size, SHAPES[kind](value, size), _track(labels[0]), labels[0]))
                 boxes += kind == "rectangle"
     if boxes:
         found.notes.append(Decision.BOXES_DRAWN.note(boxes=counted(boxes, "box", "boxes"), file=path.name))
@@ -46,17 +46,24 @@ def read_label_studio(path: Path, content: Sequence[Any], frames: FrameSource | 
     return found
 
 
+def _track(label: str | None) -> int | None:
+    """The id that a label is, as in files of vosmem."""
+    return int(label) if label is not None and label.isascii() and label.isdigit() else None
+
+
 def _stem(task: Mapping[str, Any]) -> str:
     """The stem of the image of a task: the file that was uploaded, or the only text among its data."""
     data = [value for value in task["data"].values() if isinstance(value, str)]
     if not data:
         raise ValueError("a task has no image")
-    return stem_of(str(task["data"].get("image") or data[0]).split("?")[0])
+    address, _, query = str(task["data"].get("image") or data[0]).partition("?")
+    return stem_of(query.removeprefix("d=") if query.startswith("d=") else address)  # d is a path of local storage
 
 
 def _results(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The regions of the only annotation of a task that was not cancelled."""
-    done = [one for one in task.get("annotations") or task.get("completions") or () if not one.get("was_cancelled")]
+    """The regions of the only annotation of a task that was not cancelled; of its only prediction if it has none."""
+    made = task.get("annotations") or task.get("completions") or task.get("predictions") or ()
+    done = [one for one in made if not one.get("was_cancelled")]
     if len(done) > 1:
         raise ValueError(f"task {task.get('id')} has {len(done)} annotations, of which one is needed")
     return list(done[0]["result"]) if done else []

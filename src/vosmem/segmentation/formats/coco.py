@@ -77,6 +77,7 @@ class YouTubeVis(TextFormat):
     def __enter__(self) -> "YouTubeVis":
         super().__enter__()
         self._waiting = self._open.enter_context(tempfile.TemporaryFile(dir=self.folder))
+        self._end = 0  # of the temporary file
         self._offsets = {object_id: array("q") for object_id in self.video.object_ids}
         return self
 
@@ -84,8 +85,8 @@ class YouTubeVis(TextFormat):
         for offsets in self._offsets.values():
             offsets.append(ABSENT)
         for object_id, mask in self.objects(labels):
-            self._offsets[object_id][t] = self._waiting.tell()
-            self._waiting.write(coco_run_lengths(mask)["counts"].encode() + b"\n")
+            self._offsets[object_id][t] = self._end
+            self._end += self._waiting.write(coco_run_lengths(mask)["counts"].encode() + b"\n")
 
     def finish(self) -> None:
         (width, height), name = self.video.size, self.video.name

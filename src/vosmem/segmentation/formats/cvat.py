@@ -9,7 +9,11 @@ from jaxtyping import UInt8
 
 from vosmem.segmentation.formats.frame_format import Frame, Labels, TextFormat
 
-LABEL = "object"
+LABEL, ID = "object", "track_id"
+ATTRIBUTES = (
+    f"<attributes><attribute><name>{ID}</name><mutable>False</mutable><input_type>text</input_type>"
+    "<default_value></default_value><values></values></attribute></attributes>"
+)
 
 
 class CvatMask(NamedTuple):
@@ -42,7 +46,10 @@ def cvat_mask(mask: UInt8[np.ndarray, "H W"]) -> CvatMask:
 
 
 class Cvat(TextFormat):
-    """One XML file; `group_id` of a mask is the object's id. The task needs a label called `object`."""
+    """One XML file. The id of a mask's object is its group and, where the label has it, its attribute `track_id`.
+
+    The task needs a label called `object`; CVAT leaves out attributes that the label does not have.
+    """
 
     paths = ("cvat.xml",)
 
@@ -52,7 +59,7 @@ class Cvat(TextFormat):
         self.write(
             '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
             f"<meta><task><name>{escape(self.video.name)}</name><size>{len(self.video)}</size><mode>annotation</mode>"
-            f"<labels><label><name>{LABEL}</name><type>mask</type><attributes></attributes></label></labels>"
+            f"<labels><label><name>{LABEL}</name><type>mask</type>{ATTRIBUTES}</label></labels>"
             f"<original_size><width>{width}</width><height>{height}</height></original_size></task></meta>\n"
         )
         return self
@@ -66,7 +73,7 @@ class Cvat(TextFormat):
             self.write(
                 f'<mask label="{LABEL}" source="auto" occluded="0" rle="{", ".join(map(str, found.rle))}" '
                 f'left="{found.left}" top="{found.top}" width="{found.width}" height="{found.height}" z_order="0" '
-                f'group_id="{object_id}"></mask>\n'
+                f'group_id="{object_id}"><attribute name="{ID}">{object_id}</attribute></mask>\n'
             )
         self.write("</image>\n")
 
