@@ -16,6 +16,7 @@ from tests.inputs.made import squares, write_clip, write_frames, write_mask, wri
 from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.inputs.doctor import inspect
+from vosmem.inputs.frame_range import FrameRange
 from vosmem.inputs.grabcut import mask_from_boxes, strokes_by_colour
 from vosmem.inputs.open import VideoInput
 
@@ -233,6 +234,7 @@ CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
     Decision.VIDEOS_LEFT_OUT: lambda folder: _beside(folder, _video_below),
     Decision.PICTURES_BESIDE_VIDEOS: _poster,
     Decision.MASK_AMONG_FRAMES: _given_among_frames,
+    Decision.FRAMES_CHOSEN: lambda folder: _noted(_frames(folder), _mask(folder), frames=FrameRange(0, 2)),
     Decision.NO_FRAMES_BY_NAME: lambda folder: _beside(folder, lambda clip: write_mask(clip / "1_mask.png", [1])),
     Decision.FILES_LEFT_OUT: lambda folder: _beside(folder, lambda clip: (clip / "2.heic").write_text("")),
     Decision.FOLDERS_LEFT_OUT: lambda folder: _beside(folder, lambda clip: write_mask(clip / "masks" / "0.png", [1])),

@@ -81,3 +81,27 @@ def test_a_list_is_recognised_by_its_suffix_even_if_it_is_missing(folder):
     assert not is_manifest(folder / "frames.csv")
     with pytest.raises(InputError, match="missing"):
         read_manifest(folder / "list.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "video;mask\nclip.mp4;mask.png\nvideos/a;mask.png\n",
+        "Video\tMASK\nclip.mp4\tmask.png\nvideos/a\tmask.png\n",
+        "sep=;\nVIDEO ; Mask\nclip.mp4;mask.png\nvideos\\a;mask.png\n",
+        'video,mask\r\n"clip.mp4",mask.png\r\nvideos/a,mask.png\r\n',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".TXT"])
+def test_lists_of_spreadsheets(folder, text, encoding, suffix):
+    path = folder / f"list{suffix}"
+    path.write_bytes(text.encode(encoding))
+    assert is_manifest(path)
+    videos, problems = read_manifest(path)
+    assert not problems and [video.name for video in videos] == ["clip", "a"]
+
+
+def test_the_line_of_a_bad_row_counts_the_line_of_excel(folder):
+    (folder / "list.csv").write_text("sep=;\nvideo;mask\nclip.mp4;none.png\n")
+    assert list(read_manifest(folder / "list.csv")[1]) == ["list.csv:3"]

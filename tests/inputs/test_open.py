@@ -186,3 +186,26 @@ def test_a_missing_or_invalid_mask_is_rejected(tmp_path, mask, message):
 def test_max_objects_below_one_is_rejected(tmp_path):
     with pytest.raises(InputError, match=naming("--max-objects 0")):
         open_videos(frames_in(tmp_path / "a"), None, max_objects=0)
+
+
+def test_videos_are_found_in_a_tree_of_folders(tmp_path):
+    root = tmp_path / "data"
+    for name in ("day1/cam1", "day1/cam2", "day2/cam1"):
+        write_frames(root / "frames" / name, ["0", "1"])
+    write_clip(root / "frames" / "day2" / "x.mp4", num_frames=2)
+    for name in ("day1/cam1/0", "day1/cam2", "day2/cam1", "day2/x"):
+        write_mask(root / "masks" / f"{name}.png", [1])
+    for source in (root, root / "frames"):
+        videos = {video.name: video for video in open_videos(source, root / "masks")}
+        assert list(videos) == ["day1/cam1", "day1/cam2", "day2/cam1", "day2/x"]
+        assert all(len(video.open()) == 2 for video in videos.values())
+
+
+def test_a_folder_without_frames_names_what_it_holds(tmp_path):
+    for name in ("a.raw", "b.raw", "c.docx"):
+        (tmp_path / name).touch()
+    (tmp_path / "inner").mkdir()
+    with pytest.raises(
+        InputError, match=naming("holds no frames", "2 .raw", "1 .docx", "1 folder", ".png", ".mp4", "zip")
+    ):
+        open_videos(tmp_path, None)

@@ -196,8 +196,8 @@ def test_a_start_that_is_no_frame_is_rejected(clip, masks, start):
 
 
 def test_a_stem_takes_precedence_over_a_frame_number():
-    assert find_frame(["5", "6", "7"], "6") == 1
-    assert find_frame(["a", "b", "c"], "2") == 2
+    assert find_frame(["5", "6", "7"], "6", range(3)) == 1
+    assert find_frame(["a", "b", "c"], "2", range(3)) == 2
 
 
 def test_masks_without_a_frame_are_reported(clip, masks):

@@ -3,9 +3,25 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vosmem.errors import InputError
+
+if TYPE_CHECKING:
+    from vosmem.inputs.frame_range import FrameRange
+
+MASK_HELP = "an image, annotations, npy, npz, a video, or a folder or zip of them"
+FRAMES_HELP = "only these frames, by index from 0, without B"
+
+
+def frame_range(text: str) -> "FrameRange":
+    """Read the value of `--frames`; ArgumentTypeError if it is no range."""
+    from vosmem.inputs.frame_range import FrameRange
+
+    try:
+        return FrameRange.parse(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 class Parser(argparse.ArgumentParser):

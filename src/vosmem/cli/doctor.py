@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vosmem.cli.arguments import Parser
+from vosmem.cli.arguments import FRAMES_HELP, MASK_HELP, Parser, frame_range
 from vosmem.errors import InputError
 from vosmem.files import write_text
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
@@ -45,6 +45,7 @@ def run(arguments: list[str]) -> None:
         start=options.start,
         max_objects=options.max_objects,
         clean=options.clean_masks,
+        frames=options.frames,
         thorough=options.thorough,
     )
     console = Console(soft_wrap=True, highlight=False)
@@ -63,9 +64,8 @@ def run(arguments: list[str]) -> None:
 
 def add_mask_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the given masks and how they are read."""
-    parser.add_argument(
-        "--mask", type=Path, metavar="MASK", help="an image, a COCO or LabelMe JSON, or a folder of either"
-    )
+    parser.add_argument("--mask", type=Path, metavar="MASK", help=MASK_HELP)
+    parser.add_argument("--frames", type=frame_range, metavar="A:B[:STEP]", help=FRAMES_HELP)
     parser.add_argument("--start", metavar="N", help="frame of the only mask: its index from 0, or its name")
     parser.add_argument(
         "--max-objects",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from vosmem.cli.arguments import Parser
+from vosmem.cli.arguments import FRAMES_HELP, MASK_HELP, Parser, frame_range
 from vosmem.cli.printing import plain_console
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="output folder; with a sub-folder for each of several videos",
     )
     what = parser.add_argument_group("objects")
-    what.add_argument("--mask", type=Path, metavar="PATH", help="an image, a JSON file, or a folder of either")
+    what.add_argument("--mask", type=Path, metavar="PATH", help=MASK_HELP)
+    what.add_argument("--frames", type=frame_range, metavar="A:B[:STEP]", help=FRAMES_HELP)
     what.add_argument(
         "--box",
         type=_box,

@@ -172,7 +172,7 @@ class VideoSegmenter:
 
 def _videos(options: Namespace) -> tuple[list[VideoInput], dict[str, InputError]]:
     """The videos that are there, and what is wrong with the rows of a list that are not."""
-    read = {"max_objects": options.max_objects, "clean": options.clean_masks}
+    read = {"max_objects": options.max_objects, "clean": options.clean_masks, "frames": options.frames}
     if is_manifest(options.input):
         given = [name for name in ("mask", "box", "scribble") if getattr(options, name) is not None]
         if given:
@@ -246,7 +246,7 @@ def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, 
         raise InputError(f"--{' and --'.join(given)} are given: give one of them")
     if given in ([], ["mask"]):
         return options.mask, options.start, ()
-    found = open_videos(options.input, None)
+    found = open_videos(options.input, None, frames=options.frames)
     if len(found) > 1:
         raise InputError(f"--{given[0]} is given for {len(found)} videos: give one video, or masks")
     if options.input.is_dir() and options.output.resolve().is_relative_to(options.input.resolve()):
@@ -254,7 +254,7 @@ def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, 
             f"--output {options.output} is in the input, where --{given[0]} leaves a mask: name another folder"
         )
     frames = found[0].open_frames()
-    t = find_frame(frames.frame_names, 0 if options.start is None else options.start)
+    t = find_frame(frames.frame_names, frames.indices[0] if options.start is None else options.start, frames.indices)
     frame = np.ascontiguousarray(frames.frame(t).permute(1, 2, 0).numpy())
     mask, notes = mask_from_boxes(frame, options.box) if options.box else _cut_by_strokes(frame, options.scribble)
     path: Path = options.output / CUT_MASK.format(given[0])
@@ -264,7 +264,7 @@ def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, 
             "--output"
         )
     write_labels(path, mask)
-    return path, t, notes
+    return path, frames.indices[t], notes
 
 
 def _cut_by_strokes(frame: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[Note, ...]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
+from vosmem.inputs.frame_range import FrameRange
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
@@ -59,6 +60,7 @@ def inspect(
     start: int | str | None = None,
     max_objects: int = 50,
     clean: bool = False,
+    frames: FrameRange | None = None,
     thorough: bool = False,
 ) -> Diagnosis:
     """Read the headers of all frames, and all masks. Bad input raises nothing; it is in the diagnosis.
@@ -70,9 +72,9 @@ def inspect(
         if is_manifest(source):
             if mask is not None:
                 raise InputError("--mask is given for a list, which names its masks: leave out --mask")
-            videos, errors = read_manifest(source, start=start, max_objects=max_objects, clean=clean)
+            videos, errors = read_manifest(source, start=start, max_objects=max_objects, clean=clean, frames=frames)
         else:
-            videos = open_videos(source, mask, start=start, max_objects=max_objects, clean=clean)
+            videos = open_videos(source, mask, start=start, max_objects=max_objects, clean=clean, frames=frames)
     except InputError as error:
         return Diagnosis(problems=[str(error)])
     return Diagnosis(

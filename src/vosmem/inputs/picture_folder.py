@@ -1,11 +1,12 @@
 """Which pictures of a folder are the frames of a video, and what is left out."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from natsort import natsorted
 
-from vosmem.data.decoding.images import is_image, list_pictures
+from vosmem.data.decoding.images import IMAGE_SUFFIXES, is_image, list_pictures
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.errors import InputError
 from vosmem.inputs.wording import counted, listed
@@ -14,6 +15,7 @@ VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv"),
     *(".gif", ".dv", ".3gp", ".ogv", ".vob", ".asf", ".mxf"),
 )
+TAKEN = f"images ({', '.join(IMAGE_SUFFIXES)}), a video ({', '.join(VIDEO_SUFFIXES[:6])} ...), or a zip file of them"
 # Files without frames that are expected in a folder of frames.
 COMPANIONS = (".txt", ".json", ".xml", ".csv", ".md", ".yaml", ".yml", ".html", ".db", ".ini", ".log", ".srt", ".zip")
 NOT_A_FRAME = re.compile(
@@ -28,6 +30,15 @@ def visible_entries(folder: Path) -> list[Path]:
         return natsorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise InputError(f"folder {str(folder)!r} cannot be read ({error.strerror}): check its permissions") from error
+
+
+def seen(folder: Path) -> str:
+    """The number of files of each suffix and of folders in a folder, for messages."""
+    entries = visible_entries(folder)
+    kinds = Counter(path.suffix.lower() or "unnamed" for path in entries if path.is_file())
+    names = [f"{number} {kind}" for kind, number in kinds.most_common()]
+    folders = sum(path.is_dir() for path in entries)
+    return listed(names + ([counted(folders, "folder")] if folders else [])) or "nothing"
 
 
 def is_video_file(path: Path) -> bool:

@@ -77,7 +77,7 @@ class MaskScan:
                 raise InputError(
                     f"--start is the frame of a single mask, but {len(stems)} are given: name them like frames"
                 )
-            return {find_frame(names, start): stems[0]}
+            return {find_frame(names, start, self._frames.indices): stems[0]}
         index_of_name = {name: t for t, name in enumerate(names)}
         index_of = {stem: index_of_name[stem] for stem in stems if stem in index_of_name}
         # The number in a video's own name is no frame number.
@@ -158,13 +158,15 @@ class MaskScan:
         self._labels_by_note.setdefault(note, []).append(label)
 
 
-def find_frame(names: Sequence[str], start: int | str) -> int:
-    """The index of the frame with a stem or, if there is none, with a frame number from 0; else `InputError`."""
+def find_frame(names: Sequence[str], start: int | str, indices: Sequence[int]) -> int:
+    """The index of the frame with a stem or, if there is none, with an index in the whole video; else `InputError`."""
     if start in names:
         return list(names).index(str(start))
-    if (isinstance(start, int) or (start.isascii() and start.isdigit())) and 0 <= int(start) < len(names):
-        return int(start)
-    raise InputError(f"--start {start}: no such frame; use 0 to {len(names) - 1}, or a stem such as {names[0]!r}")
+    if (isinstance(start, int) or (start.isascii() and start.isdigit())) and int(start) in indices:
+        return indices.index(int(start))
+    raise InputError(
+        f"--start {start}: no such frame; use {indices[0]} to {indices[-1]}, or a stem such as {names[0]!r}"
+    )
 
 
 def resized(ids: UInt16[np.ndarray, "H W"], height: int, width: int) -> UInt16[np.ndarray, "H2 W2"]:

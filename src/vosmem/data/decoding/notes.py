@@ -69,6 +69,7 @@ class Decision(Enum):
     )
     VIDEOS_LEFT_OUT = ("videos in folders next to the frames are not used: {names}", True)
     PICTURES_BESIDE_VIDEOS = ("images next to video files are not used: {names}", True)
+    FRAMES_CHOSEN = ("--frames {chosen}: {number} of {total} frames are used", False)
     MASK_AMONG_FRAMES = ("{name} is in the folder of frames and given as mask: it is not used as a frame", False)
     NO_FRAMES_BY_NAME = ("images with the name of a mask or a poster are not used as frames: {names}", True)
     FILES_LEFT_OUT = ("files that are not images are not used: {names}", True)
