@@ -1,5 +1,6 @@
 """A session without a page: drawing, propagating, correcting, downloading, and writing only to its folder."""
 
+import json
 import threading
 import zipfile
 
@@ -149,11 +150,20 @@ def test_files_for_download(tmp_path, session):
         with archive.open("masks/00001.png") as file:
             assert (np.asarray(Image.open(file)) == session.project.ids(1)).all()
     assert session.overlay_file().stat().st_size > 0
+    with zipfile.ZipFile(session.format_file("coco")) as archive:
+        assert archive.namelist() == ["coco.json"]
+        found = json.loads(archive.read("coco.json"))["annotations"]
+    assert {(one["image_id"], one["track_id"]) for one in found if one["image_id"] == 2} == {(2, 1), (2, 4)}
+    with zipfile.ZipFile(session.format_file("yolo")) as archive:
+        assert {"data.yaml", "labels/00001.txt", "images/00001.jpg"} <= set(archive.namelist())
+    with pytest.raises(InputError, match=r"there is no format '\.\./x'"):
+        session.format_file("../x")
     page = session.report_file({"weights": "tiny"}).read_text()
     assert "object 4" in page and "tiny" in page
     session.draw(1, 1, [(5, 5)], 3)
     with zipfile.ZipFile(session.masks_file()) as archive, archive.open("masks/00001.png") as file:
         assert np.asarray(Image.open(file))[5, 5] == 1, "the file is older than the last stroke"
+    assert not (session.project.results.folder / "coco.zip").exists()
 
 
 def test_a_mask_file_sets_the_mask_of_the_shown_frame(tmp_path, session):

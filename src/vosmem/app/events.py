@@ -34,13 +34,14 @@ class Components(NamedTuple):
     stop: gr.Button
     status: gr.HTML  # state of the session, and notes
     load_mask: gr.UploadButton
-    downloads: tuple[gr.Button, gr.Button, gr.Button]  # masks, overlay, report
+    downloads: tuple[gr.Button, ...]  # masks, overlay, report, and the format of the list
+    form: gr.Dropdown  # the format to download
     file: gr.DownloadButton  # hands a file to the browser; invisible
 
     @property
     def outputs(self) -> list[Any]:
         """All components that an event may change."""
-        single = [part for name, part in self._asdict().items() if name not in ("downloads", "file")]
+        single = [part for name, part in self._asdict().items() if name not in ("downloads", "form", "file")]
         return [*single, *self.downloads]
 
 
@@ -131,6 +132,10 @@ class Events:
     def report_file(self, key: str | None) -> str:
         """Path of the report to download."""
         return self._file(key, lambda session: session.report_file(self.store.about))
+
+    def format_file(self, key: str | None, name: str) -> str:
+        """Path of the masks in a format to download."""
+        return self._file(key, lambda session: session.format_file(name))
 
     def _open(self, key: str | None, step: Callable[[Session], None]) -> Changes:
         """Open a video, show everything and fold the opener."""

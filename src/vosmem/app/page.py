@@ -11,6 +11,7 @@ from vosmem.app.examples import EXAMPLES
 from vosmem.app.session_store import SessionStore
 from vosmem.data.decoding.images import IMAGE_SUFFIXES
 from vosmem.inputs.picture_folder import VIDEO_SUFFIXES
+from vosmem.segmentation.formats.registry import FORMATS
 
 SANS, MONO = (
     ("system-ui", "sans-serif"),
@@ -85,10 +86,19 @@ def _lay_out() -> tuple[Components, dict[str, gr.Button]]:
                     gr.Button(text, size="sm", min_width=80, interactive=False, elem_id=name)
                     for name, text in names.items()
                 ]
+            with gr.Row():
+                offered = [name for name in FORMATS if name not in names]
+                form = gr.Dropdown(
+                    offered, value="coco", show_label=False, container=False, min_width=120, elem_id="format"
+                )
+                downloads.append(
+                    gr.Button("Chosen format", size="sm", min_width=80, interactive=False, elem_id="formatted")
+                )
             file = gr.DownloadButton(visible="hidden", elem_id="file")
     components = Components(
         *(key, opener, upload, canvas, frame, charts, direction, propagate, again, stop, status, load_mask),
-        (downloads[0], downloads[1], downloads[2]),
+        tuple(downloads),
+        form,
         file,
     )
     return components, examples
@@ -116,7 +126,8 @@ def _connect(page: gr.Blocks, events: Events, components: Components, examples: 
     components.propagate.click(events.propagate, [key, components.direction], outputs, **running)
     components.again.click(events.again, [key, frame], outputs, **running)
     components.stop.click(events.stop, key, None, **quiet)
-    makers = (events.masks_file, events.overlay_file, events.report_file)
+    makers = (events.masks_file, events.overlay_file, events.report_file, events.format_file)
     for button, make in zip(components.downloads, makers, strict=True):
-        clicked = button.click(make, key, components.file, api_visibility="private", show_progress_on=button)
+        given = [key, components.form] if make == events.format_file else key
+        clicked = button.click(make, given, components.file, api_visibility="private", show_progress_on=button)
         clicked.success(None, None, None, js=DOWNLOAD_FILE, api_visibility="private")

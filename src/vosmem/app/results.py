@@ -1,5 +1,6 @@
 """The results of propagations in a video, and the files to download."""
 
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt16
 
 from vosmem.data.decoding.mask_files import read_mask
+from vosmem.errors import InputError
 from vosmem.files import replacing
 from vosmem.inference.output.mask_writer import write_labels
 from vosmem.inference.sequences.confidence import Check, ObjectConfidence, frames_to_check
@@ -17,8 +19,9 @@ from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.user_video import UserVideo
 from vosmem.ops.masks import id_type, ids_to_slots
 from vosmem.segmentation.formats.frame_format import DEFAULT_RATE
-from vosmem.segmentation.formats.registry import MASKS
+from vosmem.segmentation.formats.registry import FORMATS, MASKS, with_needed
 from vosmem.segmentation.formats.videos import Overlay
+from vosmem.segmentation.frame_files import FrameFiles
 from vosmem.segmentation.record import REPORT
 from vosmem.segmentation.report import write_report
 from vosmem.segmentation.tables import CHECKS_TABLE, OBJECTS_TABLE, write_tables
@@ -27,7 +30,7 @@ from vosmem.visualization.video import VideoWriter
 
 ARCHIVE = "masks.zip"
 OVERLAY = Overlay.paths[0]
-DOWNLOADS = (ARCHIVE, OVERLAY, REPORT, OBJECTS_TABLE, CHECKS_TABLE)
+DOWNLOADS = (ARCHIVE, OVERLAY, REPORT, OBJECTS_TABLE, CHECKS_TABLE, *(f"{name}.zip" for name in FORMATS))
 
 
 class Results:
@@ -100,6 +103,25 @@ class Results:
                     frame = np.ascontiguousarray(video.frame(t).permute(1, 2, 0).numpy())
                     ids = self.ids(t)
                     writer.add(frame if ids is None else overlay(frame, ids_to_slots(ids, video.object_ids)))
+        return path
+
+    def write_format(self, video: UserVideo, name: str) -> Path:
+        """Write the masks in a format of `FORMATS` as a zip; frames that are not done have no objects."""
+        if name not in FORMATS:
+            raise InputError(f"there is no format {name!r}: choose one of the list")
+        path = self.folder / f"{name}.zip"
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=self.folder) as temporary:
+                folder, formats = Path(temporary), with_needed((name,))
+                with FrameFiles(folder, video, formats) as files:
+                    for t in range(len(video)):
+                        frame = np.ascontiguousarray(video.frame(t).permute(1, 2, 0).numpy())
+                        ids = self.ids(t)
+                        ids = np.zeros(frame.shape[:2], np.uint16) if ids is None else ids
+                        files.write(t, frame, ids_to_slots(ids, video.object_ids))
+                with replacing(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+                    for written in sorted(found for found in folder.rglob("*") if found.is_file()):
+                        archive.write(written, written.relative_to(folder))
         return path
 
     def write_report(self, video: UserVideo, about: Mapping[str, Any]) -> Path:

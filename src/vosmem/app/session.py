@@ -140,6 +140,11 @@ class Session:
         with self._file_from_results() as project:
             return project.results.write_overlay(project.video())
 
+    def format_file(self, name: str) -> Path:
+        """The masks in a format of `vosmem segment --write` as a zip."""
+        with self._file_from_results() as project:
+            return project.results.write_format(project.video(), name)
+
     def report_file(self, about: Mapping[str, Any]) -> Path:
         """The report as an HTML page; `about` as in `Results.write_report`."""
         with self._file_from_results() as project:

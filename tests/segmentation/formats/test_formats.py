@@ -71,10 +71,10 @@ def test_vosmem_reads_the_masks_and_ids_of_its_own_files(written, name):
     compare(read_again(written, name), written)
 
 
-def edges(mask):
-    """The pixels that a polygon may change: those that touch another value."""
-    mask = mask.astype(np.uint16)
-    return cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+def edges(mask, width=1):
+    """The pixels that a polygon may change: those at most `width` pixels from another value."""
+    mask, side = mask.astype(np.uint16), 2 * width + 1
+    return cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((side, side), np.uint8)) > 0
 
 
 def test_vosmem_reads_its_labelme_files_within_the_tolerance(written):
