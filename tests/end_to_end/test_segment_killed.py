@@ -1,6 +1,9 @@
 """A killed `vosmem segment` leaves only whole files, and the same command again equals a run without a kill."""
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,8 +12,11 @@ import pytest
 import torch
 
 from tests.end_to_end.faults import forked, train
+from tests.end_to_end.tiny import vosmem
 from tests.segmentation.made import write_checkpoint, write_frames
 from vosmem.networks import STM
+from vosmem.segmentation import run_state
+from vosmem.segmentation.run_state import STATE
 
 FRAMES, KILLS = 40, 20
 CHANGING = ("run.json", "report.html")  # which hold times
@@ -32,24 +38,44 @@ def files(out: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(out)): b"" if path.name in CHANGING else path.read_bytes()
         for path in out.rglob("*")
-        if path.is_file()
+        if path.is_file() and STATE not in path.name
     }
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(KILLS, marks=pytest.mark.slow)])
-def test_killed_at_any_moment(folder, kills):
+def test_killed_at_any_moment(folder, kills, monkeypatch):
+    """The state is saved after every frame; forks have the patched interval, too."""
+    monkeypatch.setattr(run_state, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(run_state, "SAVE_SHARE", 1e9)
     start = time.monotonic()
     assert forked(*GIVEN, "--output", f"timed{kills}", cwd=folder) == 0
     moments = (time.monotonic() - start) * np.random.default_rng(kills).uniform(0.2, 0.9, kills)
-    whole, killed = files(folder / "whole"), 0
+    whole, killed, saved = files(folder / "whole"), 0, 0
     for number, moment in enumerate(moments):
         out = f"out{kills}_{number}"
         killed += forked(*GIVEN, "--output", out, cwd=folder, kill_after=moment) == -signal.SIGKILL
+        saved += (folder / out / STATE).exists()
         for name, content in files(folder / out).items():
             assert name.endswith((".partial", "run.json")) or content == whole[name]
         assert forked(*GIVEN, "--output", out, cwd=folder) == 0
-        assert files(folder / out) == whole
-    assert killed > kills / 2
+        assert files(folder / out) == whole and not (folder / out / STATE).exists()
+    assert killed > kills / 2 and (saved or kills == 2)  # two kills may both be before the first frame
+
+
+@pytest.mark.slow
+def test_a_run_that_is_asked_to_stop_continues(folder):
+    command = [Path(sys.executable).with_name("vosmem"), *GIVEN, "--output", "stopped", "--direction", "both"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    while not (folder / "stopped" / "masks").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    _, reported = process.communicate(timeout=100)
+    assert process.returncode == 143 and reported.count("vosmem: ") == 1 and "the same command continues" in reported
+    again = vosmem(*GIVEN, "--output", "stopped", "--direction", "both", cwd=folder)
+    assert "continued after frame" in again.stdout
+    vosmem(*GIVEN, "--output", "undisturbed", "--direction", "both", cwd=folder)
+    assert files(folder / "stopped") == files(folder / "undisturbed")
 
 
 def test_out_of_memory_says_what_to_turn(folder, monkeypatch, capfd):

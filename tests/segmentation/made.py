@@ -14,12 +14,18 @@ SIZE = (33, 47)
 
 
 class RepeatMethod:
-    """Repeats the last mask of each object, with probability 0.9."""
+    """A resumable method that repeats the last mask of each object, with probability 0.9."""
 
     memory_bytes = 2**20
 
     def __init__(self):
         self.labels, self.memory_frames, self.known = None, [], 0
+
+    def state_dict(self):
+        return dict(vars(self))
+
+    def load_state_dict(self, state):
+        vars(self).update(state)
 
     def step(self, frame, mask=None, *, absent=()):
         if mask is not None:

@@ -1,5 +1,6 @@
 """A propagation in a thread of its own, which reports progress and can be stopped."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 from vosmem.app.results import Results
 from vosmem.data.videos import VideoSequence
 from vosmem.inference.sequences.confidence import ConfidenceTracker
-from vosmem.inference.sequences.directions import Given, given_masks, segment_in_direction
+from vosmem.inference.sequences.directions import DirectedPropagation, Given, given_masks
 from vosmem.inference.sequences.methods import Method, SegmentedFrame
 from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.inputs.user_video import UserVideo
@@ -137,9 +138,10 @@ class PropagationJob:
 
         device = self.segmenter.engine.device
         with self.segmenter.context():
-            frames = segment_in_direction(
+            propagation = DirectedPropagation(
                 video, make_method, device, self.direction, given_masks(video), self.spill, report
             )
+            frames = propagation.frames()
             try:
                 for segmented in frames:
                     t = video.indices[segmented.t]
@@ -148,6 +150,7 @@ class PropagationJob:
                     report(before + segmented.t + 1, t)
             finally:
                 frames.close()
+                shutil.rmtree(self.spill, ignore_errors=True)
 
     def _store(self, t: int, segmented: SegmentedFrame, tracker: ConfidenceTracker, followed: dict[int, bool]) -> None:
         """Store the result of frame t; objects that are not followed there keep their earlier mask."""

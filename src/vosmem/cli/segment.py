@@ -216,7 +216,8 @@ def _summary(name: str, result: "VideoResult") -> str:
     line = f"{name}: {result.num_frames} frames, {rate:.1f} frames/s, {frames} frames to check, {result.folder}"
     limits = f" (limit: {result.memory_limits})" if result.memory_limits else ""
     memory = f"  frames in memory: {result.memory_frames}, {result.memory_bytes / 2**20:.0f} MB{limits}"
-    return "\n".join([line, memory, *notes])
+    continued = [f"  continued after frame {result.num_done_before}"] if result.num_done_before else []
+    return "\n".join([line, memory, *continued, *notes])
 
 
 @contextmanager
@@ -233,16 +234,18 @@ class _ProgressReport:
     def __init__(self, console: Console, bars: Progress) -> None:
         self.console, self.bars = console, bars
         self.name, self.started, self.printed = "", 0.0, 0.0
+        self.first = 0
         self.task: TaskID | None = None
 
     def __call__(self, name: str, progress: "VideoProgress") -> None:
         now = time.monotonic()
         if name != self.name:
             self.name, self.started, self.printed = name, now, now
+            self.first = progress.done  # above 1 if an interrupted run is continued
             if self.task is not None:
                 self.bars.remove_task(self.task)
             self.task = None
-        rate = progress.done / max(now - self.started, 1e-9)
+        rate = (progress.done - self.first) / max(now - self.started, 1e-9)
         text = f"{progress.done}/{progress.total}, {rate:.1f}/s, memory {progress.memory_bytes / 2**20:.0f} MB"
         if self.task is None:
             self.task = self.bars.add_task(name, total=progress.total, speed=text)

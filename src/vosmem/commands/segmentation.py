@@ -30,6 +30,7 @@ from vosmem.memory.policy import MemoryPolicy
 from vosmem.ops.attention import MemoryReadConfig
 from vosmem.segmentation.frame_files import SegmentOptions
 from vosmem.segmentation.journal import Journal
+from vosmem.segmentation.record import unfinished_budget_mb
 from vosmem.segmentation.video import VideoProgress, VideoResult, segment_video
 from vosmem.workers import Outcome, distribute
 
@@ -138,11 +139,13 @@ class VideoSegmenter:
         self._segmenter = make_segmenter(weights, options.device, options.precision, options.top_k)
         memories = sharing * (1 + options.flip)
         self._policy = bounded(policy, self._segmenter.engine.device, memories)
-        self._make_method = partial(self._segmenter.propagator, self._policy, options.size, options.flip, options.zoom)
-        self._make_method()  # says so at once if it cannot be made
+        self._is_bounded = self._policy.budget_mb != policy.budget_mb
+        self._make_method = partial(
+            self._segmenter.propagator, short_side=options.size, flip=options.flip, zoom=options.zoom
+        )
+        self._make_method(self._policy)  # says so at once if it cannot be made
         self._about = run_settings(options, self._policy, policy, weights, self._segmenter)
-        limits = {"frames": self._policy.max_frames, "mb": self._policy.budget_mb}
-        self._noted = {"source": str(options.input), "weights": str(weights), "memory_limits": limits}
+        self._noted = {"source": str(options.input), "weights": str(weights)}
 
     def __call__(
         self, video: VideoInput, on_progress: Callable[[VideoProgress], None] = lambda progress: None
@@ -155,19 +158,22 @@ class VideoSegmenter:
         """
         folder = self._options.output if self._single else self._options.output / video.name
         device = self._segmenter.engine.device
+        budget_mb = unfinished_budget_mb(folder) if self._is_bounded else None
+        policy = replace(self._policy, budget_mb=budget_mb or self._policy.budget_mb)
+        noted = {**self._noted, "memory_limits": {"frames": policy.max_frames, "mb": policy.budget_mb}}
         opened = replace(video, direction=self._options.direction).open()  # nothing is made for one that cannot be used
         with locked(folder), self._segmenter.context():
             result = segment_video(
                 opened,
-                self._make_method,
+                partial(self._make_method, policy),
                 device,
                 folder,
                 _written(self._options),
                 self._about,
-                self._noted,
+                noted,
                 on_progress,
             )
-        return replace(result, memory_limits=self._policy.limits)
+        return replace(result, memory_limits=policy.limits)
 
 
 def _videos(options: Namespace) -> tuple[list[VideoInput], dict[str, InputError]]:

@@ -1,7 +1,8 @@
 """The memory bank: keys and values of the frames in memory."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -121,7 +122,7 @@ class MemoryBank:
             start = rows.stop
         self._temporary = None if keep else frame_index
 
-    def record_usage(self, shares: Sequence[Float[Tensor, "T"]]) -> None:
+    def record_usage(self, shares: Sequence[Float[Tensor, "_T"]]) -> None:
         """Record one read: for each group of objects, the share of the attention of each frame in its memory."""
         totals: dict[int, Tensor] = {}
         for group, group_shares in zip(self._groups, shares, strict=True):
@@ -168,6 +169,25 @@ class MemoryBank:
                 return list(group.frames), Memory(*(part[row : row + 1] for part in group.memory()))
             row -= group.num_objects
         raise IndexError("the object has no memory")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the contents as plain values and tensors, which are those of the bank and not copies."""
+        return {
+            "groups": [group.state_dict() for group in self._groups],
+            "records": self._records.state_dict(),
+            "pinned": sorted(self._pinned),
+            "temporary": self._temporary,
+            "dtype": next((name for name, dtype in DTYPES.items() if dtype == self._dtype), None),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace the contents by those of a state, whose tensors become the bank's; the limits stay this bank's."""
+        self._groups = [ObjectGroup(group["num_objects"]) for group in state["groups"]]
+        for own, group in zip(self._groups, state["groups"], strict=True):
+            own.load_state_dict(group)
+        self._records.load_state_dict(state["records"])
+        self._pinned, self._temporary = set(state["pinned"]), state["temporary"]
+        self._dtype = None if state["dtype"] is None else DTYPES[state["dtype"]]
 
     def _drop_temporary(self) -> None:
         for group in self._groups:

@@ -1,5 +1,8 @@
 """Buffers of keys and values that grow with the memory."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -60,6 +63,13 @@ class ObjectGroup:
 
     def convert(self, dtype: torch.dtype) -> None:
         self._buffers = [buffer.to(dtype) for buffer in self._buffers]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"num_objects": self.num_objects, "frames": list(self.frames), "buffers": self._buffers}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.num_objects, self.frames = state["num_objects"], list(state["frames"])
+        self._buffers = list(state["buffers"])
 
     def nbytes(self) -> int:
         return sum(buffer.nbytes for buffer in self._buffers)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -91,6 +91,18 @@ class FrameRecords:
         usage = [self._records[frame].usage for frame in ranked]
         age = [float(self._num_added - self._records[frame].number) for frame in ranked]
         return Ranking(ranked, len(fixed), novelty, novelty.new_tensor([usage]), novelty.new_tensor([age]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the records as tensors and plain values."""
+        records = {frame: (r.number, r.descriptor, r.share, r.reads) for frame, r in self._records.items()}
+        return {"num_added": self._num_added, "records": records}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace the records by those of a state."""
+        self._num_added, self._records = state["num_added"], {}
+        for frame, (number, descriptor, share, reads) in state["records"].items():
+            record = self._records[frame] = _FrameRecord(number, descriptor)
+            record.share, record.reads = share, reads
 
     def _fixed_and_rest(self, pinned: set[int]) -> tuple[list[int], list[int]]:
         fixed = sorted(self._records.keys() & pinned)

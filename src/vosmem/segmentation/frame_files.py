@@ -83,11 +83,14 @@ class FrameFiles:
             OSError: a file could not be written.
         """
         for t in range(num_frames):
-            frame = np.ascontiguousarray(self.video.frame(t).permute(1, 2, 0).numpy())
-            labels = read_slots(self.folder, self.video, t)
-            for name, one in self._formats.items():
-                if name != MASKS:
-                    one.add(t, frame, labels)
+            self.replay_frame(t, np.ascontiguousarray(self.video.frame(t).permute(1, 2, 0).numpy()))
+
+    def replay_frame(self, t: int, frame: UInt8[np.ndarray, "H W 3"]) -> None:
+        """Write the next frame again, as `replay` does."""
+        labels = read_slots(self.folder, self.video, t)
+        for name, one in self._formats.items():
+            if name != MASKS:
+                one.add(t, frame, labels)
 
     def __enter__(self) -> "FrameFiles":
         with ExitStack() as opening:
@@ -125,17 +128,19 @@ def missing_formats(folder: Path, video: UserVideo, formats: Sequence[str]) -> l
     return [name for name in formats if not _complete(folder, video, FORMATS[name].paths)]
 
 
-def probabilities_complete(folder: Path, video: UserVideo) -> bool:
-    """Whether the probabilities of each frame are there."""
-    return _complete(folder, video, (PROBABILITIES_PATH,))
+def frames_complete(folder: Path, video: UserVideo, options: SegmentOptions, num_frames: int) -> bool:
+    """Whether the masks of the first frames exist, and their probabilities if they are wanted."""
+    paths = FORMATS[MASKS].paths + ((PROBABILITIES_PATH,) if PROBABILITIES in options.write else ())
+    return _complete(folder, video, paths, num_frames)
 
 
-def _complete(folder: Path, video: UserVideo, paths: Sequence[str]) -> bool:
-    """Whether all files of some paths exist; a folder is listed once."""
+def _complete(folder: Path, video: UserVideo, paths: Sequence[str], num_frames: int | None = None) -> bool:
+    """Whether all files of some paths exist, for all frames or the first ones; a folder is listed once."""
     for path in paths:
         for object_id in video.object_ids if "{object}" in path else (0,):
             parent, _, pattern = path.replace("{object}", str(object_id)).rpartition("/")
-            names = [pattern.format(frame=stem) for stem in video.frame_names] if "{frame}" in pattern else [pattern]
+            stems = video.frame_names[:num_frames] if "{frame}" in pattern else [""]
+            names = [pattern.format(frame=stem) for stem in stems]
             if not set(names) <= {found.name for found in (folder / parent).glob("*")}:
                 return False
     return True

@@ -62,10 +62,25 @@ class RunRecord:
             "finished": finished,
             **more,
             "about": self.about,
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+            "versions": versions(),
             "threads": torch.get_num_threads(),
         }
         write_text(self.folder / RECORD, json.dumps(content, indent=2) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the results depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def unfinished_budget_mb(folder: Path) -> float | None:
+    """Return the budget of the memory in a run that was interrupted, which the run that continues it must have."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        budget = None if record["finished"] else record["memory_limits"]["mb"]
+    except (OSError, ValueError, KeyError, TypeError):  # no record, or a damaged one, which `RunRecord` reports
+        return None
+    return budget if isinstance(budget, float) else None
 
 
 def describe_video(video: UserVideo, given: Given) -> dict[str, Any]:

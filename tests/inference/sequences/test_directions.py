@@ -1,5 +1,6 @@
 """Directions: backward is the reversed video forward, and both directions are averaged."""
 
+import io
 import random
 
 import pytest
@@ -8,7 +9,8 @@ import torch
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.inference import Propagator
-from vosmem.inference.sequences.directions import Given, average, given_masks, segment_in_direction
+from vosmem.inference.propagation.window import Zoom
+from vosmem.inference.sequences.directions import DirectedPropagation, Given, average, given_masks
 from vosmem.memory.policy import EveryN
 
 CPU = torch.device("cpu")
@@ -67,7 +69,7 @@ def frames(count):
 
 def run(sequence, direction, tmp_path, make_method=Fading):
     given = given_masks(sequence)
-    return list(segment_in_direction(sequence, make_method, CPU, direction, given, tmp_path / "spill"))
+    return list(DirectedPropagation(sequence, make_method, CPU, direction, given, tmp_path / "spill").frames())
 
 
 def test_backward_is_the_reversed_video_forward(small_network, tmp_path):
@@ -85,7 +87,6 @@ def test_backward_is_the_reversed_video_forward(small_network, tmp_path):
         known = len(prefetch.probs)
         torch.testing.assert_close(back.probs[[0, 2, 1][:known]], prefetch.probs, rtol=0, atol=0.01)
         assert torch.equal(back.frame, prefetch.frame) and back.memory_frames == prefetch.memory_frames
-    assert not list(tmp_path.iterdir())
 
 
 def test_between_two_masks_the_closer_one_has_more_weight(tmp_path):
@@ -125,14 +126,47 @@ def test_with_only_the_first_mask_both_directions_equal_forward(tmp_path):
 
 
 @pytest.mark.parametrize("direction", ["backward", "both"])
-def test_spilled_files_are_deleted_when_the_iterator_is_closed(direction, tmp_path):
+def test_the_backward_pass_reports_its_frames_and_stores_them_in_the_folder(direction, tmp_path):
     sequence, seen = Masked(frames(5), {4: square(1, 2)}), []
     given, spill = given_masks(sequence), tmp_path / "spill"
-    run = segment_in_direction(sequence, Fading, CPU, direction, given, spill, seen.append)
+    run = DirectedPropagation(sequence, Fading, CPU, direction, given, spill, seen.append).frames()
     next(run)
-    assert seen == [1, 2, 3, 4, 5] and len(list(spill.iterdir())) == 4
+    assert seen == [1, 2, 3, 4, 5] and len(list(spill.iterdir())) == 5
     run.close()
-    assert not spill.exists()
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward", "both"])
+def test_a_propagation_continues_from_any_state(small_network, direction, tmp_path):
+    """The states of the backward pass are taken in its callback. They are copied, as a file would."""
+    pictures, early, late = frames(7), square(1, 2), square(2, 18)
+    sequence = Masked(pictures, {1: early, 4: late})
+    given, states = given_masks(sequence), []
+
+    def directed(on_pass=lambda count: None):
+        def make_method():
+            return Propagator(small_network, EveryN(interval=2, max_frames=3), zoom=Zoom())
+
+        return DirectedPropagation(sequence, make_method, CPU, direction, given, tmp_path / "spill", on_pass)
+
+    def save(count=0):
+        content = io.BytesIO()
+        torch.save(whole.state_dict(), content)
+        states.append(content.getvalue())
+
+    whole = directed(save)
+    expected = []
+    for segmented in whole.frames():
+        expected.append(segmented)
+        save()
+    assert len(states) == 7 + (0 if direction == "forward" else 5)
+    for content in states[1::3]:
+        state = torch.load(io.BytesIO(content), weights_only=True)
+        rest = directed()
+        rest.load_state_dict(state)
+        found = list(rest.frames())
+        assert [each.t for each in found] == list(range(state["next_frame"], 7))
+        for one, other in zip(found, expected[state["next_frame"] :], strict=True):
+            assert torch.equal(one.probs, other.probs) and one.memory_frames == other.memory_frames
 
 
 def test_unknown_direction(tmp_path):

@@ -55,6 +55,11 @@ class BackgroundWriter:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(task, *arguments))
 
+    def flush(self) -> None:
+        """Wait for all tasks so far, and raise what one raised."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
     def __enter__(self) -> "BackgroundWriter":
         return self
 

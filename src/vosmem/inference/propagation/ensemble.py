@@ -1,6 +1,7 @@
 """Flip and multi-scale test-time augmentation, in one pass over the video."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Shaped
@@ -50,6 +51,15 @@ class Ensemble:
         """Remove an object from all members, as in `Propagator.remove`."""
         for member in self.members:
             member.remove(object_id)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states of all members."""
+        return {"members": [member.state_dict() for member in self.members]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue after the frame of a state, as in `Propagator.load_state_dict`."""
+        for member, own in zip(self.members, state["members"], strict=True):
+            member.load_state_dict(own)
 
     def step(
         self,

@@ -1,6 +1,7 @@
 """Object ids of a video, and their rows in the probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Int64, Integer
@@ -20,6 +21,14 @@ class ObjectRows:
     def __init__(self) -> None:
         self.ids: list[int] = []
         self._highest_id = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows as plain values."""
+        return {"ids": list(self.ids), "highest_id": self._highest_id}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace the rows by those of a state."""
+        self.ids, self._highest_id = list(state["ids"]), state["highest_id"]
 
     def assign(self, mask: Integer[Tensor, "H W"], ids: Sequence[int] | None) -> Int64[Tensor, "H W"]:
         """Assign rows to the new objects of a mask, and replace the mask's labels by rows.

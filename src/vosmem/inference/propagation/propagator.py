@@ -1,6 +1,7 @@
 """Propagation: given masks of some frames, segment the objects in all frames that follow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Integer, Shaped
@@ -184,6 +185,29 @@ class Propagator:
         self._last = self._last._replace(masks=masks, cells=cells_)
         self._earlier = None if self._earlier is None else _without(self._earlier, index)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the next frames depend on, as plain values and tensors, which are not copies.
+
+        A propagator of equal network, policy and options that loads it continues with equal results.
+        """
+        return {
+            "rows": self._rows.state_dict(),
+            "views": self.views.state_dict(),
+            "memory": self.memory.state_dict(),
+            "frame_index": self._frame_index,
+            "last": None if self._last is None else self._last.state_dict(),
+            "earlier": self._earlier,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue after the frame of a state, whose tensors are moved to the network's device."""
+        state = moved(state, next(self.network.parameters()).device)
+        self._rows.load_state_dict(state["rows"])
+        self.views.load_state_dict(state["views"])
+        self.memory.load_state_dict(state["memory"])
+        self._frame_index, self._earlier = state["frame_index"], state["earlier"]
+        self._last = None if state["last"] is None else SegmentedView.of_state(state["last"])
+
     def _select_view(self, frame: Float[Tensor, "3 H W"], given: Integer[Tensor, "H W"] | None) -> View:
         """Select the view of the frame, and resample the previous masks onto its cells."""
         last, (height, width) = self._last, frame.shape[-2:]
@@ -242,6 +266,15 @@ def _check_frame(frame: Tensor, mask: Tensor | None, last_size: tuple[int, int] 
         raise InputError(f"mask is {mask_size}, its frame {size}: resize the mask (nearest neighbour) to the frame")
     if mask is not None and (mask.is_floating_point() or mask.is_complex()):
         raise InputError(f"mask holds {mask.dtype}: give integer labels, 0 for background")
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """Move all tensors in nested dicts, lists and tuples to a device."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {name: moved(inner, device) for name, inner in value.items()}
+    return type(value)(moved(inner, device) for inner in value) if isinstance(value, list | tuple) else value
 
 
 def _without(masks: Float[Tensor, "1 K *S"], index: int) -> Float[Tensor, "1 Kless *S"]:

@@ -1,7 +1,7 @@
 """The memory of one video: which frames are memorised, how they are read, and when the gate evicts."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from torch import Tensor
 from vosmem.errors import InputError
 from vosmem.inference.propagation.tracing import Tracer
 from vosmem.inference.propagation.view import View
+from vosmem.inference.propagation.window import Window
 from vosmem.memory.policy import Candidate, MemoryPolicy
 from vosmem.networks.network import MemoryNetwork, frame_shares
 from vosmem.ops.locality import union
@@ -29,6 +30,18 @@ class SegmentedView(NamedTuple):
     mask_given: bool  # whether the user gave a mask of the frame
     key: Float[Tensor, "Ck h w"] | None  # key of the frame as a query, if the policy needs keys
     query: Query | None  # the encoded frame, if `encode_memory` uses it (its features are large)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the frame as tensors and plain values."""
+        view = [tuple(part) for part in self.view]
+        return {**self._asdict(), "view": view, "query": None if self.query is None else self.query._asdict()}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> "SegmentedView":
+        """Make the frame of a state."""
+        window, frame, size, padding = state["view"]
+        view = View(Window(*window), tuple(frame), tuple(size), tuple(padding))
+        return cls(**{**state, "view": view, "query": None if state["query"] is None else Query(**state["query"])})
 
 
 class VideoMemory:
@@ -81,6 +94,17 @@ class VideoMemory:
             shares = (frame_shares(self.network, query, memory) for memory in self.bank.groups())
             self.bank.record_usage([of_objects.mean(dim=0) for of_objects in shares])
         return torch.cat(readouts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the memory as tensors and plain values."""
+        last_kept = None if self._last_kept is None else self._last_kept._asdict()
+        return {"bank": self.bank.state_dict(), "num_kept": self.num_kept, "last_kept": last_kept}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace the memory by that of a state."""
+        self.bank.load_state_dict(state["bank"])
+        self.num_kept = state["num_kept"]
+        self._last_kept = None if state["last_kept"] is None else Candidate(**state["last_kept"])
 
     def _evict(self) -> float | None:
         """Evict the lowest-ranked frames, down to the number that the gate predicts."""

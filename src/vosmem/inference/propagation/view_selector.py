@@ -1,5 +1,8 @@
 """Selection of the part of a frame that the network sees, and of its size."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from jaxtyping import Float, Integer
 from torch import Tensor
 
@@ -42,6 +45,14 @@ class ViewSelector:
             boxes = given if boxes is None else given.joined(boxes)
         assert boxes is not None  # the first frame has a mask
         return View.of(self.zoom.window(boxes, None if last is None else last.window, frame), frame, size)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the objects are as plain values."""
+        return {"boxes": None if self._boxes is None else tuple(self._boxes)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace where the objects are by a state."""
+        self._boxes = None if state["boxes"] is None else ObjectBoxes(*state["boxes"])
 
     def update(self, probs: Float[Tensor, "K1 H W"], num_objects: int) -> None:
         """Note where the objects are in the frame that was just segmented."""

@@ -4,8 +4,9 @@ import math
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
@@ -42,6 +43,14 @@ class ConfidenceRows(Collection[ObjectConfidence]):
         for row in rows:
             self._numbers.extend(math.nan if value is None else value for value in row)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return all rows as a tensor."""
+        return {"numbers": torch.from_numpy(np.array(self._numbers))}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace the rows by those of a state."""
+        self._numbers = array("d", state["numbers"].tolist())
+
     def __len__(self) -> int:
         return len(self._numbers) // len(ObjectConfidence._fields)
 
@@ -71,6 +80,14 @@ class ConfidenceTracker:
     def __init__(self, first_areas: Mapping[int, int]):
         self.first_areas = first_areas
         self._areas: dict[int, int] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the areas in the last frame."""
+        return {"areas": dict(self._areas)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue after the frame of a state."""
+        self._areas = dict(state["areas"])
 
     def update(
         self, t: int, probs: Float[Tensor, "K1 H W"], labels: UInt8[Tensor, "H W"], followed: Mapping[int, bool]

@@ -1,12 +1,11 @@
 """Segmentation of a video forward, backward, or in both directions."""
 
-import shutil
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +16,15 @@ from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.inference.engine.background import BackgroundWriter, prefetch
 from vosmem.inference.output.mask_writer import write_probabilities
-from vosmem.inference.sequences.methods import Method, SegmentedFrame, most_probable, read_frames, segment_frames
+from vosmem.inference.sequences.methods import (
+    Method,
+    ReadFrame,
+    ResumableMethod,
+    SegmentedFrame,
+    most_probable,
+    read_frames,
+    segment_frames,
+)
 
 DIRECTIONS = ("forward", "backward", "both")
 
@@ -83,16 +90,8 @@ def given_masks(sequence: VideoSequence) -> Given:
     return Given(areas, {t: slots for t in range(len(sequence)) if (slots := sequence.absent(t))})
 
 
-def segment_in_direction(
-    sequence: VideoSequence,
-    make_method: Callable[[], Method],
-    device: torch.device,
-    direction: str,
-    given: Given,
-    spill: Path,
-    on_pass: Callable[[int], None] = lambda num_frames: None,
-) -> Generator[SegmentedFrame, None, None]:
-    """Segment a video and yield its frames in order. A thread decodes ahead of the network.
+class DirectedPropagation:
+    """Segments a video forward, backward or in both directions. A thread decodes ahead of the network.
 
     Forward, an object is followed from its first mask on; backward, from its last mask to the first frame. In both
     directions it is followed everywhere: between two of its masks the two estimates are averaged, weighted by the
@@ -104,30 +103,97 @@ def segment_in_direction(
         device: device of the method.
         direction: `forward`, `backward` or `both`.
         given: result of `given_masks`.
-        spill: a folder that does not exist. The backward pass stores its probabilities there, in 255ths, until the
-            video is done or the iterator is closed.
+        spill: a folder for the probabilities of the backward pass, in 255ths. The caller deletes it.
         on_pass: called with the number of frames that the backward pass has segmented.
 
     Raises:
         InputError: the direction is unknown.
     """
-    if direction not in DIRECTIONS:
-        raise InputError(f"direction={direction!r} is unknown: use {', '.join(DIRECTIONS)}")
-    if direction == "forward":
-        yield from segment_frames(prefetch(read_frames(sequence)), make_method(), device)
-        return
-    try:
-        backward = _backward_pass(sequence, make_method(), device, given, spill, on_pass)
-        frames = prefetch(read_frames(sequence))
-        if direction == "both":
-            yield from _both(segment_frames(frames, make_method(), device), sequence, given, backward)
+
+    def __init__(
+        self,
+        sequence: VideoSequence,
+        make_method: Callable[[], Method],
+        device: torch.device,
+        direction: str,
+        given: Given,
+        spill: Path,
+        on_pass: Callable[[int], None] = lambda num_frames: None,
+    ):
+        if direction not in DIRECTIONS:
+            raise InputError(f"direction={direction!r} is unknown: use {', '.join(DIRECTIONS)}")
+        self.sequence, self.make_method, self.device, self.direction = sequence, make_method, device, direction
+        self.given, self.on_pass = given, on_pass
+        self._backward = _BackwardPass(spill, len(sequence.object_ids), {})
+        self._writer: BackgroundWriter | None = None  # of the backward pass while it runs
+        self._num_backward = 0  # frames that the backward pass has segmented
+        self._method: Method | None = None  # of the pass that runs
+        self.next_frame = 0
+
+    def frames(self) -> Generator[SegmentedFrame, None, None]:
+        """Segment the video, or the rest of it after `load_state_dict`, and yield its frames in order."""
+        if self.direction != "forward":
+            self._run_backward()
+        frames = prefetch(read_frames(self.sequence, self.next_frame))
+        if self.direction == "backward":
+            segmented_frames = self._spilled(frames)
         else:
-            for t, frame, *_ in frames:
-                probs = backward.read(t, frame.shape[-2:]).to(device)
-                details = backward.details.get(t, (None, 0))
-                yield SegmentedFrame(t, frame, probs, most_probable(probs).cpu(), *details)
-    finally:
-        shutil.rmtree(spill, ignore_errors=True)
+            self._method = self._method or self.make_method()
+            started = any(t < self.next_frame for t in self.given.areas)
+            segmented_frames = segment_frames(frames, self._method, self.device, started)
+            if self.direction == "both":
+                segmented_frames = _both(segmented_frames, self.sequence, self.given, self._backward)
+        for segmented in segmented_frames:
+            self.next_frame = segmented.t + 1
+            yield segmented
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the next frames depend on besides the spilled files, as tensors and plain values.
+
+        It can be called between two frames, and in `on_pass`. The methods have to be resumable.
+        """
+        if self._writer is not None:
+            self._writer.flush()
+        assert self._method is None or isinstance(self._method, ResumableMethod)
+        return {
+            "num_backward": self._num_backward,
+            "details": dict(self._backward.details),
+            "next_frame": self.next_frame,
+            "method": None if self._method is None else self._method.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue after the frame of a state."""
+        self._num_backward, self.next_frame = state["num_backward"], state["next_frame"]
+        self._backward.details.update(state["details"])
+        if state["method"] is not None:
+            self._method = self.make_method()
+            assert isinstance(self._method, ResumableMethod)
+            self._method.load_state_dict(state["method"])
+
+    def _run_backward(self) -> None:
+        """Run the rest of the backward pass."""
+        backward, start = _Reversed(self.sequence, self.given), self._num_backward
+        if start == len(backward):
+            return
+        method = self._method = self._method or self.make_method()
+        frames = prefetch(read_frames(backward, start))
+        with BackgroundWriter() as self._writer:
+            for segmented in segment_frames(frames, method, self.device, started=start > 0):
+                t, probs = backward.last - segmented.t, segmented.probs.float().cpu().numpy()
+                self._writer.submit(write_probabilities, self._backward.path(t), probs, backward.slots)
+                self._backward.details[t] = segmented.seconds, segmented.memory_frames
+                self._num_backward = segmented.t + 1
+                if self._num_backward == len(backward):
+                    self._method = None  # the next pass has a method of its own
+                self.on_pass(self._num_backward)
+        self._writer = None
+
+    def _spilled(self, frames: Iterator[ReadFrame]) -> Iterator[SegmentedFrame]:
+        for t, frame, *_ in frames:
+            probs = self._backward.read(t, frame.shape[-2:]).to(self.device)
+            details = self._backward.details.get(t, (None, 0))
+            yield SegmentedFrame(t, frame, probs, most_probable(probs).cpu(), *details)
 
 
 class _Reversed(VideoSequence):
@@ -168,34 +234,14 @@ class _BackwardPass(NamedTuple):
         return self.folder / f"{t}.npz"
 
     def read(self, t: int, size: torch.Size) -> Float[Tensor, "K1 H W"]:
-        """Read and delete the probabilities of background and all slots; they are 0 for slots not yet followed."""
+        """Read the probabilities of background and all slots; they are 0 for slots not yet followed."""
         probs = torch.zeros(self.num_objects + 1, *size)
         if t not in self.details:
             probs[0] = 1
             return probs
         with np.load(self.path(t)) as spilled:
             probs[spilled["ids"].tolist()] = torch.from_numpy(spilled["probs"]).float()
-        self.path(t).unlink()
         return probs / probs.sum(dim=0)
-
-
-def _backward_pass(
-    sequence: VideoSequence,
-    method: Method,
-    device: torch.device,
-    given: Given,
-    spill: Path,
-    on_pass: Callable[[int], None],
-) -> _BackwardPass:
-    backward = _Reversed(sequence, given)
-    results = _BackwardPass(spill, len(sequence.object_ids), {})
-    with BackgroundWriter() as writer:
-        for segmented in segment_frames(prefetch(read_frames(backward)), method, device):
-            t = backward.last - segmented.t
-            writer.submit(write_probabilities, results.path(t), segmented.probs.float().cpu().numpy(), backward.slots)
-            results.details[t] = segmented.seconds, segmented.memory_frames
-            on_pass(segmented.t + 1)
-    return results
 
 
 def _both(

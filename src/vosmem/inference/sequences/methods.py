@@ -1,8 +1,8 @@
 """The loop that runs a method over a sequence: validation, evaluation, `vosmem segment` and the traces share it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Integer, UInt8
@@ -19,6 +19,19 @@ class Method(Protocol):
         self, frame: Float[Tensor, "3 H W"], mask: Integer[Tensor, "H W"] | None = None, *, absent: Sequence[int] = ()
     ) -> Float[Tensor, "K1 H W"]:
         """Return probabilities of the next frame; `absent` are slots that are marked as not visible in it."""
+        ...
+
+
+@runtime_checkable
+class ResumableMethod(Method, Protocol):
+    """A method whose state can be saved between two frames, and loaded by a new method that continues."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the next frames depend on, as tensors and plain values."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue after the frame of a state."""
         ...
 
 
@@ -42,9 +55,9 @@ class SegmentedFrame(NamedTuple):
     memory_frames: int = 0  # number of frames in memory that it read; 0 for a method without a memory
 
 
-def read_frames(sequence: VideoSequence) -> Iterator[ReadFrame]:
-    """Decode the frames of a sequence in order, with the masks that its protocol gives."""
-    indices = range(len(sequence))
+def read_frames(sequence: VideoSequence, start: int = 0) -> Iterator[ReadFrame]:
+    """Decode the frames of a sequence in order from `start` on, with the masks that its protocol gives."""
+    indices = range(start, len(sequence))
     return (ReadFrame(t, sequence.frame(t), sequence.given_mask(t), sequence.absent(t)) for t in indices)
 
 
@@ -53,9 +66,13 @@ def segment_sequence(sequence: VideoSequence, method: Method, device: torch.devi
     return segment_frames(read_frames(sequence), method, device)
 
 
-def segment_frames(frames: Iterable[ReadFrame], method: Method, device: torch.device) -> Iterator[SegmentedFrame]:
-    """Run a method over frames. Frames before the first mask are background, and do not reach the method."""
-    started = False
+def segment_frames(
+    frames: Iterable[ReadFrame], method: Method, device: torch.device, started: bool = False
+) -> Iterator[SegmentedFrame]:
+    """Run a method over frames. Frames before the first mask are background, and do not reach the method.
+
+    `started` is true if the method has reached the first mask in earlier frames.
+    """
     for t, bytes_, mask, absent in frames:
         if mask is None and not started:
             labels = torch.zeros(bytes_.shape[-2:], dtype=torch.uint8)
