@@ -272,6 +272,8 @@ CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
         folder, {"category_id": 1}, {"category_id": 2}, image_id=0, track_id=1, categories=NAMED
     ),
     Decision.OUTLINES_LEFT_OUT: lambda folder: _coco(folder, segmentation=[[1, 1, 20, 1, 20, 20], [1, 1, 2, 2]]),
+    Decision.LABELS_SHARED: lambda folder: _labelled(folder, [POLYGON, POLYGON]),
+    Decision.NO_BACKGROUND: lambda folder: _with_picture(folder, Image.fromarray(squares([2]) + np.uint8(1))),
     Decision.BOXES_DRAWN: lambda folder: _labelled(
         folder, [{**POLYGON, "shape_type": "rectangle", "points": [[2, 2], [9, 9]]}]
     ),

@@ -163,3 +163,13 @@ def test_names_in_a_zip_file_stay_in_its_folder(tmp_path):
     with pytest.raises(InputError, match=naming("a.zip", "no files")):
         open_videos(tmp_path / "a.zip", tmp_path / "m.png")
     assert not list(tmp_path.parent.glob("escaped.png")) and not (tmp_path / "escaped.png").exists()
+
+
+def test_a_jpeg_is_black_and_white_or_refused(tmp_path):
+    Image.fromarray(squares([255, 0, 255])).save(tmp_path / "a_1.jpg", quality=75)
+    video = opened(tmp_path, tmp_path / "a_1.jpg")
+    assert (mask_at(video, 1) != (squares([255, 0, 255]) > 0)).mean() < 0.01
+    assert Decision.WHITE_IS_OBJECT in {note.decision for note in video.notes}
+    Image.fromarray(squares([80, 160])).save(tmp_path / "a_2.jpg")
+    with pytest.raises(InputError, match=naming("a_2.jpg", "JPEG", "PNG")):
+        opened(tmp_path, tmp_path / "a_2.jpg")

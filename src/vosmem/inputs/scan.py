@@ -136,6 +136,8 @@ class MaskScan:
             self._note(label, Decision.MASK_RESIZED.note(size=f"{width}x{height}", frame=frame))
         present = np.flatnonzero(np.bincount(mask.ids.ravel()))
         self._settle_void(mask, VOID in present, label)
+        if 0 not in present:
+            self._note(label, Decision.NO_BACKGROUND.note())
         self.palette = mask.palette if self.palette is None or mask.kind == "other colours" else self.palette
         areas = np.bincount(self._fit(mask).ravel())
         areas_by_id = {int(object_id): int(areas[object_id]) for object_id in np.flatnonzero(areas) if object_id}

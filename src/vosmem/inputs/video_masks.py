@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image
 
-from vosmem.data.decoding.mask_files import MaskFile, ids_of_image
+from vosmem.data.decoding.mask_files import MaskFile, ids_of_image, white_pixels
 from vosmem.data.decoding.notes import Decision
 from vosmem.data.decoding.palette import ColourIds
 from vosmem.errors import InputError
@@ -15,9 +14,6 @@ from vosmem.inputs.given_masks import GivenMasks, pages_by_frame
 from vosmem.inputs.video_container import keeps_colours
 from vosmem.inputs.video_file import VideoFrames
 from vosmem.inputs.wording import counted
-
-WHITE, TOLERANCE = 255, 64  # a lossy codec moves black and white by less
-SOFT = 0.03  # share of pixels between black and white at the edges of an object
 
 
 class VideoMasks(GivenMasks):
@@ -36,8 +32,6 @@ class VideoMasks(GivenMasks):
         self.stems = list(self._page_of)
         self._max_objects, self._clean, self._colours = max_objects, clean, ColourIds()
         self.notes = (Decision.MASK_PAGES.note(name=path.name, pages=counted(len(self._video), "frame")),)
-        if not self._exact:
-            self.notes = (*self.notes, Decision.WHITE_IS_OBJECT.note(name=path.name))
 
     def label(self, stem: str) -> str:
         return f"{self._path.name}[{stem}]"
@@ -47,14 +41,10 @@ class VideoMasks(GivenMasks):
         if self._exact:
             image = Image.fromarray(np.ascontiguousarray(picture))
             return ids_of_image(image, self.label(stem), self._max_objects, self._clean, self._colours)
-        return MaskFile(self._white(picture, stem).astype(np.uint16), None, (), "black and white")
-
-    def _white(self, picture: UInt8[np.ndarray, "H W 3"], stem: str) -> np.ndarray:
-        """Where a picture is at least half white; `InputError` if it has other colours than black and white."""
-        low, high = picture.min(axis=2), picture.max(axis=2)
-        if ((high > TOLERANCE) & (low < WHITE - TOLERANCE)).mean() > SOFT:
+        white = white_pixels(picture)
+        if white is None:
             raise InputError(
                 f"mask {self.label(stem)!r} has other colours than black and white, which its codec does not keep: "
                 "save it with a lossless codec (ffv1 or png), or masks as PNG files"
             )
-        return low > WHITE // 2
+        return MaskFile(white.astype(np.uint16), None, (Decision.WHITE_IS_OBJECT.note(),), "black and white")

@@ -20,6 +20,8 @@ OTHER_COLOURS = "other colours"
 ONE_BYTE = ("palette", "grey", "DAVIS colours", "grey as RGB")  # kinds in which 255 may stand for void
 FEW = 3  # fewer thin ids than this may be small objects
 SHOWN = 6
+WHITE, TOLERANCE = 255, 64  # a lossy format moves black and white by less
+SOFT = 0.03  # share of pixels between black and white at the edges of an object
 OPAQUE = 128  # opacity from which a pixel belongs to an object that is drawn in the alpha channel
 
 
@@ -65,8 +67,22 @@ def read_mask(
     """
     image = load_picture(path, "mask", page)
     rotated = read_header(path, "mask").rotated
-    mask = ids_of_image(image, str(path), max_objects, clean, colours)
+    if image.format == "JPEG" and max_objects is not None:
+        white = white_pixels(np.asarray(image.convert("RGB")))
+        if white is None:
+            raise InputError(f"mask {str(path)!r} is a JPEG, which does not keep ids: save it as PNG")
+        mask = MaskFile(white.astype(np.uint16), None, (Decision.WHITE_IS_OBJECT.note(),), "black and white")
+    else:
+        mask = ids_of_image(image, str(path), max_objects, clean, colours)
     return mask._replace(notes=(*mask.notes, Decision.MASK_AS_STORED.note())) if rotated else mask
+
+
+def white_pixels(picture: UInt8[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "H W"] | None:
+    """Where a picture of a lossy format is at least half white; None if it has other colours than black and white."""
+    low, high = picture.min(axis=2), picture.max(axis=2)
+    if ((high > TOLERANCE) & (low < WHITE - TOLERANCE)).mean() > SOFT:
+        return None
+    return low > WHITE // 2
 
 
 def ids_of_image(

@@ -86,10 +86,7 @@ class Decision(Enum):
         True,
     )
     MASK_PAGES = ("mask {name!r} has {pages}, which are the masks of the frames in their order", False)
-    WHITE_IS_OBJECT = (
-        "the codec of mask {name!r} does not keep colours: pixels that are at least half white are object 1",
-        True,
-    )
+    WHITE_IS_OBJECT = ("its format does not keep ids: pixels that are at least half white are object 1", True)
     MASKS_WITHOUT_FRAME = ("{masks} without a frame of the same name, not used: {names}", True)
     MASKS_NOT_USED = ("{masks} next to the video, not used; give their folder with --mask to use all", False)
     MASKS_EMPTY = ("{masks} without objects, not used", False)
@@ -114,6 +111,7 @@ class Decision(Enum):
     MASK_RESIZED = ("it is {size}, its frame {frame}, and was resized by nearest neighbour", False)
     OBJECT_VANISHES = ("object {number} vanishes when it is resized", True)
     MASK_AS_STORED = ("EXIF asks viewers to turn it: it is used as stored", True)
+    NO_BACKGROUND = ("no pixel of it is background (0): each belongs to an object or to void", True)
     OBJECT_OF_255 = ("255 is its only value, so it is an object", False)
     VOID_OF_255 = ("255 is void, which is background, because other values are ids", False)
     TRANSPARENCY_IGNORED = ("its transparency is ignored", False)
@@ -136,6 +134,7 @@ class Decision(Enum):
     SOME_WITHOUT_ID = ("{entries} without {key} in {file!r}: each becomes a separate object", True)
     CROWDS_TAKEN = ("{entries} with iscrowd 1 in {file!r}: each becomes an object", True)
     ENTRIES_LEFT_OUT = ("{entries} of {file!r} cannot be drawn and {are} left out: {reasons}", True)
+    LABELS_SHARED = ("shapes with one label and no group_id in one image are one object: {labels}", True)
     OUTLINES_LEFT_OUT = ("{outlines} of {file!r} with fewer than three corners not used", True)
     BOXES_DRAWN = ("{boxes} of {file!r} drawn as rectangles, which are no outlines of objects", True)
     FRAMES_BY_INDEX = ("tracks of {file!r} count frames from 0 in the order of the whole video", False)

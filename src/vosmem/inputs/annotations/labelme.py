@@ -1,5 +1,6 @@
 """LabelMe files, one for each frame."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from vosmem.data.decoding.notes import Decision
 from vosmem.data.decoding.regions import Region, circle, embedded_mask, polygons, rectangle
 from vosmem.inputs.annotations.shapes import Annotations, Shape, checked_size, numbered, stem_of
 from vosmem.inputs.frames import FrameSource
-from vosmem.inputs.wording import counted
+from vosmem.inputs.wording import counted, listed
 
 SHAPES: dict[str, Callable[[Mapping[str, Any]], Region]] = {
     "polygon": lambda shape: polygons([np.ravel(shape["points"])]),
@@ -42,6 +43,10 @@ def read_labelme(path: Path, content: Mapping[str, Any], frames: FrameSource | N
             else:
                 raise ValueError(f"the type {kind!r} is unknown")
     found.empty.append(stem)
+    labels = Counter(str(shape.label) for shape in found.shapes if shape.track in (shape.label, numbered(shape.label)))
+    shared = [label for label, count in labels.items() if count > 1]
+    if shared:
+        found.notes.append(Decision.LABELS_SHARED.note(labels=listed(shared)))
     if boxes:
         found.notes.append(Decision.BOXES_DRAWN.note(boxes=counted(boxes, "box", "boxes"), file=path.name))
     if without_area:
