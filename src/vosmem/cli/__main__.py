@@ -11,6 +11,7 @@ COMMANDS = {
     "doctor": "check a video and its masks before a run (vosmem doctor INPUT --mask MASK)",
     "segment": "segment objects in your own video (vosmem segment VIDEO --mask MASK --output DIR)",
     "app": "segment in a browser: mark, propagate, correct, download (vosmem app)",
+    "serve": "serve masks of frames over HTTP, for annotation tools and scripts (vosmem serve)",
     "convert": "write the weights of a checkpoint as a file to share (vosmem convert last.ckpt NAME.safetensors)",
     "export": "write a network as ONNX graphs (vosmem export WEIGHTS DIR)",
     "weights": "list and verify the weights that come with the package (vosmem weights)",

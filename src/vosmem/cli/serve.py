@@ -1,0 +1,62 @@
+"""`vosmem serve`."""
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+from threading import Event
+
+from vosmem.cli.arguments import Parser
+
+EXAMPLES = """examples:
+  vosmem serve
+  VOSMEM_TOKEN=secret vosmem serve --weights last.ckpt --port 7900 --size 480"""
+
+
+def run(arguments: list[str]) -> None:
+    """Serve until the process is interrupted or terminated."""
+    options = _parser().parse_args(arguments)
+
+    from vosmem.commands.app import is_local
+    from vosmem.commands.serve import serve
+
+    token = os.environ.get("VOSMEM_TOKEN") or secrets.token_urlsafe(24)
+    ended = Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+    with serve(options, token) as url:
+        shown = "of VOSMEM_TOKEN" if os.environ.get("VOSMEM_TOKEN") else token
+        print(f"vosmem: serving at {url}, token {shown} (Ctrl-C ends it)", flush=True)
+        if not is_local(options.host):
+            print("vosmem: other machines can reach the service, without encryption", file=sys.stderr)
+        try:
+            while not ended.wait(1):
+                pass
+        except KeyboardInterrupt:
+            print("vosmem: ended")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="vosmem serve",
+        description="Serve masks over HTTP: clients send the frames of a video one by one, with the token of the "
+        "environment variable VOSMEM_TOKEN or a new one.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    network = parser.add_argument_group("network")
+    network.add_argument("--weights", metavar="FILE", help="as for vosmem segment (default: those of the package)")
+    network.add_argument("--model", metavar="NAME", help="weights that come with the package")
+    network.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
+    network.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")
+    network.add_argument("--size", type=int, default=480, metavar="N", help="largest short side (default: 480)")
+    server = parser.add_argument_group("server")
+    server.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    server.add_argument("--port", type=int, default=7880, metavar="N", help="0 for any free one (default: 7880)")
+    server.add_argument("--max-request", type=int, default=32, metavar="MB", help="size of a request (default: 32)")
+    server.add_argument("--max-pixels", type=int, default=2**24, metavar="N", help="of a frame (default: 16777216)")
+    server.add_argument("--max-sessions", type=int, default=8, metavar="N", help="at a time (default: 8)")
+    server.add_argument(
+        "--idle-seconds", type=float, default=600, metavar="S", help="until an idle session ends (default: 600)"
+    )
+    return parser

@@ -1,0 +1,29 @@
+"""`vosmem serve`: a network, and the service over it."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from vosmem.commands.segmentation import load_segmenter
+from vosmem.service.server import serving
+from vosmem.service.sessions import ClientSessions, ServiceLimits
+
+
+@contextmanager
+def serve(options: Namespace, token: str) -> Iterator[str]:
+    """Everything `vosmem serve` does; serves while the context lasts, and gives the address.
+
+    Args:
+        options: of the command line, as `cli/serve.py` names them.
+        token: that clients must send.
+
+    Raises:
+        InputError: the weights cannot be loaded, a limit is not positive, or the address cannot be used.
+    """
+    limits = ServiceLimits(options.max_request, options.max_pixels, options.max_sessions, options.idle_seconds)
+    segmenter = load_segmenter(options.weights, options.model, options.device, options.precision)
+    make_stream = partial(segmenter.stream, short_side=options.size)
+    make_stream()  # says so at once if it cannot be made
+    with serving(ClientSessions(make_stream, limits), options.host, options.port, token) as url:
+        yield url

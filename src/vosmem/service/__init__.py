@@ -1,0 +1,1 @@
+"""A local HTTP service over streams: frames and masks in, masks out."""
