@@ -236,7 +236,7 @@ CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
     Decision.MASK_AMONG_FRAMES: _given_among_frames,
     Decision.FRAMES_CHOSEN: lambda folder: _noted(_frames(folder), _mask(folder), frames=FrameRange(0, 2)),
     Decision.NO_FRAMES_BY_NAME: lambda folder: _beside(folder, lambda clip: write_mask(clip / "1_mask.png", [1])),
-    Decision.FILES_LEFT_OUT: lambda folder: _beside(folder, lambda clip: (clip / "2.heic").write_text("")),
+    Decision.FILES_LEFT_OUT: lambda folder: _beside(folder, lambda clip: (clip / "2.cr2").write_text("")),
     Decision.FOLDERS_LEFT_OUT: lambda folder: _beside(folder, lambda clip: write_mask(clip / "masks" / "0.png", [1])),
     Decision.RESOLUTION_CHOSEN: _resolutions,
     Decision.PAGES_ARE_FRAMES: lambda folder: _noted(_stack(folder / "a.tif", _shades(3)), _mask(folder)),

@@ -1,5 +1,7 @@
 """Folders and pictures as written by microscopes, thermal cameras, phones and annotation tools."""
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -210,11 +212,11 @@ def test_the_given_mask_is_no_frame(tmp_path):
 def test_notes_name_other_files_and_folders(tmp_path):
     write_frames(tmp_path, ["0", "1"])
     write_mask(tmp_path / "masks" / "0.png", [1])
-    for name in ("2.heic", "notes.txt"):
+    for name in ("2.cr2", "notes.txt"):
         (tmp_path / name).write_text("no picture")
     files, folders = PictureFrames(tmp_path).notes
     assert (files.decision, folders.decision) == (Decision.FILES_LEFT_OUT, Decision.FOLDERS_LEFT_OUT)
-    assert "2.heic" in files and "notes.txt" not in files and "masks" in folders
+    assert "2.cr2" in files and "notes.txt" not in files and "masks" in folders
 
 
 def test_a_poster_next_to_a_video_does_not_hide_the_video(tmp_path):
@@ -238,3 +240,22 @@ def test_a_note_names_the_chosen_resolution(tmp_path):
         write_frames(tmp_path / "JPEGImages" / resolution / "cat", ["0"])
     (video,) = open_videos(tmp_path, None)
     assert [note.decision for note in video.notes] == [Decision.RESOLUTION_CHOSEN] and "1080p not" in video.notes[0]
+
+
+@pytest.mark.parametrize(("suffix", "options"), [(".heic", {"quality": -1}), (".jp2", {})])
+def test_heic_and_jpeg_2000_are_frames(tmp_path, suffix, options):
+    if suffix == ".heic":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    (tmp_path / "clip").mkdir()
+    for t in range(3):
+        Image.new("RGB", (64, 48), (40 * t,) * 3).save(tmp_path / "clip" / f"{t}{suffix}", **options)
+    frames = PictureFrames(tmp_path / "clip")
+    assert (len(frames), frames.size) == (3, (64, 48))
+    assert [round(float(frames.frame(t).float().mean())) for t in range(3)] == [0, 40, 80]
+
+
+def test_heic_without_its_package_names_the_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "0.heic").touch()
+    with pytest.raises(InputError, match=naming("0.heic", "vosmem[heif]")):
+        PictureFrames(tmp_path / "0.heic")

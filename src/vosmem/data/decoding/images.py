@@ -14,7 +14,7 @@ from vosmem.data.decoding.void import VoidRule
 from vosmem.errors import InputError
 
 LARGEST_LABEL = 255
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".heic", ".heif")
 
 
 def is_image(path: Path) -> bool:

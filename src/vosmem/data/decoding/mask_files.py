@@ -20,6 +20,7 @@ OTHER_COLOURS = "other colours"
 ONE_BYTE = ("palette", "grey", "DAVIS colours", "grey as RGB")  # kinds in which 255 may stand for void
 FEW = 3  # fewer thin ids than this may be small objects
 SHOWN = 6
+LOSSY = ("JPEG", "MPO", "HEIF")  # formats that do not keep ids
 WHITE, TOLERANCE = 255, 64  # a lossy format moves black and white by less
 SOFT = 0.03  # share of pixels between black and white at the edges of an object
 OPAQUE = 128  # opacity from which a pixel belongs to an object that is drawn in the alpha channel
@@ -67,10 +68,10 @@ def read_mask(
     """
     image = load_picture(path, "mask", page)
     rotated = read_header(path, "mask").rotated
-    if image.format == "JPEG" and max_objects is not None:
+    if image.format in LOSSY and max_objects is not None:
         white = white_pixels(np.asarray(image.convert("RGB")))
         if white is None:
-            raise InputError(f"mask {str(path)!r} is a JPEG, which does not keep ids: save it as PNG")
+            raise InputError(f"mask {str(path)!r} is a {image.format}, which does not keep ids: save it as PNG")
         mask = MaskFile(white.astype(np.uint16), None, (Decision.WHITE_IS_OBJECT.note(),), "black and white")
     else:
         mask = ids_of_image(image, str(path), max_objects, clean, colours)

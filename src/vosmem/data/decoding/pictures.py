@@ -8,6 +8,7 @@ from PIL import Image
 from vosmem.errors import InputError
 
 STACKS = ("TIFF", "PNG", "WEBP", "GIF")  # formats whose files hold pages or animations; a JPEG's are previews
+HEIF_SUFFIXES = (".heic", ".heif")
 SUBFILE, NO_PAGE = 254, 0b101  # the TIFF tag, and its bits for a smaller copy and for a mask of another page
 ORIENTATION, UPRIGHT = 0x0112, 1  # the EXIF tag, and its value for an image that is stored upright
 
@@ -46,6 +47,7 @@ def load_picture(path: Path, what: str = "image", page: int | None = None) -> Im
     Raises:
         InputError: the file is missing, cannot be decoded to the end, or holds several images and no page is given.
     """
+    _register_heif(path)
     try:
         with Image.open(path) as image:
             pages, _ = _pages(image)
@@ -60,6 +62,7 @@ def load_picture(path: Path, what: str = "image", page: int | None = None) -> Im
 
 def read_header(path: Path, what: str = "image") -> PictureHeader:
     """Read only the header of an image; InputError if the file is missing or not an image."""
+    _register_heif(path)
     try:
         with Image.open(path) as image:
             # `getexif` would decode a PNG without EXIF to its end.
@@ -70,6 +73,17 @@ def read_header(path: Path, what: str = "image") -> PictureHeader:
             return PictureHeader(*image.size, image.mode, rotated and not turned, turned, pages, thumbnails, bits)
     except Exception as error:  # see `load_picture`
         raise _unreadable(path, what, error) from error
+
+
+def _register_heif(path: Path) -> None:
+    """Let Pillow open HEIC files with pillow-heif, which shows images upright."""
+    if path.suffix.lower() not in HEIF_SUFFIXES:
+        return
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise InputError(f"image {str(path)!r} needs pillow-heif: pip install 'vosmem[heif]'") from error
+    pillow_heif.register_heif_opener()
 
 
 def _pages(image: Image.Image) -> tuple[tuple[int, ...], int]:
