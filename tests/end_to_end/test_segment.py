@@ -89,14 +89,14 @@ def test_video_files_boxes_and_both_directions(folder):
     assert f"frames in memory: 1, 0 MB (limit: 32 frames and {budget:g} MB)" in done.stdout
     limits = {"max_frames": 32, "budget_mb": "automatic", "dtype": None, "eviction": "oldest", "gated": False}
     assert record["about"]["memory"] == {"policy": "first", "seed": 0, **limits}
-    given = np.asarray(Image.open(folder / "boxed" / "mask_from_box.png"))
+    given = np.asarray(Image.open(folder / "boxed" / "first_mask.png"))
     assert given.any() and np.array_equal(given, Image.open(folder / "boxed" / "masks" / "00003.png"))
     assert len(masks(folder / "boxed")) == 6
     corrected = Image.fromarray(np.roll(given, 1, axis=1))
-    corrected.save(folder / "boxed" / "mask_from_box.png")
+    corrected.save(folder / "boxed" / "first_mask.png")
     done = segment(folder, "clip.mp4", *options, "--output", "boxed", check=False)
     assert done.returncode == 2 and "is there already, and is another mask: give it as --mask" in done.stderr
-    assert np.array_equal(Image.open(folder / "boxed" / "mask_from_box.png"), corrected)
+    assert np.array_equal(Image.open(folder / "boxed" / "first_mask.png"), corrected)
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_strokes_are_cut_out(folder):
     drawn[20:24, 26:32], drawn[2:5] = 1, 2
     Image.fromarray(drawn).save(folder / "strokes.png")
     segment(folder, "clip.mp4", "--scribble", "strokes.png", "--output", "drawn")
-    given = np.asarray(Image.open(folder / "drawn" / "mask_from_scribble.png"))
+    given = np.asarray(Image.open(folder / "drawn" / "first_mask.png"))
     assert given[14:30, 20:38].mean() > 0.9 and given.sum() < 350
     assert np.array_equal(given, Image.open(folder / "drawn" / "masks" / "00000.png"))
     Image.fromarray(drawn[:40]).save(folder / "cut.png")

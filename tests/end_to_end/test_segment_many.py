@@ -103,7 +103,7 @@ def test_no_worker_outlives_its_run(folder):
         (("list.csv", "--workers", "2"), "--workers belongs to --engine processes or ray"),
         (("list.csv", "--engine", "processes", "--address", "h:1"), "--address belongs to --engine ray"),
         (("list.csv", "--engine", "processes", "--workers", "0"), "--workers 0"),
-        (("list.csv", "--box", "1,2,3,4"), "--box is given for a list"),
+        (("list.csv", "--box", "1,2,3,4"), "boxes, points or strokes are given for a list"),
         (("list.csv", "--mask", "masks/long.png"), "--mask is given for a list"),
         (("lost.csv",), "'lost.csv' is missing"),
     ],

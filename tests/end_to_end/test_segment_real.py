@@ -71,7 +71,7 @@ def test_a_box_on_a_video_file(reference_data, folder):
     console("segment", video, "--box", "300,60,420,250", *OPTIONS, "--output", "bikes", cwd=folder)
     found = masks(folder / "bikes")
     assert len(found) == 250 and {mask.shape for mask in found} == {(272, 640)}
-    given = np.asarray(Image.open(folder / "bikes" / "mask_from_box.png"))
+    given = np.asarray(Image.open(folder / "bikes" / "first_mask.png"))
     assert np.array_equal(found[0], given) and 0 < given[60:250, 300:420].sum() == given.sum()
     with av.open(folder / "bikes" / "overlay.mp4") as overlay, av.open(video) as source:
         assert overlay.streams.video[0].average_rate == source.streams.video[0].average_rate

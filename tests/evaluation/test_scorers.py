@@ -45,7 +45,7 @@ def test_masks_are_found_where_every_command_writes_them(truth, tmp_path, layout
     for name in "ab":
         write_masks(out / layout.format(name))
         (out / name / "objects" / "1").mkdir(parents=True)
-    write_labels(out / "a" / "mask_from_box.png", np.zeros((12, 24), np.uint8))  # is no frame's
+    write_labels(out / "a" / "first_mask.png", np.zeros((12, 24), np.uint8))  # is no frame's
     assert [(own.sequence, own.values["J"].tolist()) for own in score_folders(truth, out)] == [
         (name, [1.0] * 3) for name in "ab"
     ]
@@ -54,7 +54,7 @@ def test_masks_are_found_where_every_command_writes_them(truth, tmp_path, layout
 @pytest.mark.parametrize("layout", ["", "masks", *(layout.format("a") for layout in LAYOUTS.values())])
 def test_masks_of_one_video_need_no_folder_of_its_name(truth, tmp_path, layout):
     write_masks(tmp_path / "out" / layout)
-    write_labels(tmp_path / "out" / "mask_from_box.png", np.zeros((12, 24), np.uint8))
+    write_labels(tmp_path / "out" / "first_mask.png", np.zeros((12, 24), np.uint8))
     (own,) = score_folders(truth / "a", tmp_path / "out")
     assert own.sequence == "a" and own.values["J"].tolist() == [1.0] * 3
     with pytest.raises(InputError, match=r"sequence 'b'|masks of one video: give the folder of its ground truth"):

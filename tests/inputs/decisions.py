@@ -17,8 +17,9 @@ from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.inputs.doctor import inspect
 from vosmem.inputs.frame_range import FrameRange
-from vosmem.inputs.grabcut import mask_from_boxes, strokes_by_colour
+from vosmem.inputs.grabcut import strokes_by_colour
 from vosmem.inputs.open import VideoInput
+from vosmem.inputs.prompts import join_objects, quality_note
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "files.md"
 BEGIN, END = "<!-- decisions: python -m tests.inputs.decisions -->", "<!-- end of decisions -->"
@@ -169,10 +170,10 @@ def _backward(folder: Path) -> Sequence[Note]:
     return VideoInput("cat", _frames(folder), mask, False, None, 50, False, direction="backward").open().notes
 
 
-def _boxes(folder: Path) -> Sequence[Note]:
-    picture = np.full((60, 80, 3), 30, np.uint8)
-    picture[15:40, 12:25] = picture[15:40, 50:63] = 220
-    return mask_from_boxes(picture, [(8, 10, 68, 45), (46, 10, 68, 45)])[1]
+def _overlap(folder: Path) -> Sequence[Note]:
+    masks = np.zeros((2, 60, 80), bool)
+    masks[0, 10:45, 8:68] = masks[1, 10:45, 46:68] = True
+    return join_objects(list(masks))[1]
 
 
 def _colours(number: int) -> Image.Image:
@@ -253,7 +254,9 @@ CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
     Decision.EMPTY_BEFORE: lambda folder: _with_masks(folder, {"2": [1]}),
     Decision.EMPTY_AFTER: _backward,
     Decision.OBJECTS_LATE: lambda folder: _with_masks(folder, {"0": [1], "1": [1, 2]}),
-    Decision.BOXES_OVERLAP: _boxes,
+    Decision.OBJECTS_OVERLAP: _overlap,
+    Decision.FIRST_MASK: lambda folder: [quality_note(1, 0.9)],
+    Decision.FIRST_MASK_UNCERTAIN: lambda folder: [quality_note(1, 0.3)],
     Decision.MASK_RESIZED: lambda folder: _with_masks(folder, {"0": [1]}, size=(128, 96)),
     Decision.OBJECT_VANISHES: _small,
     Decision.OBJECT_OF_255: lambda folder: _with_masks(folder, {"0": [255]}),

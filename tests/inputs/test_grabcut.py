@@ -9,7 +9,7 @@ from tests.messages import naming
 from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
-from vosmem.inputs.grabcut import mask_from_box, mask_from_boxes, mask_from_strokes, strokes_by_colour
+from vosmem.inputs.grabcut import mask_from_box, mask_from_strokes, strokes_by_colour
 
 
 @pytest.fixture(scope="module")
@@ -123,16 +123,15 @@ def test_strokes_with_other_values_are_rejected(scene, kinds):
         mask_from_strokes(scene[0], drawn)
 
 
-def test_each_box_gives_one_object(scene):
+def test_large_frames_are_shrunk_and_small_boxes_are_not_lost(scene):
     frame, disc = scene
-    two = np.concatenate([frame, frame], axis=1)
-    mask, notes = mask_from_boxes(two, [(128, 18, 172, 62), (28, 18, 72, 62)])
-    for number, found in ((2, mask[:, :100]), (1, mask[:, 100:])):
-        inside = found == number
-        assert (inside & disc).sum() / (inside | disc).sum() > 0.95
-    assert notes == ()
-
-
-def test_an_object_hidden_by_another_box_is_rejected(scene):
-    with pytest.raises(InputError, match=naming("(20, 10, 80, 70)", "other boxes")):
-        mask_from_boxes(scene[0], [(20, 10, 80, 70), (28, 18, 72, 62)])
+    large, true = (cv2.resize(own, (900, 720)) for own in (frame, disc.astype(np.uint8)))
+    mask = mask_from_box(large, (252, 162, 648, 558))
+    assert (mask & true).sum() / (mask | true).sum() > 0.9
+    thin = np.zeros((720, 900), np.uint16)
+    thin[360, 430:470], thin[36, 36:860] = 1, 2
+    mask = mask_from_strokes(large, thin)
+    assert (mask & true).sum() / (mask | true).sum() > 0.9
+    dark = np.zeros((720, 900, 3), np.uint8)
+    dark[301:307, 201:207] = 255
+    assert np.array_equal(mask_from_box(dark, (200, 300, 208, 308)) > 0, dark[..., 0] > 0)

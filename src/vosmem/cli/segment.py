@@ -1,7 +1,6 @@
 """`vosmem segment`."""
 
 import argparse
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from vosmem.cli.arguments import FRAMES_HELP, MASK_HELP, Parser, frame_range
 from vosmem.cli.printing import plain_console
+from vosmem.cli.prompts import add_prompt_options, joined
 
 if TYPE_CHECKING:
     from vosmem.segmentation.video import VideoProgress, VideoResult
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   vosmem segment video.mp4 --mask first.png --output out
   vosmem segment frames/ --box 120,80,300,260 --output out
+  vosmem segment frames/ --points '210,150;190,180' --not-points 130,90 --output out
   vosmem segment DAVIS/ --output out --direction both --weights last.ckpt
   vosmem segment video.mp4 --mask first.png --output out --write overlay,prores,coco
   vosmem segment videos.csv --output out --engine processes --workers 4"""
@@ -31,7 +32,7 @@ MEMORIES = files("vosmem.conf") / "memory"
 
 def run(arguments: list[str]) -> None:
     """Segment a user's videos; exit with 1 if one of several fails."""
-    options = make_parser().parse_args(_joined(arguments))
+    options = make_parser().parse_args(joined(arguments))
     console = plain_console()
 
     from vosmem.commands.segmentation import segment
@@ -49,15 +50,6 @@ def run(arguments: list[str]) -> None:
                         print(f"vosmem: warning: video {name!r}: {note}", file=sys.stderr)
     if failed:
         sys.exit(1)
-
-
-def _joined(arguments: list[str]) -> list[str]:
-    """Join `--box -5,0,50,50` with `=`, since argparse takes a value that begins with a minus for an option."""
-    joined = list(arguments)
-    for index in range(len(joined) - 1, 0, -1):
-        if joined[index - 1] == "--box" and re.fullmatch(r"-\d+(,-?\d+){3}", joined[index]):
-            joined[index - 1 : index + 1] = [f"--box={joined[index]}"]
-    return joined
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -79,22 +71,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     what = parser.add_argument_group("objects")
     what.add_argument("--mask", type=Path, metavar="PATH", help=MASK_HELP)
+    add_prompt_options(what)
     what.add_argument("--frames", type=frame_range, metavar="A:B[:STEP]", help=FRAMES_HELP)
     what.add_argument(
-        "--box",
-        type=_box,
-        action="append",
-        metavar="X0,Y0,X1,Y1",
-        help="a box around an object instead of a mask; repeat it for each object",
-    )
-    what.add_argument(
-        "--scribble",
-        type=Path,
-        metavar="PICTURE",
-        help="strokes instead of a mask: 1 on the object, 2 on the background",
-    )
-    what.add_argument(
-        "--start", type=_frame, metavar="FRAME", help="index or name of the frame of mask, box or strokes"
+        "--start",
+        type=_frame,
+        metavar="FRAME",
+        help="index or name of the frame of the mask, or of boxes, points and strokes",
     )
     what.add_argument(
         "--max-objects",
@@ -193,14 +176,6 @@ def _add_workers(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--address", metavar="HOST:PORT", help="address of the Ray cluster (default: one on this machine)"
     )
-
-
-def _box(text: str) -> tuple[int, int, int, int]:
-    try:
-        x0, y0, x1, y1 = (int(number) for number in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a box: give four whole numbers, x0,y0,x1,y1") from None
-    return x0, y0, x1, y1
 
 
 def _frame(text: str) -> int | str:

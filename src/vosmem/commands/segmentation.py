@@ -7,24 +7,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from vosmem.checkpoints.loading import find_weights, load_file
 from vosmem.commands.common import advice_on_memory, compose, make, pick_device
+from vosmem.commands.first_masks import first_mask_file
 from vosmem.commands.run_settings import run_settings
 from vosmem.commands.workers import check_workers, make_slots
-from vosmem.data.decoding.images import read_labels
-from vosmem.data.decoding.mask_files import read_mask
-from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
 from vosmem.files import locked, unwritable
 from vosmem.inference.engine.engine import Engine
-from vosmem.inference.output.mask_writer import write_labels
 from vosmem.inference.sequences.streaming import Segmenter
-from vosmem.inputs.grabcut import mask_from_boxes, mask_from_strokes, strokes_by_colour
 from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
-from vosmem.inputs.scan import find_frame
 from vosmem.memory.budget import bounded
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.ops.attention import MemoryReadConfig
@@ -36,7 +29,6 @@ from vosmem.workers import Outcome, distribute
 
 MEMORY_ADVICE = "set a smaller --size, --max-frames or --memory-budget, or --precision bf16"
 WORKER_ADVICE = "set fewer --workers, a --memory-budget or a smaller --size"
-CUT_MASK = "mask_from_{}.png"
 OnProgress = Callable[[str, VideoProgress], None]
 
 
@@ -180,11 +172,11 @@ def _videos(options: Namespace) -> tuple[list[VideoInput], dict[str, InputError]
     """The videos that are there, and what is wrong with the rows of a list that are not."""
     read = {"max_objects": options.max_objects, "clean": options.clean_masks, "frames": options.frames}
     if is_manifest(options.input):
-        given = [name for name in ("mask", "box", "scribble") if getattr(options, name) is not None]
-        if given:
-            raise InputError(f"--{given[0]} is given for a list, which names masks itself: leave it out")
+        if options.mask is not None or options.prompts is not None:
+            given = "--mask is" if options.mask is not None else "boxes, points or strokes are"
+            raise InputError(f"{given} given for a list, which names masks itself: leave out what selects objects")
         return read_manifest(options.input, start=options.start, **read)
-    mask, start, notes = _mask_and_start(options)
+    mask, start, notes = first_mask_file(options, options.output)
     found = open_videos(options.input, mask, start=start, **read)
     return [replace(video, notes=(*video.notes, *notes)) for video in found], {}
 
@@ -243,50 +235,6 @@ def _policy(options: Namespace) -> MemoryPolicy:
     overrides = [f"memory.{key}={value}" for key, value in limits.items() if value is not None]
     policy: MemoryPolicy = make(compose("evaluate", f"memory={options.memory}", *overrides).memory)
     return policy
-
-
-def _mask_and_start(options: Namespace) -> tuple[Path | None, int | str | None, tuple[Note, ...]]:
-    """The given mask and its frame; that of boxes or of strokes is cut out first, and kept next to the results."""
-    given = [name for name in ("mask", "box", "scribble") if getattr(options, name) is not None]
-    if len(given) > 1:
-        raise InputError(f"--{' and --'.join(given)} are given: give one of them")
-    if given in ([], ["mask"]):
-        return options.mask, options.start, ()
-    found = open_videos(options.input, None, frames=options.frames)
-    if len(found) > 1:
-        raise InputError(f"--{given[0]} is given for {len(found)} videos: give one video, or masks")
-    if options.input.is_dir() and options.output.resolve().is_relative_to(options.input.resolve()):
-        raise InputError(
-            f"--output {options.output} is in the input, where --{given[0]} leaves a mask: name another folder"
-        )
-    frames = found[0].open_frames()
-    t = find_frame(frames.frame_names, frames.indices[0] if options.start is None else options.start, frames.indices)
-    frame = np.ascontiguousarray(frames.frame(t).permute(1, 2, 0).numpy())
-    mask, notes = mask_from_boxes(frame, options.box) if options.box else _cut_by_strokes(frame, options.scribble)
-    path: Path = options.output / CUT_MASK.format(given[0])
-    if path.exists() and not np.array_equal(read_labels(path), mask):
-        raise InputError(
-            f"{str(path)!r} is there already, and is another mask: give it as --mask, remove it, or name another "
-            "--output"
-        )
-    write_labels(path, mask)
-    return path, frames.indices[t], notes
-
-
-def _cut_by_strokes(frame: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[Note, ...]]:
-    """The mask that strokes cut out, and what was decided about the strokes."""
-    drawn = read_mask(path, max_objects=None)
-    height, width = drawn.ids.shape
-    if (height, width) != frame.shape[:2]:
-        raise InputError(
-            f"scribble {str(path)!r} has {width}x{height} pixels, the frame {frame.shape[1]}x{frame.shape[0]}: draw on "
-            "the frame itself"
-        )
-    try:
-        strokes, notes = strokes_by_colour(drawn)
-        return mask_from_strokes(frame, strokes), notes
-    except InputError as error:
-        raise InputError(f"scribble {str(path)!r}: {error}") from error
 
 
 def _written(options: Namespace) -> SegmentOptions:

@@ -1,31 +1,36 @@
-"""Masks from boxes around objects, or from strokes on an object and on the background, by GrabCut.
+"""Masks from a box around an object, or from strokes on it and on the background, by GrabCut.
 
 Source: Rother, Kolmogorov and Blake, GrabCut (SIGGRAPH 2004), as implemented in OpenCV.
 """
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Bool, UInt8, UInt16
 from scipy.spatial import KDTree
 
 from vosmem.data.decoding.mask_files import OTHER_COLOURS, MaskFile
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.data.decoding.palette import davis_palette
 from vosmem.errors import InputError
-from vosmem.ops.masks import MOST_OBJECTS
 
 ITERATIONS = 5
 MIN_SIDE = 4  # pixels; the colour models need samples
 OBJECT, BACKGROUND = 1, 2  # values of strokes
 SEED = 0  # of the initial clusters
+SHORT_SIDE = 360  # of a frame for GrabCut, whose time grows with the number of pixels
+LEAST_SIDE = 64  # of the undecided part of that frame
+PATH_SIDE = 120  # short side of a frame for shortest paths
+PATH_LENGTH = 0.005  # cost of a pixel, next to the change of colour
 
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels; x1 and y1 are exclusive
 
 
-def mask_from_box(frame: UInt8[np.ndarray, "H W 3"], box: Box) -> UInt8[np.ndarray, "H W"]:
+def mask_from_box(
+    frame: UInt8[np.ndarray, "H W 3"], box: Box, strokes: UInt16[np.ndarray, "H W"] | None = None
+) -> UInt8[np.ndarray, "H W"]:
     """Segment the object in a box, which is clipped to the frame, by the colours in and around it; 1 is the object.
+
+    Pixels of `strokes` with 1 are on the object, those with 2 are not.
 
     Raises `InputError` if the box is empty, outside the frame or all of it, or its content does not differ from the
     rest.
@@ -41,32 +46,12 @@ def mask_from_box(frame: UInt8[np.ndarray, "H W 3"], box: Box) -> UInt8[np.ndarr
         raise InputError(f"box {box} is the whole frame: leave some background outside it")
     trimap = np.full((height, width), cv2.GC_BGD, np.uint8)
     trimap[y0:y1, x0:x1] = cv2.GC_PR_FGD
+    if strokes is not None:
+        trimap[strokes == OBJECT], trimap[strokes == BACKGROUND] = cv2.GC_FGD, cv2.GC_BGD
     mask = _grab_cut(frame, trimap)
     if not mask.any():
         raise InputError(f"nothing in box {box} differs from what is around it: draw a tighter box, or give a mask")
     return mask
-
-
-def mask_from_boxes(
-    frame: UInt8[np.ndarray, "H W 3"], boxes: Sequence[Box]
-) -> tuple[UInt8[np.ndarray, "H W"], tuple[Note, ...]]:
-    """Segment one object per box as `mask_from_box` does; the ids are 1, 2, ... in the order of the boxes.
-
-    Objects of smaller boxes are in front; a note is returned if objects overlap. Raises `InputError` if there are too
-    many boxes, or an object is hidden by others.
-    """
-    if len(boxes) > MOST_OBJECTS:
-        raise InputError(f"--box is given {len(boxes)} times: give up to {MOST_OBJECTS}")
-    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes]
-    objects = [mask_from_box(frame, box) > 0 for box in boxes]
-    mask, overlap = np.zeros(frame.shape[:2], np.uint8), False
-    for index in np.argsort(np.negative(areas), kind="stable"):
-        overlap |= bool(mask[objects[index]].any())
-        mask[objects[index]] = index + 1
-    hidden = set(range(1, len(boxes) + 1)) - set(np.unique(mask).tolist())
-    if hidden:
-        raise InputError(f"the object of box {boxes[min(hidden) - 1]} is hidden by other boxes: move the boxes apart")
-    return mask, (Decision.BOXES_OVERLAP.note(),) if overlap else ()
 
 
 def mask_from_strokes(
@@ -76,22 +61,65 @@ def mask_from_strokes(
 
     Stroke pixels keep their values, and parts of the object that touch no stroke are dropped.
     """
-    values = set(np.unique(strokes).tolist()) - {0}
-    if values != {OBJECT, BACKGROUND}:
-        raise InputError(
-            f"strokes hold the numbers {sorted(values)}: draw {OBJECT} on the object and {BACKGROUND} on the background"
-        )
-    # GrabCut would learn its initial background from all unmarked pixels, including the rest of the object.
+    check_strokes(strokes)
+    return _from_probable(frame, strokes, _by_colour(frame, strokes))
+
+
+def mask_from_points(frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
+    """Segment an object as `mask_from_strokes` does, from strokes that are too small to show its colours.
+
+    A pixel starts as the object's if a path to its strokes crosses less change of colour than one to the background's.
+    """
+    check_strokes(strokes)
+    return _from_probable(frame, strokes, _by_path(frame, strokes))
+
+
+def _by_colour(frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """Whether the colour of a pixel is nearer to those under the object's strokes."""
     lab = cv2.cvtColor(frame, cv2.COLOR_RGB2LAB).reshape(-1, 3)
     colours, inverse = np.unique(lab, axis=0, return_inverse=True)
     to_object, to_background = (
         KDTree(np.unique(lab[strokes.ravel() == value], axis=0)).query(colours)[0] for value in (OBJECT, BACKGROUND)
     )
-    probable = (to_object < to_background)[inverse].reshape(strokes.shape)
+    return (to_object < to_background)[inverse].reshape(strokes.shape)
+
+
+def _by_path(frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """Whether the shortest path to the object's strokes is shorter than that to the background's."""
+    from skimage.graph import MCP_Geometric  # here, so that a run without points starts fast
+
+    height, width = strokes.shape
+    factor = min(1.0, PATH_SIDE / min(height, width))
+    size = (round(factor * width), round(factor * height))
+    lab = cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB).astype(np.float32)
+    smooth = cv2.GaussianBlur(lab, (0, 0), 0.8) / 255
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    change = np.sqrt((across**2 + down**2).sum(axis=2))
+    costs = []
+    for value in (OBJECT, BACKGROUND):
+        share = cv2.resize((strokes == value).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        costs.append(MCP_Geometric(change + PATH_LENGTH).find_costs(np.argwhere(share >= min(0.1, share.max())))[0])
+    nearer = (costs[0] < costs[1]).astype(np.float32)
+    return cv2.resize(nearer, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+
+
+def _from_probable(
+    frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarray, "H W"], probable: Bool[np.ndarray, "H W"]
+) -> UInt8[np.ndarray, "H W"]:
+    # GrabCut would learn its initial background from all unmarked pixels, including the rest of the object.
     trimap = np.where(probable, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[strokes == OBJECT], trimap[strokes == BACKGROUND] = cv2.GC_FGD, cv2.GC_BGD
     _, components = cv2.connectedComponents(_grab_cut(frame, trimap), connectivity=4)
     return np.isin(components, np.unique(components[strokes == OBJECT])).astype(np.uint8)
+
+
+def check_strokes(strokes: UInt16[np.ndarray, "H W"]) -> None:
+    """Raise `InputError` unless strokes are on the object and on the background."""
+    values = set(np.unique(strokes).tolist()) - {0}
+    if values != {OBJECT, BACKGROUND}:
+        raise InputError(
+            f"strokes hold the numbers {sorted(values)}: draw {OBJECT} on the object and {BACKGROUND} on the background"
+        )
 
 
 def strokes_by_colour(strokes: MaskFile) -> tuple[UInt16[np.ndarray, "H W"], tuple[Note, ...]]:
@@ -128,9 +156,19 @@ def _hue(colour: UInt8[np.ndarray, "3"]) -> str:
 
 
 def _grab_cut(frame: UInt8[np.ndarray, "H W 3"], trimap: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
+    """Run GrabCut on a shrunk copy of a large frame; certain pixels of the trimap keep their values."""
+    rows, columns = (np.flatnonzero((trimap != cv2.GC_BGD).any(axis=axis)) for axis in (1, 0))
+    smallest = min(int(np.ptp(own)) + 1 for own in (rows, columns))
+    factor = min(1.0, max(SHORT_SIDE / min(trimap.shape), LEAST_SIDE / smallest))
+    size = (round(factor * trimap.shape[1]), round(factor * trimap.shape[0]))
+    bgr = cv2.resize(np.ascontiguousarray(frame[..., ::-1]), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    for certain in (cv2.GC_BGD, cv2.GC_FGD):  # thin strokes stay
+        small[cv2.resize((trimap == certain).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0] = certain
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))  # colour models, filled by OpenCV
     cv2.setRNGSeed(SEED)
-    bgr = np.ascontiguousarray(frame[..., ::-1])
     unused_box = (0, 0, 1, 1)  # a required argument
-    cv2.grabCut(bgr, trimap, unused_box, background, foreground, ITERATIONS, cv2.GC_INIT_WITH_MASK)
-    return np.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    cv2.grabCut(bgr, small, unused_box, background, foreground, ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    found = np.isin(small, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    whole = cv2.resize(found, trimap.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+    return ((whole & (trimap != cv2.GC_BGD)) | (trimap == cv2.GC_FGD)).astype(np.uint8)

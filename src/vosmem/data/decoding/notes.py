@@ -105,7 +105,13 @@ class Decision(Enum):
         "finds them before",
         False,
     )
-    BOXES_OVERLAP = ("objects of several boxes overlap: the object of the smaller box is in front", True)
+    OBJECTS_OVERLAP = ("objects of several prompts overlap: the smaller object is in front", True)
+    FIRST_MASK = ("the first mask of object {number} has a predicted quality of {quality:.2f}", False)
+    FIRST_MASK_UNCERTAIN = (
+        "the first mask of object {number} has a predicted quality of only {quality:.2f}: check it, and add points or "
+        "give a corrected mask",
+        True,
+    )
 
     # Masks: how they are read
     MASK_RESIZED = ("it is {size}, its frame {frame}, and was resized by nearest neighbour", False)

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from vosmem.errors import InputError
 from vosmem.inference.engine.engine import Engine
+from vosmem.inference.prompts.first_mask import FirstMask, make_first_mask
 from vosmem.inference.propagation.ensemble import Ensemble, make_propagator
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.inference.propagation.window import Zoom
 from vosmem.inference.sequences.methods import most_probable
+from vosmem.inputs.prompts import make_prompts
 from vosmem.memory.budget import bounded
 from vosmem.memory.policy import EveryN, MemoryPolicy
 from vosmem.networks.network import MemoryNetwork
@@ -173,6 +175,32 @@ class Segmenter:
         stream = self.stream(memory, short_side, flip, zoom)
         for t, frame in enumerate(frames):
             yield stream.step(frame, given.get(t))
+
+    def first_mask(
+        self,
+        frame: Any,
+        boxes: Any = None,
+        points: Any = None,
+        labels: Any = None,
+        cut: str = "network",
+    ) -> FirstMask:
+        """Make a mask from a box around each object, from points on it and off it, or from both.
+
+        Args:
+            frame: frame as in `Stream.step`.
+            boxes: x0, y0, x1, y1 in pixels for each object; x1 and y1 are exclusive.
+            points: x, y in pixels of the points of each object.
+            labels: for each point 1 if it is on the object, and 0 if it is not; by default all are on the object.
+            cut: `network`, or `grabcut` for the result of GrabCut without the network.
+
+        Returns:
+            `ids` for `propagate`, the predicted `quality` of each object, and `notes`.
+
+        Raises:
+            InputError: the arguments are of different lengths, or a prompt cannot hold an object.
+        """
+        image = (as_frame(frame) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().contiguous().numpy()
+        return make_first_mask(image, make_prompts(boxes, points, labels), self.network, self.engine, cut)
 
 
 def as_frame(frame: Any) -> Float[Tensor, "3 H W"]:

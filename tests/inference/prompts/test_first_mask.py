@@ -1,0 +1,93 @@
+"""First masks: the network's refinement of a rough mask, and the masks, ids and qualities of prompts."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.messages import naming
+from vosmem.data.decoding.notes import Decision
+from vosmem.errors import InputError
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.prompts import first_mask
+from vosmem.inference.prompts.first_mask import make_first_mask
+from vosmem.inference.prompts.refinement import refine
+from vosmem.inference.sequences.streaming import Segmenter
+from vosmem.inputs.prompts import Prompt
+
+CPU = Engine(torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """Two red discs on noisy green, and both discs."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:80, :140]
+    discs = [(y - 40) ** 2 + (x - centre) ** 2 < 18**2 for centre in (40, 100)]
+    frame = np.where((discs[0] | discs[1])[..., None], (200, 40, 30), (40, 120, 60)) + rng.integers(
+        -9, 10, (80, 140, 3)
+    )
+    return frame.astype(np.uint8), discs
+
+
+def overlap(one, other):
+    return (one & other).sum() / (one | other).sum()
+
+
+def test_refinement_sees_a_window_and_each_pass_starts_from_the_last(small_network, scene):
+    network = CPU.ready(small_network)
+    frame, rough = torch.from_numpy(scene[0]).permute(2, 0, 1) / 255, torch.from_numpy(scene[1][0]).float()
+    first, second = refine(network, frame, rough, passes=2)
+    assert first.shape == rough.shape and first.min() >= 0 and first.max() <= 1
+    changed = frame.clone()
+    changed[:, :, 120:] = 0  # outside the window of twice the disc
+    torch.testing.assert_close(refine(network, changed, rough, passes=1)[0], first)
+    assert not second[:, 120:].any() and not torch.equal(first, second)
+
+
+def test_a_network_that_returns_its_memory_keeps_the_object(small_network, scene, monkeypatch):
+    """With a refinement that changes nothing, the result is that of GrabCut."""
+    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [rough, rough])
+    network = CPU.ready(small_network)
+    found = make_first_mask(scene[0], [Prompt(box=(80, 20, 120, 60)), Prompt(box=(20, 20, 60, 60))], network, CPU)
+    for number, disc in zip((2, 1), scene[1], strict=True):
+        assert overlap(found.ids == number, disc) > 0.95
+    assert all(quality > 0.95 for quality in found.quality)
+    assert [note.decision for note in found.notes] == [Decision.FIRST_MASK] * 2
+
+
+def test_passes_that_disagree_lower_the_quality_and_points_and_box_are_kept(small_network, scene, monkeypatch):
+    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [0 * rough + 1, 0 * rough + 1])
+    prompt = Prompt(box=(20, 20, 60, 60), not_points=((40.0, 25.0),))
+    found = make_first_mask(scene[0], [prompt], CPU.ready(small_network), CPU)
+    assert not found.ids[25, 40] and found.ids[30, 30]
+    assert found.ids[18:62, 18:62].mean() > 0.95 and found.ids.sum() < 44 * 44
+    assert found.quality[0] < 0.9
+    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [0 * rough, 0 * rough])
+    found = make_first_mask(scene[0], [Prompt(box=(20, 20, 60, 60))], CPU.ready(small_network), CPU)
+    assert overlap(found.ids > 0, scene[1][0]) > 0.95  # an empty pass does not count
+
+
+def test_a_perturbed_prompt_that_finds_nothing_is_reported(small_network, scene, monkeypatch):
+    monkeypatch.setattr(Prompt, "perturbed", lambda prompt, size: Prompt(box=(0, 0, 1, 1)))
+    prompts = [Prompt(box=(20, 20, 60, 60))]
+    found = make_first_mask(scene[0], prompts, CPU.ready(small_network), CPU, cut="grabcut")
+    assert found.quality == (0.0,) and overlap(found.ids > 0, scene[1][0]) > 0.95
+    assert [note.decision for note in found.notes if note.warns] == [Decision.FIRST_MASK_UNCERTAIN]
+
+
+def test_segmenter_takes_boxes_and_points_as_arrays(small_network, scene):
+    segmenter = Segmenter(small_network, CPU)
+    frame, discs = scene
+    boxed = segmenter.first_mask(frame, boxes=np.array([(20, 20, 60, 60)]), cut="grabcut")
+    assert overlap(boxed.ids > 0, discs[0]) > 0.95
+    pointed = segmenter.first_mask(
+        torch.from_numpy(frame).permute(2, 0, 1) / 255,
+        points=[[(100, 40), (40, 40)]],
+        labels=[[1, 0]],
+        cut="grabcut",
+    )
+    assert overlap(pointed.ids > 0, discs[1]) > 0.9
+    assert next(iter(segmenter.propagate([frame], boxed.ids))).objects == (1,)
+    for arguments, message in (({"boxes": [(20, 20, 60, 60)], "cut": "knife"}, "cut='knife'"), ({}, "no object")):
+        with pytest.raises(InputError, match=naming(message)):
+            segmenter.first_mask(frame, **arguments)
