@@ -61,7 +61,10 @@ def unroll(
     num_slots = max(1, int(clip.num_objects.max()))
     valid = slots_in_use(clip.num_objects, num_slots)
     truth = [one_hot(labels, num_slots) for labels in clip.labels.unbind(dim=1)]
-    carried_from = torch.stack([cells(masks)[valid] for masks in truth], dim=1)
+    # A rough first mask precedes the true one of the same frame; matching is judged by true masks only.
+    repeated = (frames[:, 0] == frames[:, 1]).flatten(1).all(dim=1)[:, None, None, None]
+    judged = [torch.where(repeated, truth[1], truth[0]), *truth[1:]]
+    carried_from = torch.stack([cells(masks)[valid] for masks in judged], dim=1)
     masks, memory, query, earlier = truth[0], None, None, None
     logits, carried = [], []
     for t in range(1, frames.shape[1]):

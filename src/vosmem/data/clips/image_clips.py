@@ -13,12 +13,14 @@ from torch.utils.data import ConcatDataset, Dataset
 
 from vosmem.data.clips.framing import ObjectFraming
 from vosmem.data.clips.pasting import Pasting
+from vosmem.data.clips.rough_masks import RoughFirstMask
 from vosmem.data.sampling.sampler import SampleKey
 from vosmem.data.sources.image_sets import ImageSource, LabelledImage
 from vosmem.errors import InputError
 from vosmem.shapes import Clip
 
 REDRAWS = 5
+ROUGH = 1  # makes a seed of rough masks from that of pasting
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # albumentations would look for a newer version on the network
 
 
@@ -35,6 +37,7 @@ class ClipAugmentation:
         min_object_pixels: an object with fewer pixels in frame 0 is lost and becomes background.
         framing: crops the frames around the clip's objects before `clip_transforms`; None keeps whole frames.
         pasting: pastes moving objects of other images, and copies of the clip's own, after `clip_transforms`.
+        rough: gives a share of the clips a rough first mask; None gives true masks.
 
     Raises:
         InputError: the size is not a multiple of 16, or a count is below 1 (frames below 2).
@@ -51,6 +54,7 @@ class ClipAugmentation:
     min_object_pixels: int = 16
     framing: ObjectFraming | None = None
     pasting: Pasting | None = None
+    rough: RoughFirstMask | None = None
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size % 16:
@@ -101,6 +105,8 @@ class ClipAugmentation:
             frames, labels = self._augment(framed, draw[1:], donors)
             labels, count = keep_first_objects(labels, self.min_object_pixels)
             if count:
+                if self.rough is not None:
+                    frames, labels = self.rough(frames, labels, np.random.default_rng([*draw[-1:], ROUGH]))
                 return frames, labels, count
         size = (self.size, self.size)
         frames = np.stack([cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA) for frame in chosen])
