@@ -156,3 +156,16 @@ def test_perturbed_masks_keep_the_displacement_of_objects(small_network, monkeyp
     unroll(small_network, moving_square(), perturb=PriorPerturbation())
     assert priors[0].earlier is None
     torch.testing.assert_close(priors[1].earlier, priors[0].masks)
+
+
+def test_matching_of_a_rough_first_mask_is_judged_by_the_true_mask(small_remn):
+    """`RoughFirstMask` repeats frame 0, with a rough mask first and the true mask second; REMN's keys ignore masks."""
+    frames = torch.randint(0, 256, (1, 3, 3, 32, 48), dtype=torch.uint8)
+    frames[:, 1] = frames[:, 0]
+    labels = torch.zeros(1, 3, 32, 48, dtype=torch.uint8)
+    labels[:, :, :16, :16] = 1
+    rough = labels.clone()
+    rough[:, 0, :, :32] = 1
+    true, seen = (unroll(small_remn, Clip(frames, own, torch.tensor([1]))) for own in (labels, rough))
+    torch.testing.assert_close(seen.carried[:, 0], true.carried[:, 0])
+    assert not torch.equal(seen.logits[:, 0], true.logits[:, 0])  # the network sees the rough mask
