@@ -1,5 +1,6 @@
 """The API for a user's frames: types of frames and masks, object ids, and memory of constant size."""
 
+import copy
 import subprocess
 import sys
 
@@ -123,6 +124,51 @@ def test_a_memory_without_limits_is_bounded_and_equal_to_an_unbounded_one_below_
         assert torch.equal(probs, expected) == (t <= 4), t
         assert len(stream.propagator.memory_frames) <= 4
     assert len(free.propagator.memory_frames) == 8
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_restored_stream_continues_equally(segmenter, tmp_path, flip):
+    frames = np.random.default_rng(0).random((7, 32, 48, 3))
+    stream = segmenter.stream(EveryN(interval=2, max_frames=3), flip=flip)
+    for t in range(5):
+        stream.step(frames[t], square(70) if t == 0 else None)
+    stream.save(tmp_path / "stream.pt")
+    other = segmenter.stream(EveryN(interval=2, max_frames=3), flip=flip)
+    other.restore(tmp_path / "stream.pt")
+    for t in (5, 6):
+        expected, found = stream.step(frames[t]), other.step(frames[t])
+        assert found.t == t and found.objects == (70,) and torch.equal(found.probs, expected.probs)
+
+
+@pytest.mark.parametrize(
+    ("more", "match"),
+    [
+        ({"memory": EveryN(interval=3)}, "with memory policy"),
+        ({"flip": True}, "with flip False, this stream has True: make the stream with equal arguments"),
+        ({"short_side": 16}, "with short side"),
+        ({"zoom": 1.0}, "with zoom"),
+    ],
+)
+def test_a_stream_of_other_arguments_is_not_restored(small_stm, tmp_path, more, match):
+    segmenter = Segmenter(small_stm, CPU)
+    stream = segmenter.stream(zoom=2.0)
+    stream.step(np.zeros((32, 48, 3)), square(1))
+    stream.save(tmp_path / "stream.pt")
+    with pytest.raises(InputError, match=match):
+        segmenter.stream(**{"zoom": 2.0, **more}).restore(tmp_path / "stream.pt")
+
+
+def test_a_stream_of_other_weights_or_another_file_is_not_restored(small_stm, tmp_path):
+    stream = Segmenter(small_stm, CPU).stream()
+    stream.step(np.zeros((32, 48, 3)), square(1))
+    stream.save(tmp_path / "stream.pt")
+    changed = copy.deepcopy(small_stm)
+    next(changed.parameters()).data.mul_(1.5)
+    with pytest.raises(InputError, match=r"other weights: make"):
+        Segmenter(changed, CPU).stream().restore(tmp_path / "stream.pt")
+    torch.save({"state": 1}, tmp_path / "other.pt")
+    with pytest.raises(InputError, match="not a saved stream"):
+        stream.restore(tmp_path / "other.pt")
 
 
 def test_importing_vosmem_is_light_and_load_imports_the_network():

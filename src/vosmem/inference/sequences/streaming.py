@@ -1,7 +1,9 @@
 """Segmentation of frames as they arrive: arrays or tensors of frames and masks in, object ids out."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ from vosmem.inference.propagation.ensemble import Ensemble, make_propagator
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.inference.propagation.window import Zoom
 from vosmem.inference.sequences.methods import most_probable
+from vosmem.inference.sequences.saved_stream import load_stream, save_stream
 from vosmem.inputs.prompts import make_prompts
 from vosmem.memory.budget import bounded
 from vosmem.memory.policy import EveryN, MemoryPolicy
@@ -83,6 +86,22 @@ class Stream:
     def remove(self, object_id: int) -> None:
         """Stop following an object and free its memory, as in `Propagator.remove`."""
         self.propagator.remove(object_id)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the stream after its last frame, for `restore`; an earlier file is replaced atomically.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        save_stream(Path(path), self._t, self.propagator, self.engine)
+
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        """Continue after the last frame of a saved stream, whose network and arguments must be this stream's.
+
+        Raises:
+            InputError: the file is missing, damaged or no stream, or its network or arguments differ.
+        """
+        self._t = load_stream(Path(path), self.propagator, self.engine)
 
 
 class Segmenter:
