@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
+from vosmem import workers
 from vosmem.errors import InputError
-from vosmem.workers import MAX_ATTEMPTS, Outcome, ProcessWorkerSlot, Worker, distribute
+from vosmem.workers import MAX_ATTEMPTS, VISIBLE, Outcome, ProcessWorkerSlot, Worker, distribute, gpu_names
 
 ITEMS, RESULT = list("abcde"), "result"
 
@@ -124,3 +125,35 @@ def test_a_process_that_is_killed_is_replaced(tmp_path):
     assert {name: outcome.attempts for name, outcome in outcomes.items()} == {"a": 1, "b": 2, "c": 1}
     first, second, third = (outcomes[name].worker for name in "acb")
     assert first != second == third and not first.endswith(f":{os.getpid()}")
+
+
+@pytest.mark.parametrize(
+    ("listed", "count", "expected"),
+    [
+        (None, 0, []),
+        (None, 2, ["0", "1"]),
+        ("", 0, []),
+        ("2,3", 2, ["2", "3"]),
+        ("GPU-aa, GPU-bb", 2, ["GPU-aa", "GPU-bb"]),
+        ("0,7", 1, ["0"]),  # CUDA ignores entries from the first that does not exist on
+        ("MIG-aa,MIG-bb", 1, ["MIG-aa", "MIG-bb"]),  # a process can use one part, so PyTorch counts one
+    ],
+)
+def test_names_of_gpus_are_those_that_the_process_may_use(listed, count, expected, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: count)
+    monkeypatch.delenv(VISIBLE, raising=False)
+    if listed is not None:
+        monkeypatch.setenv(VISIBLE, listed)
+    assert gpu_names() == expected
+
+
+@pytest.mark.parametrize(("index", "expected"), [(0, "GPU-aa"), (1, "GPU-bb"), (2, "GPU-aa")])
+def test_a_worker_sees_one_gpu(index, expected, monkeypatch):
+    """Workers beyond the number of GPUs share them."""
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.set_num_threads", lambda number: None)
+    monkeypatch.setattr(workers, "_exit_with_parent", lambda: None)
+    monkeypatch.setattr(workers, "_workers", [])
+    monkeypatch.setenv(VISIBLE, "GPU-aa,GPU-bb")
+    workers._start_in_process(lambda: str, index, 1)
+    assert os.environ[VISIBLE] == expected

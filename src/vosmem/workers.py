@@ -25,6 +25,7 @@ import torch
 from vosmem.errors import InputError
 
 MAX_ATTEMPTS = 3
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 Item = TypeVar("Item")
 ProcessItem = Callable[[Any], Any]  # from an item to its result
 
@@ -169,9 +170,28 @@ _workers: list[Worker] = []  # the worker of this process
 def _start_in_process(start: Callable[[], ProcessItem], index: int, threads: int) -> None:
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
-    if torch.cuda.is_available():
-        torch.cuda.set_device(index % torch.cuda.device_count())
+    gpus = gpu_names()
+    if gpus:  # before CUDA starts in this process: then all its threads see one device
+        os.environ[VISIBLE] = gpus[index % len(gpus)]
     _workers[:] = [Worker(start)]
+
+
+def gpu_names() -> list[str]:
+    """Return the names of the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` spells them.
+
+    Users and SLURM set the variable, to indices, to `GPU-...` or to parts of a GPU, `MIG-...`. PyTorch counts only the
+    first of several MIG parts, because a process can use no more.
+    """
+    count, listed = torch.cuda.device_count(), os.environ.get(VISIBLE)
+    if listed is None or not count:
+        return [str(index) for index in range(count)]
+    names = [name.strip() for name in listed.split(",")]
+    return names if names[0].startswith("MIG-") else names[:count]
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use, which SLURM and containers limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _exit_with_parent() -> None:

@@ -1,15 +1,20 @@
 """The workers of `vosmem segment`: how many, and on which engine."""
 
 import math
-import os
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
 
-import torch
-
 from vosmem.errors import InputError
-from vosmem.workers import ProcessItem, ProcessWorkerSlot, RayWorkerSlot, WorkerSlot, connect_to_ray
+from vosmem.workers import (
+    ProcessItem,
+    ProcessWorkerSlot,
+    RayWorkerSlot,
+    WorkerSlot,
+    connect_to_ray,
+    gpu_names,
+    usable_cores,
+)
 
 DEFAULT_PROCESSES = 2  # without a GPU
 
@@ -47,8 +52,8 @@ def make_slots(start: Callable[..., ProcessItem], options: Namespace, num_videos
         count = min(num_videos, options.workers or max_workers)
         start = partial(start, sharing=1 if gpus else count)
         return [RayWorkerSlot(start, threads, 1 if gpus else 0) for _ in range(count)]
-    gpus = torch.cuda.device_count() if wants_gpu else 0
+    gpus = len(gpu_names()) if wants_gpu else 0
     count = min(num_videos, options.workers or gpus or DEFAULT_PROCESSES)
-    threads = options.threads or max(1, (os.cpu_count() or 1) // count)
+    threads = options.threads or max(1, usable_cores() // count)
     start = partial(start, sharing=math.ceil(count / max(1, gpus)))
     return [ProcessWorkerSlot(start, index, threads) for index in range(count)]
