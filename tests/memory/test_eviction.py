@@ -201,7 +201,8 @@ def test_attention_usage_reaches_the_bank(small_network):
     mask[8:24, 8:30] = 1
     for t, frame in enumerate(frames):
         propagator.step(frame, mask if t == 0 else None)
-    usage = {frame: record.usage for frame, record in propagator.bank._records._records.items()}
+    records = propagator.bank._records
+    usage = records._usages(list(records._records))
     assert all(0 < share <= 1 for share in usage.values())
 
 

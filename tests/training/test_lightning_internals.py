@@ -12,6 +12,7 @@ from vosmem.training.lightning_internals import (
     batch_progress,
     batches_done,
     has_saved,
+    logs_this_step,
     save_now,
     scales_gradients,
     set_accumulation,
@@ -37,6 +38,9 @@ class Line(pl.LightningModule):
         self.line = torch.nn.Linear(1, 1)
 
     def training_step(self, batch, batch_idx):
+        if hasattr(self.trainer, "asked"):
+            self.trainer.asked.append(logs_this_step(self.trainer))
+            self.log("step", float(batch_idx))
         return self.line(batch).square().mean()
 
     def validation_step(self, batch, batch_idx):
@@ -121,6 +125,26 @@ def test_internals_during_a_training(tmp_path):
     for what, (got, wanted, used_for) in expected.items():
         assert got == wanted, broken(what, used_for)
     assert (tmp_path / "last.ckpt").is_file(), broken("where a callback saves", "to find the last checkpoint")
+
+
+def test_the_steps_that_are_logged_are_known_before(tmp_path):
+    """Two batches a step, and every second step is logged."""
+    logged = []
+
+    class Recording(pl.loggers.CSVLogger):
+        def log_metrics(self, metrics, step=None):
+            logged.append(metrics.get("step"))
+
+    settings = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = pl.Trainer(accelerator="cpu", max_epochs=1, log_every_n_steps=2, logger=Recording(tmp_path), **settings)
+    set_accumulation(trainer, 2, BATCHES)
+    trainer.asked = []
+    trainer.fit(Line(), DataLoader(torch.ones(2 * BATCHES, 1)))
+    expected = [index for index, asked in enumerate(trainer.asked) if asked]
+    values = [value for value in logged if value is not None]
+    assert len(expected) == BATCHES and values and set(values) <= set(expected), broken(
+        "_TrainingEpochLoop._batches_that_stepped", "to exchange only the values that are logged"
+    )
 
 
 def test_loggers_count_by_the_step_that_is_set(tmp_path):

@@ -31,10 +31,6 @@ class _FrameRecord:
         self.share: Tensor | float = 0.0
         self.reads = 0
 
-    @property
-    def usage(self) -> float:
-        return float(self.share) / max(1, self.reads)
-
 
 class FrameRecords:
     """Records of the kept frames, from which the retention order follows.
@@ -72,9 +68,10 @@ class FrameRecords:
         if self.eviction == "novelty":
             return self.ranking(pinned).frames
         fixed, rest = self._fixed_and_rest(pinned)
+        usages = self._usages(rest) if self.eviction == "usage" else {}
         worth = {
             "oldest": lambda frame: frame,
-            "usage": lambda frame: self._records[frame].usage,
+            "usage": lambda frame: usages[frame],
             # Each frame has one draw for the whole video, so the frames that stay are a random sample of all.
             "random": lambda frame: np.random.default_rng((*self._seeds, frame)).random(),
         }[self.eviction]
@@ -88,7 +85,8 @@ class FrameRecords:
         assert len(descriptors) == len(frames)
         order, novelty = rank(torch.stack(descriptors)[None], len(fixed))
         ranked = [frames[index] for index in order[0].tolist()]
-        usage = [self._records[frame].usage for frame in ranked]
+        usages = self._usages(ranked)
+        usage = [usages[frame] for frame in ranked]
         age = [float(self._num_added - self._records[frame].number) for frame in ranked]
         return Ranking(ranked, len(fixed), novelty, novelty.new_tensor([usage]), novelty.new_tensor([age]))
 
@@ -103,6 +101,17 @@ class FrameRecords:
         for frame, (number, descriptor, share, reads) in state["records"].items():
             record = self._records[frame] = _FrameRecord(number, descriptor)
             record.share, record.reads = share, reads
+
+    def _usages(self, frames: list[int]) -> dict[int, float]:
+        """Return the mean share of each frame; the device is asked once."""
+        usages = dict.fromkeys(frames, 0.0)
+        read = [(frame, share) for frame in frames if isinstance(share := self._records[frame].share, Tensor)]
+        if read:
+            shares = torch.stack([share for _, share in read]).tolist()
+            usages |= {
+                frame: share / self._records[frame].reads for (frame, _), share in zip(read, shares, strict=True)
+            }
+        return usages
 
     def _fixed_and_rest(self, pinned: set[int]) -> tuple[list[int], list[int]]:
         fixed = sorted(self._records.keys() & pinned)

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from vosmem.errors import InputError
 from vosmem.memory.bank import MemoryBank
 from vosmem.ops.locality import SEEN
+from vosmem.ops.masks import on_device
 from vosmem.ops.variation import variations
 
 
@@ -193,18 +195,35 @@ class Adaptive(MemoryPolicy):
         if frame.mask_given or last is None:
             return True
         interval = frame.t - last.t
-        if interval < self.least_interval or float(frame.certainty) <= self.least_certainty:
+        if interval < self.least_interval:
             return False
-        if not bool((frame.masks.flatten(1).amax(dim=1) >= SEEN).any()):
+        # All numbers at once, because a GPU is waited for.
+        numbers = (frame.certainty, frame.masks.amax(), self._variation(frame, last))
+        certainty, fullest, variation = torch.stack([x.to(frame.masks.dtype) for x in numbers]).tolist()
+        if certainty <= self.least_certainty or fullest < SEEN:
             return False
-        return interval >= self.greatest_interval or self.variation(frame, last) > self.threshold
+        return bool(interval >= self.greatest_interval or variation > self.threshold)
 
     def variation(self, frame: Candidate, last: Candidate) -> float:
         """Return the variation of the most changed object between two frames; in [0, 1], 0 if no object is visible."""
+        return float(self._variation(frame, last))
+
+    def _variation(self, frame: Candidate, last: Candidate) -> Float[Tensor, ""]:
         assert frame.key is not None and last.key is not None  # `needs_keys` is true
         common = [object_id for object_id in frame.objects if object_id in last.objects]
         rows, last_rows = ([list(each.objects).index(k) for k in common] for each in (frame, last))
         found = variations(
-            (frame.masks[rows], frame.key), (last.masks[last_rows], last.key), self.feature_weight, self.aligned
+            (_rows(frame.masks, rows), frame.key),
+            (_rows(last.masks, last_rows), last.key),
+            self.feature_weight,
+            self.aligned,
         )
-        return float(found.amax()) if len(found) else 0.0
+        return found.amax() if len(found) else frame.masks.new_zeros(())
+
+
+def _rows(masks: Float[Tensor, "K h w"], rows: list[int]) -> Float[Tensor, "Kcommon h w"]:
+    return (
+        masks
+        if rows == list(range(len(masks)))
+        else masks[on_device(torch.tensor(rows, dtype=torch.long), masks.device)]
+    )

@@ -16,7 +16,7 @@ from vosmem.networks.gate import MemoryGate
 from vosmem.networks.local_attention import LocalAttention
 from vosmem.ops.aggregation import soft_aggregate
 from vosmem.ops.attention import MemoryReadConfig, Similarity, read_memory
-from vosmem.ops.masks import unpack
+from vosmem.ops.masks import owners_in, unpack
 from vosmem.shapes import Memory, Prior, Query
 
 
@@ -27,7 +27,8 @@ class MemoryNetwork(nn.Module, ABC):
     `segment` reads the memory and decodes. The caller holds the memory: a clip's in training, a bank at inference.
 
     Frames are RGB in [0, 1], with H and W multiples of 16; masks are soft, in [0, 1], with padded slots zero. `valid`
-    marks the slots that hold an object; by default all do, and all rows belong to the one frame of the batch.
+    marks the slots that hold an object; by default all do, and all rows belong to the one frame of the batch. On a
+    GPU keep `valid` on the CPU: shapes depend on it, and the CPU would wait for the device.
 
     Attributes:
         conventions: inference settings that belong to the network.
@@ -177,4 +178,4 @@ def owners_of(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"] | None) ->
     """Return the index of each object row's frame in the batch."""
     if valid is None:
         return torch.zeros(rows.shape[0], dtype=torch.int64, device=rows.device)
-    return valid.nonzero()[:, 0]
+    return owners_in(valid, rows.device)

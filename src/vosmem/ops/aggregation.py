@@ -35,6 +35,7 @@ def soft_aggregate(
     with torch.autocast(probs.device.type, enabled=False):
         probs = probs.to(torch.promote_types(probs.dtype, torch.float32))
         if valid is not None:
+            valid = valid.to(probs.device, non_blocking=True)
             valid = valid.reshape(*valid.shape, *(1,) * (probs.ndim - 2))
             probs = torch.where(valid, probs, torch.zeros_like(probs))
         background = torch.prod(1 - probs, dim=1, keepdim=True)

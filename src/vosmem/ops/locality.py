@@ -36,7 +36,7 @@ def presence(prior: Prior) -> Float[Tensor, "B"]:
     """Return 1 if all objects are visible, falling to 0 with the least visible one; 0 if there are no objects."""
     fullest = prior.masks.flatten(2).amax(dim=2)
     if prior.valid is not None:
-        fullest = fullest.masked_fill(~prior.valid, torch.inf)
+        fullest = fullest.masked_fill(~prior.valid.to(fullest.device, non_blocking=True), torch.inf)
     if not fullest.shape[1]:
         return fullest.new_zeros(len(fullest))
     least = fullest.amin(dim=1)

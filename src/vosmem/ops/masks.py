@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Integer, UInt8, UInt16
+from jaxtyping import Bool, Float, Int, Integer, Shaped, UInt8, UInt16
 from torch import Tensor
 
 from vosmem.errors import InputError
@@ -50,20 +50,36 @@ class PackedMasks(NamedTuple):
 def pack(masks: Float[Tensor, "B K H W"], valid: Bool[Tensor, "B K"] | None = None) -> PackedMasks:
     """Pack the masks of the valid slots into rows, in row-major order.
 
-    By default all slots are valid: no shape then depends on a value, which a GPU would wait for.
+    By default all slots are valid. Shapes depend on `valid`: keep it on the CPU, which would otherwise wait for a GPU.
     """
     rest = other_masks(masks)
     if valid is None:
         owners = torch.arange(masks.shape[0], device=masks.device).repeat_interleave(masks.shape[1])
         return PackedMasks(masks.flatten(0, 1)[:, None], rest.flatten(0, 1)[:, None], owners)
-    return PackedMasks(masks[valid][:, None], rest[valid][:, None], valid.nonzero()[:, 0])
+    own, others = (rows_of(part, valid)[:, None] for part in (masks, rest))
+    return PackedMasks(own, others, owners_in(valid, masks.device))
+
+
+def rows_of(x: Shaped[Tensor, "B K *S"], valid: Bool[Tensor, "B K"]) -> Shaped[Tensor, "O *S"]:
+    """Return the rows of the valid slots, as `x[valid]`, without a wait for the device if `valid` is on the CPU."""
+    return x.flatten(0, 1)[on_device(valid.flatten().nonzero()[:, 0], x.device)]
+
+
+def owners_in(valid: Bool[Tensor, "B K"], device: torch.device) -> Int[Tensor, "O"]:
+    """Return the index in the batch of each valid slot."""
+    return on_device(valid.nonzero()[:, 0], device)
+
+
+def on_device(x: Shaped[Tensor, "*S"], device: torch.device) -> Shaped[Tensor, "*S"]:
+    """Copy a small tensor to a device without waiting for the device."""
+    return x.to(device, non_blocking=True)
 
 
 def unpack(rows: Float[Tensor, "O *S"], valid: Bool[Tensor, "B K"]) -> Float[Tensor, "B K *S"]:
-    """Put rows of objects back into their slots, the inverse of `masks[valid]`; padded slots are zero."""
-    out = rows.new_zeros(*valid.shape, *rows.shape[1:])
-    out[valid] = rows
-    return out
+    """Put rows of objects back into their slots, the inverse of `rows_of`; padded slots are zero."""
+    out = rows.new_zeros(valid.numel(), *rows.shape[1:])
+    out = out.index_copy(0, on_device(valid.flatten().nonzero()[:, 0], rows.device), rows)
+    return out.unflatten(0, valid.shape)
 
 
 def overwrite(
@@ -91,8 +107,10 @@ def overwrite(
     given = one_hot(labels[None], num_objects)[0].to(probs.dtype)
     probs = torch.cat([probs, probs.new_zeros(num_objects - known, *probs.shape[1:])])
     if whole or absent:
-        cleared = given.amax(dim=(1, 2)) if whole else given.new_zeros(num_objects)
-        cleared[[slot - 1 for slot in absent]] = 1
+        marked = torch.zeros(num_objects, dtype=probs.dtype)
+        marked[[slot - 1 for slot in absent]] = 1
+        cleared = on_device(marked, probs.device)
+        cleared = torch.maximum(cleared, given.amax(dim=(1, 2))) if whole else cleared
         moved = probs[1:] * cleared[:, None, None]
         probs = torch.cat([probs[:1] + moved.sum(dim=0, keepdim=True), probs[1:] - moved])
     return torch.where(labels > 0, torch.cat([probs.new_zeros(1, *labels.shape), given]), probs)

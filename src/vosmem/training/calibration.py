@@ -15,10 +15,11 @@ from vosmem.data.sampling.clip_data import ClipData
 from vosmem.errors import InputError
 from vosmem.networks.network import MemoryNetwork
 from vosmem.networks.stm import STM
-from vosmem.ops.masks import one_hot, pack, slots_in_use
+from vosmem.ops.masks import one_hot, pack
 from vosmem.shapes import Clip
 from vosmem.startup import timed
 from vosmem.training.modules import PretrainModule
+from vosmem.training.unroll import valid_slots
 
 RIDGE = 0.1  # weight of the ridge penalty, as a share of the features' mean power
 
@@ -168,5 +169,5 @@ def _cells(x: Float[Tensor, "B C N"]) -> Float[Tensor, "BN C"]:
 
 def _masks(clip: Clip, t: int) -> tuple[Bool[Tensor, "B K"], Float[Tensor, "B K H W"]]:
     """The valid slots of a batch, and the masks of frame t."""
-    num_slots = max(1, int(clip.num_objects.max()))
-    return slots_in_use(clip.num_objects, num_slots), one_hot(clip.labels[:, t], num_slots)
+    valid = valid_slots(clip)
+    return valid, one_hot(clip.labels[:, t], valid.shape[1])

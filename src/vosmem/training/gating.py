@@ -11,11 +11,12 @@ from vosmem.errors import InputError
 from vosmem.networks.gate import log_mask
 from vosmem.networks.network import MemoryNetwork, frame_shares, owners_of
 from vosmem.ops.locality import cells, union
-from vosmem.ops.masks import one_hot, slots_in_use
+from vosmem.ops.masks import on_device, one_hot
 from vosmem.ops.novelty import describe, rank
 from vosmem.shapes import Clip, Memory, Prior, Query
 from vosmem.training.losses import divergence
 from vosmem.training.modules import PretrainModule
+from vosmem.training.unroll import valid_slots
 
 NUM_FIXED = 2  # the frame with the given mask, and the newest
 # In training a frame needs half a count more to stay than at inference. Otherwise the memory-size penalty pushes the
@@ -67,8 +68,8 @@ def unroll_gated(network: MemoryNetwork, clip: Clip, temperature: float, num_que
             f"{num_queries + NUM_FIXED + 1} or more"
         )
     frames = clip.frames.float() / 255
-    num_slots = max(1, int(clip.num_objects.max()))
-    valid = slots_in_use(clip.num_objects, num_slots)
+    valid = valid_slots(clip)
+    num_slots = valid.shape[1]
     truth = [one_hot(labels, num_slots) for labels in clip.labels.unbind(dim=1)]
     with torch.no_grad():
         remembered = _remember(network, frames[:, :num_frames], truth[:num_frames], valid)
@@ -122,7 +123,8 @@ def _shares(network: MemoryNetwork, query: Query, memory: Memory, valid: Bool[Te
     rows = frame_shares(network, query, memory, valid)
     owners = owners_of(rows, valid)
     sums = rows.new_zeros(len(valid), rows.shape[1]).index_add(0, owners, rows)
-    return sums / valid.sum(dim=1).clamp(min=1)[:, None]
+    counts = valid.sum(dim=1).clamp(min=1)[:, None]
+    return sums / on_device(counts, sums.device)
 
 
 def _joined(entries: list[Memory]) -> Memory:
@@ -178,8 +180,8 @@ class GateModule(PretrainModule):
         mask_loss = self.loss(gated.logits, clip.labels[:, -self.num_queries :], self.global_step)
         gap, kept = divergence(gated.full, gated.logits), gated.kept.mean()
         loss: Tensor = mask_loss + self.consistency * gap + self.size_weight * kept
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
-        self.log("train/kept_share", kept, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
-        self.log("train/divergence", gap, batch_size=len(clip.frames), sync_dist=True)
+        self.log_mean("train/loss", loss, clip, prog_bar=True)
+        self.log_mean("train/kept_share", kept, clip, prog_bar=True)
+        self.log_mean("train/divergence", gap, clip)
         self.log("train/temperature", temperature, batch_size=len(clip.frames))
         return loss

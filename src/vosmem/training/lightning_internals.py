@@ -71,6 +71,14 @@ def scales_gradients(trainer: pl.Trainer) -> bool:
     return getattr(trainer.precision_plugin, "scaler", None) is not None
 
 
+def logs_this_step(trainer: pl.Trainer) -> bool:
+    """Whether the values of the current step reach the loggers.
+
+    Seen in 2.6.6: `_LoggerConnector.should_update_logs` compares the same count, `_batches_that_stepped`.
+    """
+    return (trainer.fit_loop.epoch_loop._batches_that_stepped + 1) % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+
+
 def set_accumulation(trainer: pl.Trainer, batches: int, validate_every: int) -> None:
     """Set gradient accumulation and validation interval, both in batches, when the number of devices is known.
 

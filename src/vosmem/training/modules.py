@@ -17,6 +17,7 @@ from vosmem.memory.policy import MemoryPolicy
 from vosmem.metrics.mean_scores import MeanScores
 from vosmem.networks.network import MemoryNetwork
 from vosmem.shapes import Clip
+from vosmem.training.lightning_internals import logs_this_step
 from vosmem.training.losses import matching_loss
 from vosmem.training.perturbation import PriorPerturbation
 from vosmem.training.schedules import follow_schedule
@@ -95,16 +96,32 @@ class PretrainModule(pl.LightningModule):
                 file=sys.stderr,
             )
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Leave the numbers of objects on the CPU: shapes depend on them, and a GPU would have to answer first."""
+        if not isinstance(batch, Clip):
+            return super().transfer_batch_to_device(batch, device, dataloader_idx)
+        frames, labels = (part.to(device, non_blocking=True) for part in (batch.frames, batch.labels))
+        return Clip(frames, labels, batch.num_objects)
+
     def training_step(self, clip: Clip, batch_index: int) -> Float[Tensor, ""]:
         logits, carried, expected = unroll(self.network, clip, self.detach_masks, self.recompute, self.perturb)
         loss = self.loss(logits, clip.labels[:, 1:], self.global_step)
-        # The mean over processes, so that the curve does not depend on their number.
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(clip.frames), sync_dist=True)
+        self.log_mean("train/loss", loss, clip, prog_bar=True)
         if not self.matching_weight:
             return loss
         matching = matching_loss(carried, expected, len(clip.frames))
-        self.log("train/matching_loss", matching, batch_size=len(clip.frames), sync_dist=True)
+        self.log_mean("train/matching_loss", matching, clip)
         return loss + self.matching_weight * matching
+
+    def log_mean(self, name: str, value: Float[Tensor, ""], clip: Clip, prog_bar: bool = False) -> None:
+        """Log the mean over processes, so that the curve does not depend on their number.
+
+        Processes exchange the value only in steps that reach the loggers; the progress bar shows the first process's.
+        Without a trainer nothing is logged.
+        """
+        if self._trainer is not None:
+            reduced = logs_this_step(self.trainer)
+            self.log(name, value, prog_bar=prog_bar, batch_size=len(clip.frames), sync_dist=reduced)
 
     def validation_step(self, sequence: VideoSequence | None, batch_index: int) -> dict[str, SequenceRun] | None:
         """Segment a sequence as `vosmem evaluate` with an equal `zoom` does, and score it.
@@ -130,13 +147,15 @@ class PretrainModule(pl.LightningModule):
         trunk_ids = {id(p) for p in self.network.trunks()[0].parameters()}
         mask_ids = {id(p) for trunk in self.network.trunks() for p in trunk.mask_convs.parameters()}
         trainable = [p for p in self.network.parameters() if p.requires_grad]
-        rate = self._make_optimizer([{"params": trainable}]).param_groups[0]["lr"]
+        defaults = self._make_optimizer([{"params": trainable}]).defaults
         groups = [
-            {"params": [p for p in trainable if id(p) in trunk_ids], "lr": rate * self.backbone_lr_factor},
-            {"params": [p for p in trainable if id(p) in mask_ids], "lr": rate * self.mask_lr_factor},
+            {"params": [p for p in trainable if id(p) in trunk_ids], "lr": defaults["lr"] * self.backbone_lr_factor},
+            {"params": [p for p in trainable if id(p) in mask_ids], "lr": defaults["lr"] * self.mask_lr_factor},
             {"params": [p for p in trainable if id(p) not in trunk_ids | mask_ids]},
         ]
-        optimizer = self._make_optimizer([group for group in groups if group["params"]])
+        # An option of the groups and not of the optimiser, which would then refuse to clip gradients scaled for fp16.
+        fused = {"fused": True} if self.device.type == "cuda" and "fused" in defaults else {}
+        optimizer = self._make_optimizer([{**group, **fused} for group in groups if group["params"]])
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self._make_scheduler(optimizer), "interval": "step"},

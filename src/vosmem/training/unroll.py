@@ -5,13 +5,13 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.locality import cells
-from vosmem.ops.masks import one_hot, slots_in_use
+from vosmem.ops.masks import one_hot, rows_of, slots_in_use
 from vosmem.shapes import Clip, Memory, Prior
 from vosmem.training.perturbation import PriorPerturbation
 
@@ -58,13 +58,13 @@ def unroll(
     # Nothing inside draws random numbers, so no generator state has to be restored.
     run: Any = partial(checkpoint, use_reentrant=False, preserve_rng_state=False) if recompute else _call
     frames = clip.frames.float() / 255
-    num_slots = max(1, int(clip.num_objects.max()))
-    valid = slots_in_use(clip.num_objects, num_slots)
+    valid = valid_slots(clip)
+    num_slots = valid.shape[1]
     truth = [one_hot(labels, num_slots) for labels in clip.labels.unbind(dim=1)]
     # A rough first mask precedes the true one of the same frame; matching is judged by true masks only.
     repeated = (frames[:, 0] == frames[:, 1]).flatten(1).all(dim=1)[:, None, None, None]
     judged = [torch.where(repeated, truth[1], truth[0]), *truth[1:]]
-    carried_from = torch.stack([cells(masks)[valid] for masks in judged], dim=1)
+    carried_from = torch.stack([rows_of(cells(masks), valid) for masks in judged], dim=1)
     masks, memory, query, earlier = truth[0], None, None, None
     logits, carried = [], []
     for t in range(1, frames.shape[1]):
@@ -85,6 +85,15 @@ def unroll(
         if detach_masks:
             masks = masks.detach()
     return Unrolled(torch.stack(logits, dim=1), torch.stack(carried, dim=1), carried_from[:, 1:])
+
+
+def valid_slots(clip: Clip) -> Bool[Tensor, "B K"]:
+    """Return which slots of a batch hold an object, on the CPU; K is the largest number of objects, at least 1.
+
+    It waits for the device unless the numbers of objects are on the CPU, where `PretrainModule` leaves them.
+    """
+    num_objects = clip.num_objects.cpu()
+    return slots_in_use(num_objects, max(1, int(num_objects.max())))
 
 
 def _call(function: Callable[..., Result], *arguments: Any) -> Result:

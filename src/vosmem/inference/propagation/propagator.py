@@ -19,7 +19,7 @@ from vosmem.memory.policy import MemoryPolicy
 from vosmem.networks.network import MemoryNetwork
 from vosmem.ops.aggregation import soft_aggregate
 from vosmem.ops.locality import cells
-from vosmem.ops.masks import overwrite
+from vosmem.ops.masks import on_device, overwrite
 from vosmem.ops.variation import certainty
 from vosmem.shapes import Prior, Query
 
@@ -139,7 +139,7 @@ class Propagator:
         """
         last = self._last
         _check_frame(frame, mask, None if last is None else last.view.frame)
-        given = None if mask is None else self._rows.assign(mask.to(frame.device), objects)
+        given = None if mask is None else on_device(self._rows.assign(mask, objects), frame.device)
         absent_rows = self._rows.of(absent)
         if given is None and absent_rows:
             given = torch.zeros(frame.shape[-2:], dtype=torch.long, device=frame.device)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vosmem.errors import InputError
 from vosmem.inference.propagation.view import View
-from vosmem.inference.propagation.window import ObjectBoxes, Window, Zoom, object_boxes
+from vosmem.inference.propagation.window import ObjectBoxes, Window, Zoom, as_boxes, measure_boxes, object_boxes
 
 
 class ViewSelector:
@@ -29,6 +29,8 @@ class ViewSelector:
             raise InputError(f"scale={scale} is not possible: use a factor above 0, such as 1.0")
         self.short_side, self.resize, self.scale, self.zoom = short_side, resize, scale, zoom
         self._boxes: ObjectBoxes | None = None  # of the objects in the previous frame
+        # The same, still on the device, which is asked for the numbers when the next frame needs them.
+        self._measured: tuple[Float[Tensor, "5"] | None, int] | None = None
 
     def select(
         self, frame: tuple[int, int], mask: Integer[Tensor, "H W"] | None, num_objects: int, last: View | None
@@ -39,7 +41,7 @@ class ViewSelector:
         size = (max(1, round(frame[0] * factor)), max(1, round(frame[1] * factor)))
         if self.zoom is None:
             return View.of(Window(0, 0, *frame), frame, size)
-        boxes = self._boxes
+        boxes = self._known_boxes()
         if mask is not None:
             given = object_boxes(mask, num_objects, least=1)  # a given object is never too small to be seen
             boxes = given if boxes is None else given.joined(boxes)
@@ -48,13 +50,19 @@ class ViewSelector:
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the objects are as plain values."""
-        return {"boxes": None if self._boxes is None else tuple(self._boxes)}
+        boxes = self._known_boxes()
+        return {"boxes": None if boxes is None else tuple(boxes)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Replace where the objects are by a state."""
-        self._boxes = None if state["boxes"] is None else ObjectBoxes(*state["boxes"])
+        self._boxes, self._measured = None if state["boxes"] is None else ObjectBoxes(*state["boxes"]), None
 
     def update(self, probs: Float[Tensor, "K1 H W"], num_objects: int) -> None:
         """Note where the objects are in the frame that was just segmented."""
         if self.zoom is not None:
-            self._boxes = object_boxes(probs.argmax(dim=0), num_objects)
+            self._measured = measure_boxes(probs.argmax(dim=0), num_objects), num_objects
+
+    def _known_boxes(self) -> ObjectBoxes | None:
+        if self._measured is not None:
+            self._boxes, self._measured = as_boxes(*self._measured), None
+        return self._boxes

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from vosmem.errors import InputError
@@ -94,14 +94,27 @@ def object_boxes(labels: Integer[Tensor, "H W"], num_objects: int, least: int = 
         >>> object_boxes(labels, 2)
         ObjectBoxes(box=(10.0, 20.0, 30.0, 50.0), all_seen=False)
     """
+    return as_boxes(measure_boxes(labels, num_objects, least), num_objects)
+
+
+def measure_boxes(
+    labels: Integer[Tensor, "H W"], num_objects: int, least: int = LEAST_PIXELS
+) -> Float[Tensor, "5"] | None:
+    """Measure what `as_boxes` needs, on the device of the labels and without waiting for it; None without objects."""
+    if not num_objects:
+        return None
     rows, columns = (_counts_by_line(labels, num_objects, dim) for dim in (0, 1))
     seen = rows.sum(dim=1) >= least
-    num_seen = int(seen.sum())
-    if not num_seen:
-        return ObjectBoxes(None, num_objects == 0)
     # Trim each object separately: trimming the joint counts would remove a small object next to a large one.
-    box = torch.stack([*_edges(rows[seen]), *_edges(columns[seen])]).tolist()
-    return ObjectBoxes((box[0], box[1], box[2], box[3]), num_seen == num_objects)
+    return torch.stack([*_edges(rows, seen), *_edges(columns, seen), seen.sum().float()])
+
+
+def as_boxes(measured: Float[Tensor, "5"] | None, num_objects: int) -> ObjectBoxes:
+    """Return the box that `measure_boxes` has measured."""
+    if measured is None:
+        return ObjectBoxes(None, True)
+    top, bottom, left, right, num_seen = measured.tolist()
+    return ObjectBoxes((top, bottom, left, right) if num_seen else None, num_seen == num_objects)
 
 
 def _counts_by_line(labels: Integer[Tensor, "H W"], num_objects: int, dim: int) -> Float[Tensor, "K L"]:
@@ -110,15 +123,20 @@ def _counts_by_line(labels: Integer[Tensor, "H W"], num_objects: int, dim: int) 
     lines = torch.arange(length, dtype=torch.int32, device=labels.device)
     index = labels.to(torch.int32).mul(length).add_(lines[:, None] if dim == 0 else lines)
     size = (num_objects + 1) * length
-    return torch.bincount(index.flatten(), minlength=size)[length:size].view(num_objects, length).float()
+    if index.device.type != "cpu":  # bincount waits for the largest entry
+        ones = torch.ones_like(index, dtype=torch.float32).flatten()
+        counts = ones.new_zeros(size).index_add_(0, index.flatten(), ones)
+    else:
+        counts = torch.bincount(index.flatten(), minlength=size)
+    return counts[length:size].view(num_objects, length).float()
 
 
 def _start(centre: float, length: int, whole: int) -> int:
     return min(max(0, round(centre - length / 2)), whole - length)
 
 
-def _edges(counts: Float[Tensor, "K L"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Return the first and last edge of all objects from their pixels by line, without a tail at either end."""
-    share = counts.cumsum(dim=1) / counts.sum(dim=1, keepdim=True)
+def _edges(counts: Float[Tensor, "K L"], seen: Bool[Tensor, "K"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Return the first and last edge of the seen objects from their pixels by line, without a tail at either end."""
+    share = counts.cumsum(dim=1) / counts.sum(dim=1, keepdim=True).clamp(min=1)
     first, last = (share <= TAIL).sum(dim=1), (share < 1 - TAIL).sum(dim=1) + 1
-    return first.amin().float(), last.amax().float()
+    return first.masked_fill(~seen, counts.shape[1]).amin().float(), last.masked_fill(~seen, 0).amax().float()

@@ -93,10 +93,10 @@ class ConfidenceTracker:
         self, t: int, probs: Float[Tensor, "K1 H W"], labels: UInt8[Tensor, "H W"], followed: Mapping[int, bool]
     ) -> list[ObjectConfidence]:
         """Measure the next frame; `followed` are its slots, each with whether its mask was given in this frame."""
-        labels = labels.to(probs.device)
+        labels = labels.to(probs.device, non_blocking=True)
         rows = []
-        for slot, given in followed.items():
-            area, mean, entropy = _measure(probs[slot].float(), labels == slot)
+        measured = _measure([(probs[slot].float(), labels == slot) for slot in followed])
+        for (slot, given), (area, mean, entropy) in zip(followed.items(), measured, strict=True):
             first = self.first_areas[slot]
             lost = mean is None or area < LOST_AREA * first or mean < LOST_PROBABILITY
             smaller, larger = sorted((self._areas.get(slot, area), area))
@@ -106,13 +106,21 @@ class ConfidenceTracker:
         return rows
 
 
-def _measure(probs: Float[Tensor, "H W"], inside: Bool[Tensor, "H W"]) -> tuple[int, float | None, float]:
-    """Return area, mean probability and entropy of an object."""
+def _measure(
+    objects: Sequence[tuple[Float[Tensor, "H W"], Bool[Tensor, "H W"]]],
+) -> list[tuple[int, float | None, float]]:
+    """Return area, mean probability and entropy of each object; the device is asked once for all."""
+    if not objects:
+        return []
+    areas = torch.stack([inside.sum() for _, inside in objects])
+    sums = torch.stack([torch.stack([(probs * inside).sum(), _entropy(probs)]) for probs, inside in objects])
+    found = zip(areas.tolist(), sums.tolist(), strict=True)
+    return [(area, total / area if area else None, entropy) for area, (total, entropy) in found]
+
+
+def _entropy(probs: Float[Tensor, "H W"]) -> Float[Tensor, ""]:
     bits = (torch.special.entr(probs) + torch.special.entr(1 - probs)) / math.log(2)
-    area = int(inside.sum())
-    mean = float((probs * inside).sum()) / area if area else None
-    entropy = float((probs * bits).sum() / probs.sum().clamp(min=1e-12))
-    return area, mean, entropy
+    return (probs * bits).sum() / probs.sum().clamp(min=1e-12)
 
 
 def frames_to_check(rows: Iterable[ObjectConfidence]) -> list[Check]:

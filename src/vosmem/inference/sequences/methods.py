@@ -79,12 +79,17 @@ def segment_frames(
             yield SegmentedFrame(t, bytes_, torch.ones(1, *labels.shape, device=device), labels, None)
             continue
         started = True
-        frame = bytes_.to(device).float() / 255
+        frame = _upload(bytes_, device).float() / 255
         start = time.perf_counter()
-        probs = method.step(frame, None if mask is None else mask.to(device), absent=absent)
+        probs = method.step(frame, None if mask is None else _upload(mask, device), absent=absent)
         labels = most_probable(probs).cpu()
         seconds = time.perf_counter() - start
         yield SegmentedFrame(t, bytes_, probs, labels, seconds, len(getattr(method, "memory_frames", ())))
+
+
+def _upload(image: UInt8[Tensor, "*S"], device: torch.device) -> UInt8[Tensor, "*S"]:
+    """Copy to the device; to a GPU from pinned memory, so that the copy overlaps with its work."""
+    return image.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else image.to(device)
 
 
 def most_probable(probs: Float[Tensor, "K1 H W"]) -> UInt8[Tensor, "H W"]:
