@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 DOCS_VERSION ?= dev
+# Of gpu-check: cuda, mps or cpu; full or tiny; the folder of its results.
+DEVICE ?= cuda
+SCALE  ?= full
+OUT    ?= outputs/gpu-check
 DOCS_ALIAS   ?=
 # Installer of the packages: uv if it is on the PATH, otherwise pip. `make setup UV=` forces pip.
 UV     ?= $(shell command -v uv 2>/dev/null)
@@ -32,7 +36,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 -
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pretrain sweep test test-all test-minimum test-newest test-browser test-notebooks test-engines coverage lint lint-workflows words types notebooks docs docs-publish format wheel dist check clean
+.PHONY: help setup demo pretrain sweep test test-all test-minimum test-newest gpu-check test-browser test-notebooks test-engines coverage lint lint-workflows words types notebooks docs docs-publish format wheel dist check clean
 
 help: ## list these targets
 	@echo "usage: make TARGET [ARGS='...'] [PYTHON=python3.12] [TORCH=cpu]"
@@ -64,6 +68,9 @@ test-minimum: $(MINIMUM_CONSTRAINTS) ## run the fast tests with the lowest decla
 test-newest: ## run the fast tests with the newest version of every requirement, in .venv-newest
 	@mkdir -p build && touch build/unconstrained.txt
 	@$(MAKE) test VENV=.venv-newest CONSTRAINTS=build/unconstrained.txt
+
+gpu-check: $(INSTALLED) ## check and measure on this GPU, in minutes; writes OUT/gpu.md (DEVICE=cpu SCALE=tiny tries it without)
+	@$(BIN)/python -m benchmarks.gpu_check $(OUT) --device $(DEVICE) --scale $(SCALE) $(ARGS)
 
 test-browser: $(INSTALLED) ## run the tests of the web page in a browser (Chromium)
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -rs tests/app/test_browser.py $(ARGS)

@@ -34,6 +34,7 @@ class PlainFrame:
 
     def __init__(self, network: PlainSTCN, case: Case):
         self.network, self.case = network, case
+        self.device = next(network.parameters()).device
         self.entries = [network.memorize(self._encode(t), self._masks(t)) for t in range(case.num_frames - 1)]
         self.last = self._encode(case.num_frames - 1)  # the features of the query are memorised
         self.image, _ = self._drawn(case.num_frames)
@@ -48,7 +49,8 @@ class PlainFrame:
         return probs[:, 0, top : probs.shape[2] - bottom, left : probs.shape[3] - right]
 
     def _drawn(self, t: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return synthetic_frame(t, self.case.num_objects, self.case.height, self.case.width)
+        image, labels = synthetic_frame(t, self.case.num_objects, self.case.height, self.case.width)
+        return image.to(self.device), labels.to(self.device)
 
     def _encode(self, t: int) -> tuple[torch.Tensor, ...]:
         return self.network.encode(self._drawn(t)[0])

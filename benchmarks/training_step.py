@@ -16,11 +16,14 @@ import torch
 from benchmarks.turns import Worker, serve
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
+from torch import nn
 
 from vosmem.benchmark.cases import Case
 from vosmem.benchmark.machine import synchronize
 from vosmem.commands.common import pick_device
 from vosmem.inference.engine.precision import in_precision
+from vosmem.networks.backbone import Backbone
+from vosmem.networks.decoder import ObjectDecoder
 from vosmem.shapes import Clip
 from vosmem.training.unroll import unroll
 
@@ -37,23 +40,27 @@ class Step:
     """One variant as an implementation that takes turns.
 
     Args:
-        settings: `variant`, `size` and the `overrides` of the configuration.
+        settings: `variant`, `size` and the `overrides` of the configuration; optionally `device`, and `compiled` for
+            compiled backbones and decoder.
     """
 
     def __init__(self, settings: dict[str, Any]):
         self.dtype, self.recompute = VARIANTS[settings["variant"]]
-        self.device = pick_device("auto")
+        self.device = pick_device(settings.get("device", "auto"))
         overrides = ["model=stm", "model.weights=none", "paths.output_dir=unused", "trainer.max_steps=1"]
         with initialize_config_module("vosmem.conf", version_base="1.3"):
             config = compose("train", overrides=[*overrides, *settings["overrides"]])
         self.network = instantiate(config.model).to(self.device).train()
         self.loss = instantiate(config.loss).to(self.device)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-6)
+        if settings.get("compiled"):
+            compile_for_training(self.network)
+        fused = self.device.type == "cuda"
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-6, fused=fused)
         size = settings["size"]
         labels = torch.zeros(1, 3, size, size, dtype=torch.uint8)
         labels[..., : size // 3, :], labels[..., size // 2 :, :] = 1, 2
         frames = torch.randint(0, 256, (1, 3, 3, size, size), dtype=torch.uint8)
-        self.clip = Clip(*(part.to(self.device) for part in (frames, labels, torch.tensor([NUM_OBJECTS]))))
+        self.clip = Clip(frames.to(self.device), labels.to(self.device), torch.tensor([NUM_OBJECTS]))
 
     def prepare(self, case: Case) -> None:
         """Nothing to prepare."""
@@ -71,6 +78,15 @@ class Step:
     def peak_mb(self) -> float | None:
         """None on a CPU, for the memory of the process."""
         return torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.type == "cuda" else None
+
+
+def compile_for_training(network: nn.Module) -> None:
+    """Compile backbones and decoder in place; `vosmem.networks.compilation` freezes weights, which training cannot."""
+    for module in network.modules():
+        if isinstance(module, Backbone):
+            module._body = torch.compile(module._body, dynamic=False)  # type: ignore[method-assign]
+        elif isinstance(module, ObjectDecoder):
+            module._decode = torch.compile(module._decode, dynamic=False)  # type: ignore[method-assign]
 
 
 def main() -> None:
