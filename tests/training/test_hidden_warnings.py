@@ -7,6 +7,7 @@ import warnings
 import pytest
 import pytorch_lightning as pl
 import torch
+from packaging.version import Version
 from pytorch_lightning.trainer.connectors import data_connector
 from pytorch_lightning.trainer.connectors.logger_connector import result
 from torch.utils.data import DataLoader
@@ -63,6 +64,8 @@ def warned(tmp_path_factory):
 
 @pytest.mark.parametrize("text", SAFE)
 def test_lightning_warns_in_these_words(warned, text):
+    if text == "LeafSpec" and Version(torch.__version__) < Version("2.7"):
+        pytest.skip("torch 2.6 does not deprecate LeafSpec yet")
     assert any(text in message for message in warned), (
         f"pytorch-lightning {pl.__version__} (or torch {torch.__version__}) no longer warns of '{text}', which vosmem "
         f"hides because {SAFE[text]}: filter its new words in `hush_lightning`, or drop the filter (last seen in "
