@@ -83,3 +83,14 @@ def test_objects_without_evaluated_frames_do_not_count():
 def test_nothing_to_score_is_refused():
     with pytest.raises(InputError, match="at least three frames"):
         MeanScores().compute()
+
+
+def test_the_type_of_the_sums_does_not_depend_on_the_default():
+    """Processes exchange their sums: a process without a sequence has the type of the others."""
+    metric = MeanScores()
+    torch.set_default_dtype(torch.float64)  # as in a training with trainer.precision=64-true
+    try:
+        metric.update([ObjectScore("bear", 1, {"J": np.ones(3), "F": np.zeros(3)})])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert metric.sums.dtype == MeanScores().sums.dtype

@@ -49,7 +49,7 @@ class MeanScores(Metric):
             if score.num_frames:
                 means = [float(score.values[name].mean()) for name in METRICS]
                 # Not in place: states made inside `torch.inference_mode` cannot be changed outside of it.
-                self.sums = self.sums + torch.tensor(means, device=self.sums.device)
+                self.sums = self.sums + self.sums.new_tensor(means)  # of one type in all processes
                 self.num_objects = self.num_objects + 1
 
     def compute(self) -> dict[str, Float[Tensor, ""]]:
