@@ -46,7 +46,7 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
                 axes.set_ylim(bottom=0)
         axes.spines[["top", "right"]].set_visible(False)
     if len(scores) > 1:
-        panels[0].legend(frameon=False, ncols=len(scores), loc="lower left", bbox_to_anchor=(0, 1))
+        panels[0].legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))  # rows: the names are long
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     return path
