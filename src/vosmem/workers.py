@@ -191,7 +191,8 @@ def gpu_names() -> list[str]:
 
 def usable_cores() -> int:
     """Return the number of cores that this process may use, which SLURM and containers limit."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # on Linux only
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _exit_with_parent() -> None:

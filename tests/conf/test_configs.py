@@ -168,8 +168,12 @@ def targets(node: object, path: str = "") -> list[tuple[str, DictConfig]]:
 def test_every_key_is_a_keyword_of_its_constructor(group, choice):
     evaluated = dict.fromkeys(("eval_set", "method", "local_attention", "zoom"), "evaluate")
     command = {**evaluated, "scene": "gallery"}.get(group, "train")
-    config = composed(f"{group}={choice}", command=command)
-    nodes = targets(config[group])
+    if group == "first_mask":  # a part of an augmentation, off by default
+        config = composed(f"+first_mask@augmentation.rough={choice}")
+        nodes = targets(config.augmentation.rough)
+    else:
+        config = composed(f"{group}={choice}", command=command)
+        nodes = targets(config[group])
     for path, node in nodes:
         target = node["_target_"]
         try:

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -34,11 +35,21 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
+def content(path: Path) -> bytes:
+    """The bytes of a file; the number of frames of an H.264 video, since its encoder is not exactly repeatable."""
+    if path.name in CHANGING:
+        return b""
+    if path.suffix == ".mp4":
+        with av.open(str(path)) as container:
+            return bytes([sum(1 for _ in container.decode(video=0))])
+    return path.read_bytes()
+
+
 def files(out: Path) -> dict[str, bytes]:
     return {
-        str(path.relative_to(out)): b"" if path.name in CHANGING else path.read_bytes()
+        str(path.relative_to(out)): content(path)
         for path in out.rglob("*")
-        if path.is_file() and STATE not in path.name
+        if path.is_file() and STATE not in path.name and not path.name.endswith(".partial")
     }
 
 
@@ -55,8 +66,8 @@ def test_killed_at_any_moment(folder, kills, monkeypatch):
         out = f"out{kills}_{number}"
         killed += forked(*GIVEN, "--output", out, cwd=folder, kill_after=moment) == -signal.SIGKILL
         saved += (folder / out / STATE).exists()
-        for name, content in files(folder / out).items():
-            assert name.endswith((".partial", "run.json")) or content == whole[name]
+        for name, found in files(folder / out).items():
+            assert name.endswith("run.json") or found == whole[name]
         assert forked(*GIVEN, "--output", out, cwd=folder) == 0
         assert files(folder / out) == whole and not (folder / out / STATE).exists()
     assert killed > kills / 2 and (saved or kills == 2)  # two kills may both be before the first frame

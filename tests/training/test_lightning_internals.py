@@ -133,7 +133,7 @@ def test_the_steps_that_are_logged_are_known_before(tmp_path):
 
     class Recording(pl.loggers.CSVLogger):
         def log_metrics(self, metrics, step=None):
-            logged.append(metrics.get("step"))
+            logged.append(step)  # the value that is logged as "step": the index of the batch
 
     settings = {"enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = pl.Trainer(accelerator="cpu", max_epochs=1, log_every_n_steps=2, logger=Recording(tmp_path), **settings)

@@ -33,7 +33,7 @@ class Encoding(NamedTuple):
 
 
 FAST_START = {"movflags": "+faststart"}  # the video plays before it is fully loaded
-# One thread: with more, two runs of a busy machine sometimes differed in their bytes (libx264 of PyAV 18.1).
+# One thread, with which two runs rarely differ in their bytes (libx264 of PyAV 18.1).
 H264 = Encoding("mp4", "libx264", "yuv420p", {"crf": "20", "preset": "veryfast", "threads": "1"}, FAST_START)
 
 

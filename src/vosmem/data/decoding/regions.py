@@ -125,7 +125,7 @@ def turned_rectangle(
         ValueError: a number is not finite.
 
     Example:
-        >>> int(turned_rectangle((2, 4), (8, 2), 90, (6, 5))(12, 12)[1:9, 5:7].sum())
+        >>> int(turned_rectangle((2.0, 4.0), (8.0, 2.0), 90.0, (6.0, 5.0))(12, 12)[1:9, 5:7].sum())
         16
     """
     (x, y), (width, height) = corner, size
