@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from tests.segmentation.made import SIZE, RepeatMethod, opened, write_user_video
+from tests.segmentation.made import SIZE, RepeatMethod, opened, repeatable, write_user_video
 from vosmem.errors import InputError
 from vosmem.inputs.open import open_videos
 from vosmem.segmentation.frame_files import SegmentOptions
@@ -29,7 +29,7 @@ def segment(video, folder, options=EVERYTHING, about=None, **more):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {str(path.relative_to(folder)): repeatable(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture(scope="module")
