@@ -22,7 +22,7 @@ PUBLIC_TARGETS = {
     "check",
     "clean",
 }
-OUTER_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "UV", "TORCH")
+OUTER_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "UV", "TORCH", "VENV", "CONSTRAINTS", "EXTRAS")
 OTHER_PYTHON = "make test PYTHON=python3.12"
 VENV_PACKAGE = "apt-get install python3-venv"
 
