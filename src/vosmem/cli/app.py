@@ -1,12 +1,11 @@
 """`vosmem app`."""
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from threading import Event
 
 from vosmem.cli.arguments import Parser
+from vosmem.cli.serving import add_network_options, end_on_sigterm, wait_for_end
 
 EXAMPLES = """examples:
   vosmem app
@@ -19,17 +18,12 @@ def run(arguments: list[str]) -> None:
 
     from vosmem.commands.app import app, is_local
 
-    ended = Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+    ended = end_on_sigterm()
     with app(options) as url:
         print(f"vosmem: the page is at {url} (Ctrl-C ends it)", flush=True)
         if not is_local(options.host):
             print("vosmem: everyone who can reach this machine can use the page, without a password", file=sys.stderr)
-        try:
-            while not ended.wait(1):
-                pass
-        except KeyboardInterrupt:
-            print("vosmem: ended; all files of its visitors are deleted")
+        wait_for_end(ended, "vosmem: ended; all files of its visitors are deleted")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,11 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    network = parser.add_argument_group("network")
-    network.add_argument("--weights", metavar="FILE", help="as for vosmem segment (default: those of the package)")
-    network.add_argument("--model", metavar="NAME", help="weights that come with the package")
-    network.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
-    network.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")
+    network = add_network_options(parser)
     network.add_argument(
         "--size",
         type=int,

@@ -3,11 +3,10 @@
 import argparse
 import os
 import secrets
-import signal
 import sys
-from threading import Event
 
 from vosmem.cli.arguments import Parser
+from vosmem.cli.serving import add_network_options, end_on_sigterm, wait_for_end
 
 EXAMPLES = """examples:
   vosmem serve
@@ -22,18 +21,13 @@ def run(arguments: list[str]) -> None:
     from vosmem.commands.serve import serve
 
     token = os.environ.get("VOSMEM_TOKEN") or secrets.token_urlsafe(24)
-    ended = Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+    ended = end_on_sigterm()
     with serve(options, token) as url:
         shown = "of VOSMEM_TOKEN" if os.environ.get("VOSMEM_TOKEN") else token
         print(f"vosmem: serving at {url}, token {shown} (Ctrl-C ends it)", flush=True)
         if not is_local(options.host):
             print("vosmem: other machines can reach the service, without encryption", file=sys.stderr)
-        try:
-            while not ended.wait(1):
-                pass
-        except KeyboardInterrupt:
-            print("vosmem: ended")
+        wait_for_end(ended, "vosmem: ended")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,11 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    network = parser.add_argument_group("network")
-    network.add_argument("--weights", metavar="FILE", help="as for vosmem segment (default: those of the package)")
-    network.add_argument("--model", metavar="NAME", help="weights that come with the package")
-    network.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
-    network.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")
+    network = add_network_options(parser)
     network.add_argument("--size", type=int, default=480, metavar="N", help="largest short side (default: 480)")
     server = parser.add_argument_group("server")
     server.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
