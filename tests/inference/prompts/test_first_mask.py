@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.discs import overlap, two_discs
 from tests.messages import naming
 from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
@@ -19,18 +20,7 @@ CPU = Engine(torch.device("cpu"))
 
 @pytest.fixture(scope="module")
 def scene():
-    """Two red discs on noisy green, and both discs."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:80, :140]
-    discs = [(y - 40) ** 2 + (x - centre) ** 2 < 18**2 for centre in (40, 100)]
-    frame = np.where((discs[0] | discs[1])[..., None], (200, 40, 30), (40, 120, 60)) + rng.integers(
-        -9, 10, (80, 140, 3)
-    )
-    return frame.astype(np.uint8), discs
-
-
-def overlap(one, other):
-    return (one & other).sum() / (one | other).sum()
+    return two_discs()
 
 
 def test_refinement_sees_a_window_and_each_pass_starts_from_the_last(small_network, scene):
