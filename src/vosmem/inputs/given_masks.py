@@ -58,9 +58,10 @@ class PictureMasks(GivenMasks):
 
 
 def pages_by_frame(name: str, num_pages: int, frames: FrameSource, noun: str = "page") -> dict[str, int]:
-    """The page of each frame in a file with one page for each; `InputError` if their numbers differ.
+    """Map the name of each frame to its page in a file that has one page per frame.
 
-    The pages are those of all frames of the whole video, or of those that are used.
+    The file has a page for every frame of the whole video, or only for the frames that are used. Any other number of
+    pages raises an `InputError`.
     """
     names = frames.frame_names
     if num_pages == len(names):

@@ -32,7 +32,11 @@ class IntensityRange(NamedTuple):
 
     @classmethod
     def sampled(cls, num_frames: int, read: Callable[[int], Num[np.ndarray, "..."]]) -> "IntensityRange":
-        """The range of evenly spaced frames; those that cannot be read are skipped. `InputError` as of `of`."""
+        """Find the range of at most `MAX_SAMPLED` evenly spaced frames; frames that cannot be read are skipped.
+
+        Raises:
+            InputError: no frame holds a finite number.
+        """
 
         def readable() -> Iterator[np.ndarray]:
             for t in np.linspace(0, num_frames - 1, min(num_frames, MAX_SAMPLED)).round().astype(int):

@@ -33,7 +33,7 @@ FORMATS: MappingProxyType[str, type[FrameFormat]] = MappingProxyType(
 
 
 def with_needed(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of formats with those that their files refer to.
+    """Add to names of formats the formats that their files refer to.
 
     Example:
         >>> with_needed(("coco", "yolo"))
