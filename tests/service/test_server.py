@@ -97,11 +97,18 @@ def test_requests_with_a_wrong_token_do_nothing(service, headers):
     assert client.request("GET", "/health", **headers) == (200, {"status": "ok"})
 
 
-def test_too_large_requests_and_frames_are_refused(service):
+@pytest.mark.parametrize("size", [2**20 + 1, 2**26])
+def test_too_large_requests_are_refused_while_the_client_still_sends(service, size):
+    _, client = service
+    status, answer = client.step(client.start(), frame="A" * size)
+    assert status == 413 and "larger than 1 MB" in answer["error"]
+    assert client.step("nothing", frame="A" * size)[0] == 404
+    assert Client(client.address, "wrong").step("nothing", frame="A" * size)[0] == 401
+
+
+def test_too_large_frames_are_refused(service):
     _, client = service
     session = client.start()
-    status, answer = client.step(session, frame="A" * (2**20 + 1))
-    assert status == 413 and "larger than 1 MB" in answer["error"]
     status, answer = client.step(session, frame=png(np.zeros((101, 100, 3), np.uint8)), mask=png(MASK))
     assert status == 400 and "100x101 pixels, more than 10000" in answer["error"]
     assert client.step(session, frame=png(FRAMES[0]), mask=png(MASK))[0] == 200

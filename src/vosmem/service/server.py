@@ -13,6 +13,8 @@ from vosmem.service.pictures import decode_frame, decode_mask, encode_mask
 from vosmem.service.sessions import ClientSessions, TooManySessions, UnknownSession
 
 READ_SECONDS = 30.0  # a client that sends nothing for longer is cut off
+DISCARDED_BYTES = 2**28  # of a refused request that are read, so that the client gets to read why
+BLOCK_BYTES = 2**16
 SECONDS_BETWEEN_CHECKS = 5.0
 MALFORMED = (ValueError, RecursionError)
 
@@ -62,6 +64,8 @@ class ServiceHandler(BaseHTTPRequestHandler):
         """Log nothing: names of sessions are secrets."""
 
     def _answer(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        self._unread = int(length) if length.isdecimal() else 0
         try:
             status, content = self._route()
         except RequestError as error:
@@ -79,10 +83,18 @@ class ServiceHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         if status >= 400:
-            self.close_connection = True  # the rest of a refused request is not read
+            self.close_connection = True
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
+        if self.close_connection:
+            self._discard_rest()
+
+    def _discard_rest(self) -> None:
+        """Read what the client still sends: closing the connection before would lose the answer on its way."""
+        rest = min(self._unread, DISCARDED_BYTES)
+        while rest > 0 and (block := self.rfile.read(min(rest, BLOCK_BYTES))):
+            rest -= len(block)
 
     def _route(self) -> tuple[int, dict[str, Any]]:
         parts = self.path.strip("/").split("/")
@@ -116,6 +128,7 @@ class ServiceHandler(BaseHTTPRequestHandler):
         if int(length) > self.server.sessions.limits.body_bytes:
             raise RequestError(413, f"the request is larger than {self.server.sessions.limits.body_mb} MB: shrink it")
         raw = self.rfile.read(int(length))
+        self._unread = 0
         if len(raw) < int(length):
             raise RequestError(400, "the request is cut: send it again")
         try:
