@@ -99,7 +99,13 @@ def _add_network(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--model", metavar="NAME", help="weights that come with the package")
     group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
     group.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")
-    group.add_argument("--size", type=int, metavar="N", help="shrink frames to this short side; 0 for full size")
+    group.add_argument(
+        "--size",
+        type=int,
+        metavar="N",
+        help="largest short side of the frames for the network; 0 for their own size (default: the network's, which "
+        "may also enlarge small frames)",
+    )
     group.add_argument(
         "--zoom",
         type=float,

@@ -43,7 +43,7 @@ def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], No
         )
     engine = make_engine(config)
     network = engine.ready(load_network(config.checkpoint))
-    sizes = {"short_side": config.short_side, "resize": config.resize, "zoom": make(config.get("zoom"))}
+    sizes = {"short_side": config.short_side, "enlarge_to": config.enlarge_to, "zoom": make(config.get("zoom"))}
     make_propagator = partial(Propagator, network, **sizes, whole_masks=True)
     sequences: Sequence[VideoSequence] = make(config.eval_set)
     found: list[float] = []

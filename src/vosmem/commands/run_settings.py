@@ -34,6 +34,7 @@ def run_settings(
         "memory": {"policy": options.memory, **memory},
         "inference": {
             "short_side": (conventions.short_side if options.size is None else options.size) or None,
+            "enlarge_to": conventions.enlarged(options.size) or None,
             "frames": None if options.frames is None else str(options.frames),
             "flip": options.flip,
             "zoom": conventions.zoom if options.zoom is None else options.zoom,

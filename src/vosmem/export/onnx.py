@@ -71,6 +71,7 @@ def _description(network: MemoryNetwork) -> dict[str, Any]:
             "padding": "on all sides, the odd pixel right and below",
             "border": [0.0, 0.0, 0.0] if border is None else border.tolist(),
             "short_side": conventions.short_side,
+            "enlarge_to": conventions.enlarge_to,
         },
         "memory": {
             "include_last": conventions.include_last,

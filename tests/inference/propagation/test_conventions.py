@@ -48,6 +48,21 @@ def test_top_k_is_the_convention_unless_set(small_stcn, chosen, read):
     assert Engine(CPU, memory_read=MemoryReadConfig(top_k=chosen)).ready(small_stcn).memory_read.top_k == read
 
 
+@pytest.mark.parametrize(("short_side", "expected"), [(None, (96, 144)), (64, (64, 96)), (0, (40, 60)), (48, (48, 72))])
+def test_segmenters_enlarge_small_frames_by_convention(small_stm, short_side, expected):
+    small_stm.conventions = replace(small_stm.conventions, enlarge_to=96)
+    segmenter = Segmenter(small_stm, Engine(CPU))
+    view = segmenter.propagator(short_side=short_side).views.select((40, 60), square((40, 60)), 1, None)
+    assert view.size == expected
+    assert Propagator(small_stm, First()).views.select((40, 60), None, 0, None).size == (40, 60)
+
+
+@pytest.mark.parametrize(("enlarge_to", "short_side"), [(8, None), (480, 240)])
+def test_impossible_enlargement_is_an_error(enlarge_to, short_side):
+    with pytest.raises(InputError, match=f"enlarge_to={enlarge_to} is not possible"):
+        Conventions(enlarge_to=enlarge_to, short_side=short_side)
+
+
 def test_sdpa_is_refused_for_a_network_with_top_k(small_stcn):
     with pytest.raises(InputError, match=r"top_k=20 does not: use method=matmul"):
         Engine(CPU, memory_read=MemoryReadConfig(method="sdpa")).ready(small_stcn)

@@ -53,14 +53,21 @@ def test_memory_is_the_sum(small_network, video):
     assert ensemble.memory_bytes == sum(member.bank.nbytes() for member in ensemble.members) > 0
 
 
-@pytest.mark.parametrize(("resize", "expected"), [("down", (2, 4)), ("always", (4, 8))])
-def test_small_frames_are_enlarged_only_with_resize_always(small_network, video, resize, expected):
-    propagator = Propagator(small_network, EveryN(), short_side=64, resize=resize)
+@pytest.mark.parametrize(("enlarge_to", "expected"), [(0, (2, 4)), (64, (4, 8)), (1000, (8, 16))])
+def test_small_frames_are_enlarged_but_at_most_four_times(small_network, video, enlarge_to, expected):
+    propagator = Propagator(small_network, EveryN(), short_side=0, enlarge_to=enlarge_to)
     run(propagator, *video)
     assert next(propagator.bank.groups()).key.shape[-2:] == expected
 
 
-@pytest.mark.parametrize(("options", "named"), [({"resize": "up"}, "down or always"), ({"scales": [0.0]}, "above 0")])
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"short_side": 64, "enlarge_to": 65}, "enlarge_to=65 .*: use 0 .* 64"),
+        ({"enlarge_to": -1}, "enlarge_to=-1"),
+        ({"scales": [0.0]}, "above 0"),
+    ],
+)
 def test_bad_options(small_network, options, named):
     with pytest.raises(InputError, match=named):
         make_propagator(small_network, EveryN(), **options)

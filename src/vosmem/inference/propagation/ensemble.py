@@ -83,7 +83,7 @@ def make_propagator(
     network: MemoryNetwork,
     policy: MemoryPolicy,
     short_side: int | None = None,
-    resize: str = "down",
+    enlarge_to: int = 0,
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
     zoom: Zoom | None = None,
@@ -92,7 +92,9 @@ def make_propagator(
 ) -> Propagator | Ensemble:
     """Make a `Propagator`, or an ensemble of one for each scale, and with `flip` one more for mirrored frames."""
     views = [(scale, flipped) for scale in scales for flipped in ((False, True) if flip else (False,))]
-    members = [Propagator(network, policy, short_side, resize, scale, zoom, whole_masks, video) for scale, _ in views]
+    members = [
+        Propagator(network, policy, short_side, enlarge_to, scale, zoom, whole_masks, video) for scale, _ in views
+    ]
     return members[0] if len(members) == 1 else Ensemble(members, [flipped for _, flipped in views])
 
 

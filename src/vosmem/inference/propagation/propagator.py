@@ -33,8 +33,8 @@ class Propagator:
     Args:
         network: the network, in eval mode, on the device that does the work.
         policy: which frames stay in memory.
-        short_side: short side of the frames for the network; 0 keeps their size, None takes the network's convention.
-        resize: `down` shrinks frames larger than `short_side`, `always` also enlarges smaller ones.
+        short_side: larger frames are shrunk to this short side; 0 for never, None for the network's convention.
+        enlarge_to: smaller frames are enlarged to this short side, but at most 4 times; 0 for never.
         scale: factor on the resulting size.
         zoom: window around the objects, enlarged to that size; None for whole frames.
         whole_masks: if true, a given mask is authoritative: its objects are set to background outside it.
@@ -44,8 +44,8 @@ class Propagator:
         tracer: observer of the steps; None by default.
 
     Raises:
-        InputError: `short_side` is below 16, `resize` is unknown, `scale` is not above 0, or the policy asks for a gate
-            that the network does not have.
+        InputError: `short_side` is below 16, `enlarge_to` is above it, `scale` is not above 0, or the policy asks for a
+            gate that the network does not have.
 
     Example:
         >>> from vosmem.memory.policy import EveryN
@@ -64,7 +64,7 @@ class Propagator:
         network: MemoryNetwork,
         policy: MemoryPolicy,
         short_side: int | None = None,
-        resize: str = "down",
+        enlarge_to: int = 0,
         scale: float = 1.0,
         zoom: Zoom | None = None,
         whole_masks: bool = False,
@@ -72,7 +72,7 @@ class Propagator:
     ):
         self.network, self.whole_masks = network, whole_masks
         self.short_side = (network.conventions.short_side or 0) if short_side is None else short_side
-        self.views = ViewSelector(self.short_side, resize, scale, zoom)
+        self.views = ViewSelector(self.short_side, enlarge_to, scale, zoom)
         self.memory = VideoMemory(network, policy, video)
         self.tracer: Tracer | None = None
         self._rows = ObjectRows()

@@ -10,24 +10,26 @@ from vosmem.errors import InputError
 from vosmem.inference.propagation.view import View
 from vosmem.inference.propagation.window import ObjectBoxes, Window, Zoom, as_boxes, measure_boxes, object_boxes
 
+MOST_ENLARGED = 4  # times, of a frame smaller than `enlarge_to`
+
 
 class ViewSelector:
     """Selects the view of each frame: the whole frame, or a window that follows the objects.
 
     Raises:
-        InputError: `short_side` is below 16, `resize` is unknown, or `scale` is not above 0.
+        InputError: `short_side` is below 16, `enlarge_to` is above it, or `scale` is not above 0.
     """
 
-    def __init__(self, short_side: int, resize: str, scale: float, zoom: Zoom | None) -> None:
+    def __init__(self, short_side: int, enlarge_to: int, scale: float, zoom: Zoom | None) -> None:
         if short_side and short_side < 16:
             raise InputError(
                 f"short side {short_side} is too small: use 16 pixels or more, or 0 for the frames' own size"
             )
-        if resize not in ("down", "always"):
-            raise InputError(f"resize={resize!r} is unknown: use down or always")
+        if enlarge_to < 0 or (short_side and enlarge_to > short_side):
+            raise InputError(f"enlarge_to={enlarge_to} is not possible: use 0 (never) to the short side, {short_side}")
         if scale <= 0:
             raise InputError(f"scale={scale} is not possible: use a factor above 0, such as 1.0")
-        self.short_side, self.resize, self.scale, self.zoom = short_side, resize, scale, zoom
+        self.short_side, self.enlarge_to, self.scale, self.zoom = short_side, enlarge_to, scale, zoom
         self._boxes: ObjectBoxes | None = None  # of the objects in the previous frame
         # The same, still on the device, which is asked for the numbers when the next frame needs them.
         self._measured: tuple[Float[Tensor, "5"] | None, int] | None = None
@@ -36,8 +38,9 @@ class ViewSelector:
         self, frame: tuple[int, int], mask: Integer[Tensor, "H W"] | None, num_objects: int, last: View | None
     ) -> View:
         """Select the view of the next frame (height and width); all objects of a given mask lie in its window."""
-        factor = self.short_side / min(frame) if self.short_side else 1.0
-        factor = self.scale * (min(1.0, factor) if self.resize == "down" else factor)
+        side = min(frame)
+        seen = min(side, self.short_side or side)
+        factor = self.scale * max(seen, min(self.enlarge_to, MOST_ENLARGED * side)) / side
         size = (max(1, round(frame[0] * factor)), max(1, round(frame[1] * factor)))
         if self.zoom is None:
             return View.of(Window(0, 0, *frame), frame, size)

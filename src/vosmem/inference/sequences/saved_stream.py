@@ -50,6 +50,7 @@ def _settings(propagator: Propagator | Ensemble, engine: Engine) -> dict[str, An
         "weights": _fingerprint(first.network),
         "memory policy": repr(replace(first.memory.policy, budget_mb=None)),
         "short side": first.short_side,
+        "enlarge_to": first.views.enlarge_to,
         "zoom": repr(first.views.zoom),
         "flip": len(members) > 1,
         "precision": engine.precision,

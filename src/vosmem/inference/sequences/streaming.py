@@ -145,7 +145,7 @@ class Segmenter:
             memory: which frames stay in memory; every fifth by default. A policy without a limit gets the default
                 limits of `memory.budget.bounded`.
             short_side: largest short side of the frames for the network; 0 keeps their size, None takes the network's
-                convention.
+                convention. Small frames are enlarged to the network's `enlarge_to`, but not beyond `short_side`.
             flip: whether results are averaged with those of mirrored frames.
             zoom: largest magnification of a window around the objects; 1 for whole frames, None for the network's
                 convention.
@@ -156,7 +156,10 @@ class Segmenter:
         """
         policy = bounded(EveryN() if memory is None else memory, self.engine.device, sharing=1 + flip)
         window = Zoom(most=self.network.conventions.zoom if zoom is None else float(zoom))
-        return make_propagator(self.network, policy, short_side, flip=flip, zoom=window, whole_masks=whole_masks)
+        enlarge_to = self.network.conventions.enlarged(short_side)
+        return make_propagator(
+            self.network, policy, short_side, enlarge_to, flip=flip, zoom=window, whole_masks=whole_masks
+        )
 
     def stream(
         self,
@@ -183,7 +186,7 @@ class Segmenter:
             frames: frames as in `Stream.step`.
             masks: mask of the first frame, or a mapping from frame indices to masks.
             memory: which frames stay in memory, as in `propagator`, like the following arguments.
-            short_side: largest short side of the frames for the network.
+            short_side: size of the frames for the network.
             flip: whether results are averaged with those of mirrored frames.
             zoom: largest magnification of a window around the objects.
 
