@@ -54,7 +54,7 @@ def test_plain_network_and_engine_agree_on_the_same_frames(tmp_path):
     step = case._replace(num_frames=1)
     own = EngineFrame(engine.ready(load_reference_stm(state)), engine, step).frame().numpy()
     errors = [difference(probs, exact)[0] for probs in (plain.step(case), own)]
-    assert errors[1] < 3 * errors[0] and errors[1] > 0
+    assert 0 < errors[1] < 5 * errors[0]
     plain.prepare(case)
     plain.frame()
     assert [part.shape[3] for part in plain.kept] == [2, 2]
