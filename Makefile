@@ -129,7 +129,7 @@ check: lint types test wheel ## run all checks that a change must pass
 
 clean: ## remove builds and caches; keeps .venv and the outputs of runs
 	@rm -rf build dist site src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@find conf src tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find conf integrations src tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An environment whose installation was interrupted is recreated; an outdated one is updated.
 $(INSTALLED): setup.cfg setup.py pyproject.toml $(CONSTRAINTS)

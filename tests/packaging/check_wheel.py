@@ -16,6 +16,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+MAPPED = ("conf", "integrations")  # top-level folders that are packages of vosmem
 WHERE = "import vosmem, vosmem.conf; print(vosmem.__file__); print(vosmem.conf.__file__)"
 
 
@@ -41,7 +42,7 @@ def build_wheel(dist: Path) -> Path:
 
 def check_contents(wheel: Path) -> None:
     """Every source file, config and data table is in the wheel, and nothing else but its metadata."""
-    expected = {f"vosmem/conf/{name}" for name in below("conf", "*.yaml", "*.py")}
+    expected = {f"vosmem/{folder}/{name}" for folder in MAPPED for name in below(folder, "*.yaml", "*.py")}
     page = ("app/*.css", "app/*.html", "app/*.js")
     data = ("data/*.json", "evaluation/*.json", "segmentation/*.html", "weights/*.safetensors", "weights/*.md")
     clip = ("examples/*.md", "examples/*/*.png", "examples/*/frames/*.jpg")

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 SETUP = Path(__file__).resolve().parents[2] / "setup.cfg"
-# Extras that are installed into environments of their own: a repository, and what does not go with the other pins.
-APART = ("ray-sweeps",)
+# Extras that are installed into environments of their own: what does not go with the other pins, and a tool's own one.
+APART = ("ray-sweeps", "napari")
 REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[[\w,-]+\])?>=(?P<lowest>[\w.]+)(,<[\w.]+)?")
 
 

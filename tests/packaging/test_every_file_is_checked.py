@@ -83,7 +83,7 @@ def relative(paths: list[str]) -> set[str]:
 
 
 def test_git_ignores_no_file_of_the_code(files):
-    folders = ["src", "tests", "conf", "benchmarks", "examples"]
+    folders = ["src", "tests", "conf", "benchmarks", "examples", "integrations"]
     on_disk = {path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*.py")}
     assert on_disk - files == set(), HOW_TO_FIX
 
