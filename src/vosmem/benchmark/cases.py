@@ -5,19 +5,12 @@ from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """The size of the work.
+    """The size of the work."""
 
-    Attributes:
-        num_objects: number of objects (K).
-        num_frames: number of frames in memory (T).
-        height: of the frames, in pixels.
-        width: of the frames, in pixels.
-    """
-
-    num_objects: int
-    num_frames: int
-    height: int
-    width: int
+    num_objects: int  # K
+    num_frames: int  # in memory (T)
+    height: int  # of the frames, in pixels
+    width: int  # of the frames, in pixels
 
 
 def cases(objects: Sequence[int], memory: Sequence[int], sizes: Sequence[Sequence[int]]) -> list[Case]:

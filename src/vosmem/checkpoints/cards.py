@@ -10,45 +10,26 @@ from vosmem.errors import InputError
 
 
 class Score(NamedTuple):
-    """One measured J&F.
+    """One measured J&F."""
 
-    Attributes:
-        data: evaluation set, and which part of it.
-        protocol: what the network sees: `whole frames` as in the papers, or `window`.
-        j_and_f: in percent.
-        source: command that measured the score, or who reports it.
-    """
-
-    data: str
-    protocol: str
-    j_and_f: float
-    source: str
+    data: str  # evaluation set, and which part of it
+    protocol: str  # what the network sees: `whole frames` as in the papers, or `window`
+    j_and_f: float  # in percent
+    source: str  # command that measured the score, or who reports it
 
 
 class Card(NamedTuple):
-    """What a weights file is.
+    """What a weights file is."""
 
-    Attributes:
-        name: of bundled weights; file name of published ones.
-        network: `STM`, `STCN` or `REMN`, and its backbones.
-        parameters: in millions.
-        megabytes: size of the file.
-        licence: of the weights; says so if they are for research only.
-        data: training sets.
-        scores: measured here, or reported by the authors.
-        speed: milliseconds per frame, with size, objects and machine.
-        use: command that uses the file.
-    """
-
-    name: str
-    network: str
-    parameters: float
-    megabytes: float
-    licence: str
-    data: list[str]
-    scores: list[Score]
-    speed: str
-    use: str
+    name: str  # of bundled weights; file name of published ones
+    network: str  # `STM`, `STCN` or `REMN`, and its backbones
+    parameters: float  # in millions
+    megabytes: float  # size of the file
+    licence: str  # of the weights; says so if they are for research only
+    data: list[str]  # training sets
+    scores: list[Score]  # measured here, or reported by the authors
+    speed: str  # milliseconds per frame, with size, objects and machine
+    use: str  # command that uses the file
 
 
 # Sizes are computed from names and shapes; the files are a little larger. Scores are their authors'.

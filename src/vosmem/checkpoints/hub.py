@@ -13,17 +13,11 @@ _ADDRESS = re.compile(r"hf://(?P<repo>[^/@\s]+/[^/@\s]+)(?:/(?P<file>[^@\s]*[^/@
 
 
 class Address(NamedTuple):
-    """The address of a file on the Hub.
+    """The address of a file on the Hub."""
 
-    Attributes:
-        repo: `USER/REPO`.
-        file: its path there.
-        revision: branch, tag or commit; None for the main branch.
-    """
-
-    repo: str
-    file: str
-    revision: str | None
+    repo: str  # `USER/REPO`
+    file: str  # its path there
+    revision: str | None  # branch, tag or commit; None for the main branch
 
 
 def parse_address(address: str) -> Address:

@@ -26,33 +26,20 @@ DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
 
 
 class Weights(NamedTuple):
-    """The weights of a network and its configuration.
+    """The weights of a network and its configuration."""
 
-    Attributes:
-        model: keywords of the network's constructor, and its name as `_target_`.
-        state: float32 tensors by name, on the CPU.
-        licence: a notice to pass on with the weights, or None.
-    """
-
-    model: Any
-    state: dict[str, Tensor]
-    licence: str | None = None
+    model: Any  # keywords of the network's constructor, and its name as `_target_`
+    state: dict[str, Tensor]  # float32 tensors by name, on the CPU
+    licence: str | None = None  # a notice to pass on with the weights, or None
 
 
 class About(NamedTuple):
-    """The metadata of a weights file.
+    """The metadata of a weights file."""
 
-    Attributes:
-        model: as of `Weights`; not yet checked.
-        sha256: of the tensors' names, types, shapes and bytes.
-        vosmem: version that wrote the file.
-        licence: as of `Weights`.
-    """
-
-    model: Any
-    sha256: str
-    vosmem: str
-    licence: str | None
+    model: Any  # as of `Weights`; not yet checked
+    sha256: str  # of the tensors' names, types, shapes and bytes
+    vosmem: str  # version that wrote the file
+    licence: str | None  # as of `Weights`
 
 
 def is_weights_file(path: Path) -> bool:

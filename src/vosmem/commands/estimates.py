@@ -24,17 +24,11 @@ OVERHEAD = 1.4
 
 
 class Estimate(NamedTuple):
-    """Needs of a model at its default settings, at full size and in float32.
-
-    Attributes:
-        model: name of the model.
-        memory_bytes: of keys and values at the end of the video.
-        seconds: in all.
-    """
+    """Needs of a model at its default settings, at full size and in float32."""
 
     model: str
-    memory_bytes: int
-    seconds: float
+    memory_bytes: int  # of keys and values at the end of the video
+    seconds: float  # in all
 
 
 def estimates(video: VideoDiagnosis, interval: int = 5) -> list[Estimate]:

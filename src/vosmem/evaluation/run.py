@@ -17,27 +17,18 @@ from vosmem.metrics.registry import METRICS, FrameMetric
 
 @dataclass
 class SequenceRun:
-    """Results of a sequence.
+    """Results of a sequence."""
 
-    Attributes:
-        scores: of every object, with its id on disk.
-        num_frames: frames of the video.
-        masks_used: names of the frames whose masks the method was given.
-        groups: group of the protocol by object id; ids are strings, as in JSON.
-        seconds: time of the method for each frame after the first given one.
-        peak_memory_bytes: largest size of the memory.
-        memory_frames: for each frame after the first given one, the number of memory frames that it was read from.
-        num_kept: number of memorised frames, including evicted ones.
-    """
-
-    scores: list[ObjectScore]
-    num_frames: int
-    masks_used: list[str]
+    scores: list[ObjectScore]  # of every object, with its id on disk
+    num_frames: int  # frames of the video
+    masks_used: list[str]  # names of the frames whose masks the method was given
+    # Group of the protocol by object id; ids are strings, as in JSON
     groups: dict[str, str] = field(default_factory=dict)
-    seconds: list[float] = field(default_factory=list)
-    peak_memory_bytes: int = 0
+    seconds: list[float] = field(default_factory=list)  # time of the method for each frame after the first given one
+    peak_memory_bytes: int = 0  # largest size of the memory
+    # For each frame after the first given one, the number of memory frames that it was read from
     memory_frames: list[int] = field(default_factory=list)
-    num_kept: int = 0
+    num_kept: int = 0  # number of memorised frames, including evicted ones
 
 
 Writer = Callable[[VideoSequence, SegmentedFrame], None]

@@ -18,19 +18,12 @@ QUERY = Query._fields
 
 
 class Graph(NamedTuple):
-    """A part of a network, and how it is traced.
+    """A part of a network, and how it is traced."""
 
-    Attributes:
-        module: takes the arguments by name.
-        arguments: an example of each.
-        axes: for each argument the axes of free size, with the names of the sizes.
-        outputs: names of the outputs.
-    """
-
-    module: nn.Module
-    arguments: dict[str, Tensor]
-    axes: dict[str, dict[int, Any]]
-    outputs: tuple[str, ...]
+    module: nn.Module  # takes the arguments by name
+    arguments: dict[str, Tensor]  # an example of each
+    axes: dict[str, dict[int, Any]]  # for each argument the axes of free size, with the names of the sizes
+    outputs: tuple[str, ...]  # names of the outputs
 
 
 class _Part(nn.Module):

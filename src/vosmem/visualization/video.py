@@ -15,21 +15,13 @@ from vosmem.files import replacing
 
 
 class Encoding(NamedTuple):
-    """How frames are compressed.
+    """How frames are compressed."""
 
-    Attributes:
-        container: of the file, as FFmpeg names it.
-        codec: name of FFmpeg's encoder.
-        pixels: pixel format of the codec; those with an `a` after `yuv` have transparency.
-        options: of the encoder.
-        container_options: of the container.
-    """
-
-    container: str
-    codec: str
-    pixels: str
-    options: Mapping[str, str]
-    container_options: Mapping[str, str] = MappingProxyType({})
+    container: str  # of the file, as FFmpeg names it
+    codec: str  # name of FFmpeg's encoder
+    pixels: str  # pixel format of the codec; those with an `a` after `yuv` have transparency
+    options: Mapping[str, str]  # of the encoder
+    container_options: Mapping[str, str] = MappingProxyType({})  # of the container
 
 
 FAST_START = {"movflags": "+faststart"}  # the video plays before it is fully loaded

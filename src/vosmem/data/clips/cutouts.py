@@ -14,15 +14,11 @@ SHOWS = 0.5  # alpha from which a pixel belongs to the object
 
 
 class CutOut(NamedTuple):
-    """An object without its surroundings.
+    """An object without its surroundings."""
 
-    Attributes:
-        colour: RGB in [0, 255], times alpha, so that interpolation mixes in no colour from outside the object.
-        alpha: 1 inside, 0 outside, soft along the edge.
-    """
-
+    # RGB in [0, 255], times alpha, so that interpolation mixes in no colour from outside the object
     colour: Float32[np.ndarray, "h w 3"]
-    alpha: Float32[np.ndarray, "h w"]
+    alpha: Float32[np.ndarray, "h w"]  # 1 inside, 0 outside, soft along the edge
 
 
 def choose_donor(source: ImageSource, rng: np.random.Generator, tries: int = 40) -> tuple[int, int]:

@@ -27,19 +27,13 @@ OPAQUE = 128  # opacity from which a pixel belongs to an object that is drawn in
 
 
 class MaskFile(NamedTuple):
-    """The content of a mask file.
+    """The content of a mask file."""
 
-    Attributes:
-        ids: ids on disk; 0 is background. 255 stays 255: `VoidRule` decides what it means.
-        palette: the colours of the ids, if the file has its own.
-        notes: what a user should know about how the mask was read; each continues "mask NAME: ".
-        kind: `palette`, `grey`, `one-bit`, `16-bit grey`, `DAVIS colours`, `grey as RGB`, `other colours`,
-            `transparency`, or the format of a file of annotations.
-    """
-
-    ids: UInt16[np.ndarray, "H W"]
-    palette: UInt8[np.ndarray, "256 3"] | None
-    notes: tuple[Note, ...]
+    ids: UInt16[np.ndarray, "H W"]  # ids on disk; 0 is background. 255 stays 255: `VoidRule` decides what it means
+    palette: UInt8[np.ndarray, "256 3"] | None  # the colours of the ids, if the file has its own
+    notes: tuple[Note, ...]  # what a user should know about how the mask was read; each continues "mask NAME: "
+    # `palette`, `grey`, `one-bit`, `16-bit grey`, `DAVIS colours`, `grey as RGB`, `other colours`, `transparency`, or
+    # the format of a file of annotations.
     kind: str
 
 

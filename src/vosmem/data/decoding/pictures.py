@@ -14,27 +14,17 @@ ORIENTATION, UPRIGHT = 0x0112, 1  # the EXIF tag, and its value for an image tha
 
 
 class PictureHeader(NamedTuple):
-    """The header of an image file.
+    """The header of an image file."""
 
-    Attributes:
-        width: in pixels, as stored.
-        height: in pixels, as stored.
-        mode: Pillow's mode.
-        rotated: whether EXIF asks viewers to rotate or mirror the image.
-        turned: whether Pillow turns the image as the file asks, as it does with TIFF.
-        pages: the images in the file, as numbered by Pillow's `seek`; one except for stacks and animations.
-        thumbnails: number of further pages that are smaller copies, other views or masks of others.
-        bits: bits of a channel: 8, 16, or 32 for 32-bit integers and floating-point numbers.
-    """
-
-    width: int
-    height: int
-    mode: str
-    rotated: bool
-    turned: bool
+    width: int  # in pixels, as stored
+    height: int  # in pixels, as stored
+    mode: str  # Pillow's mode
+    rotated: bool  # whether EXIF asks viewers to rotate or mirror the image
+    turned: bool  # whether Pillow turns the image as the file asks, as it does with TIFF
+    # The images in the file, as numbered by Pillow's `seek`; one except for stacks and animations
     pages: tuple[int, ...]
-    thumbnails: int
-    bits: int
+    thumbnails: int  # number of further pages that are smaller copies, other views or masks of others
+    bits: int  # bits of a channel: 8, 16, or 32 for 32-bit integers and floating-point numbers
 
 
 def load_picture(path: Path, what: str = "image", page: int | None = None) -> Image.Image:

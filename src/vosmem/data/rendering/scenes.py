@@ -82,28 +82,17 @@ class Scene:
 
 
 class Actor(NamedTuple):
-    """A cut-out and its motion.
-
-    Attributes:
-        label: its slot; 0 if it is not followed.
-        x: displacement of its centre to the right of the world's centre, in pixels.
-        y: displacement of its centre below the world's centre, in pixels.
-        degrees: rotation.
-        scale: size relative to the cut-out.
-        mirror: whether it is mirrored.
-        bends: two deformations, blended by `phase`.
-        phase: angle of the blend.
-    """
+    """A cut-out and its motion."""
 
     cutout: CutOut
-    label: int
-    x: Float64[np.ndarray, "T"]
-    y: Float64[np.ndarray, "T"]
-    degrees: Float64[np.ndarray, "T"]
-    scale: Float64[np.ndarray, "T"]
-    mirror: bool
-    bends: Float32[np.ndarray, "2 g g 2"]
-    phase: Float64[np.ndarray, "T"]
+    label: int  # its slot; 0 if it is not followed
+    x: Float64[np.ndarray, "T"]  # displacement of its centre to the right of the world's centre, in pixels
+    y: Float64[np.ndarray, "T"]  # displacement of its centre below the world's centre, in pixels
+    degrees: Float64[np.ndarray, "T"]  # rotation
+    scale: Float64[np.ndarray, "T"]  # size relative to the cut-out
+    mirror: bool  # whether it is mirrored
+    bends: Float32[np.ndarray, "2 g g 2"]  # two deformations, blended by `phase`
+    phase: Float64[np.ndarray, "T"]  # angle of the blend
 
     def bend(self, t: int) -> Float32[np.ndarray, "g g 2"]:
         """Deformation of frame t, as `cutouts.paste` takes it."""
@@ -111,27 +100,16 @@ class Actor(NamedTuple):
 
 
 class Staging(NamedTuple):
-    """All draws that the frames of a video depend on, except noise.
+    """All draws that the frames of a video depend on, except noise."""
 
-    Attributes:
-        actors: moving cut-outs, the farthest first.
-        background: RGB bytes, larger than a frame.
-        camera_x: displacement of the world's centre to the right of the frame's, in pixels.
-        camera_y: displacement of the world's centre below the frame's, in pixels.
-        camera_degrees: rotation of the world.
-        camera_zoom: scale of the world.
-        gain: factor of the brightness.
-        tint: shift of each channel, in bytes.
-    """
-
-    actors: list[Actor]
-    background: UInt8[np.ndarray, "h w 3"]
-    camera_x: Float64[np.ndarray, "T"]
-    camera_y: Float64[np.ndarray, "T"]
-    camera_degrees: Float64[np.ndarray, "T"]
-    camera_zoom: Float64[np.ndarray, "T"]
-    gain: Float64[np.ndarray, "T"]
-    tint: Float32[np.ndarray, "T 3"]
+    actors: list[Actor]  # moving cut-outs, the farthest first
+    background: UInt8[np.ndarray, "h w 3"]  # RGB bytes, larger than a frame
+    camera_x: Float64[np.ndarray, "T"]  # displacement of the world's centre to the right of the frame's, in pixels
+    camera_y: Float64[np.ndarray, "T"]  # displacement of the world's centre below the frame's, in pixels
+    camera_degrees: Float64[np.ndarray, "T"]  # rotation of the world
+    camera_zoom: Float64[np.ndarray, "T"]  # scale of the world
+    gain: Float64[np.ndarray, "T"]  # factor of the brightness
+    tint: Float32[np.ndarray, "T 3"]  # shift of each channel, in bytes
 
 
 def draw_staging(source: ImageSource, scene: Scene, rng: np.random.Generator) -> Staging:

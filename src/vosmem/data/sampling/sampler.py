@@ -11,18 +11,12 @@ from vosmem.errors import InputError
 
 
 class SampleKey(NamedTuple):
-    """Identifies a sample.
-
-    Attributes:
-        epoch: epoch of the training.
-        position: index in the epoch, counted over all processes; with the epoch it seeds the sample's draws.
-        item: element of the data set.
-        max_skip: greatest skip of a video clip. It is part of the key because workers know no other training state.
-    """
+    """Identifies a sample."""
 
     epoch: int
-    position: int
-    item: int
+    position: int  # index in the epoch, counted over all processes; with the epoch it seeds the sample's draws
+    item: int  # element of the data set
+    # Greatest skip of a video clip; part of the key because workers know no other training state.
     max_skip: int = 0
 
 

@@ -17,16 +17,11 @@ from vosmem.errors import InputError
 
 @dataclass(frozen=True)
 class Layout:
-    """Folders of the images and masks of a set, and how their file names end.
+    """Folders of the images and masks of a set, and how their file names end."""
 
-    Attributes:
-        images: glob pattern of the folders with images, relative to the root; `*` matches any one folder.
-        image_ends: ends of the images' names; those of all image types if empty.
-    """
-
-    images: str
+    images: str  # glob pattern of the folders with images, relative to the root; `*` matches any one folder
     masks: str
-    image_ends: tuple[str, ...] = ()
+    image_ends: tuple[str, ...] = ()  # ends of the images' names; those of all image types if empty
     mask_ends: tuple[str, ...] = ()
 
 

@@ -24,29 +24,19 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class VideoFolder:
-    """A folder of frames with a folder of masks, and what an evaluation may see of the masks.
+    """A folder of frames with a folder of masks, and what an evaluation may see of the masks."""
 
-    Attributes:
-        name: name of the video in messages and tables.
-        frames: folder of images, read in natural order.
-        masks: folder of masks with the frames' stems; frames may lack a mask.
-        truth: folder of ground truth, often equal to `masks`; None if it is not public.
-        merge_objects: whether all ids become object 1 (DAVIS-2016).
-        late_objects: whether the mask of each object is given where the object first appears. Otherwise the first
-            frame needs a mask, and ids that it lacks are background.
-        exclude_last: whether the last frame is excluded from the score.
-        asked_frames: stems of the frames that need a prediction; None for all.
-        groups: group of each id for the score (YouTube-VOS: `seen`, `unseen`).
-    """
-
-    name: str
-    frames: Path
-    masks: Path
-    truth: Path | None
-    merge_objects: bool = False
+    name: str  # in messages and tables
+    frames: Path  # folder of images, read in natural order
+    masks: Path  # folder of masks with the frames' stems; frames may lack a mask
+    truth: Path | None  # folder of ground truth, often equal to `masks`; None if it is not public
+    merge_objects: bool = False  # whether all ids become object 1 (DAVIS-2016)
+    # Whether the mask of each object is given where the object first appears. Otherwise the first frame needs a mask,
+    # and ids that it lacks are background.
     late_objects: bool = False
-    exclude_last: bool = True
-    asked_frames: Collection[str] | None = None
+    exclude_last: bool = True  # whether the last frame is excluded from the score
+    asked_frames: Collection[str] | None = None  # stems of the frames that need a prediction; None for all
+    # Group of each id for the score (YouTube-VOS: `seen`, `unseen`)
     groups: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
