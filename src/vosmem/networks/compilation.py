@@ -19,9 +19,6 @@ def compile_parts(network: nn.Module, device: torch.device) -> bool:
     The first frame of each size waits for its compilation (seconds to a minute); PyTorch caches the result on disk. The
     network can be used for inference only afterwards. If PyTorch cannot compile (no C++ compiler, no Triton), one
     warning is logged and the network stays as it is.
-
-    The first frame of each size waits for its compilation (seconds to a minute); PyTorch caches the result on disk. The
-    network can be used for inference only afterwards.
     """
     try:  # torch has no other test that works in all its versions
         torch.compile(lambda x: x + 1, fullgraph=True)(torch.zeros(8, device=device))

@@ -33,9 +33,6 @@ def frame_cost(network: MemoryNetwork, height: int, width: int, num_objects: int
 
     A frame of a few cells is counted and scaled: convolutions grow with the number of cells, the read with its square
     and with the number of frames in memory. Sizes are in pixels, padded as `Propagator` pads.
-
-    A frame of a few cells is counted and scaled: convolutions grow with the number of cells, the read with its square
-    and with the number of frames in memory.
     """
     cells = -(-height // STRIDE) * -(-width // STRIDE) / PROBE**2
     frame = torch.zeros(1, 3, PROBE * STRIDE, PROBE * STRIDE)

@@ -44,8 +44,6 @@ def write_probabilities(path: Path, probs: Float32[np.ndarray, "K1 H W"], object
 
     It holds `probs`, bytes (K1, H, W) of 255 times the probabilities, background first, and `ids`, one for each row.
     Objects that have not appeared may be missing at the end of `probs`.
-
-    It holds `probs`, bytes (K1, H, W) of 255 times the probabilities, background first, and `ids`, one for each row.
     """
     ids = np.array([0, *object_ids][: len(probs)], id_type(object_ids))
     with replacing(path) as partial, partial.open("wb") as file:
