@@ -14,17 +14,23 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.discs import overlap, two_discs
 from tests.segmentation.made import write_frames
 from vosmem.app.serve import free_port, private_folder, serving
 from vosmem.app.session_store import SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.inference.engine.engine import Engine
+from vosmem.inference.prompts import first_mask
 from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.networks import STM
 
 gradio = pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'vosmem[app]'")
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="a browser is driven by Playwright: pip install playwright"
+)
+
+axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="axe-core checks the page: pip install axe-playwright-python"
 )
 
 CHROMIUM = os.environ.get("VOSMEM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -137,9 +143,10 @@ def test_from_an_upload_to_masks_on_disk(open_page, shots, video, tmp_path):
     page.screenshot(path=shots / "empty.png")
     upload(page, video)
     says(page, "Mark an object")
+    page.get_by_role("button", name="Brush").click()
     drag(page, (0.2, 0.3), (0.4, 0.5))
     says(page, "1 object marked")
-    page.get_by_role("radio", name="Object 2").click()
+    page.get_by_role("button", name="Object 2").click()
     drag(page, (0.7, 0.7), (0.8, 0.7))
     says(page, "2 objects marked")
     page.screenshot(path=shots / "marked.png")
@@ -179,6 +186,87 @@ def test_a_bad_upload_is_reported_and_the_page_still_works(open_page, shots, vid
     says(page, "Mark an object")
 
 
+def click(page, x, y, button="left"):
+    """Click on the canvas at fractions of its sides, and wait for the answer."""
+    box = page.locator("#canvas canvas").bounding_box()
+    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"], button=button)
+    playwright.expect(page.locator("#canvas .editor.busy")).to_have_count(0, timeout=WAIT)
+
+
+def test_two_clicks_make_a_mask_a_third_corrects_it_and_keys_play_it(open_page, store, shots, tmp_path, monkeypatch):
+    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [rough, rough])
+    picture, discs = two_discs()
+    for t in range(COUNT):
+        Image.fromarray(picture).save(tmp_path / f"{t}.png")
+    page = open_page()
+    upload(page, sorted(tmp_path.iterdir()))
+    says(page, "Mark an object")
+    click(page, 0.28, 0.5)
+    says(page, "1 object marked")
+    click(page, 0.72, 0.5)
+    playwright.expect(page.locator("#canvas .notes")).to_contain_text("object 1 has a predicted quality", timeout=WAIT)
+    (session,) = (own for own in store._sessions.values() if own.is_open and own.project.frames.size == (140, 80))
+    assert overlap(session.project.ids(0) > 0, discs[0] | discs[1]) > 0.9
+    click(page, 0.72, 0.5, "right")
+    click(page, 0.66, 0.5, "right")
+    assert overlap(session.project.ids(0) > 0, discs[0]) > 0.9
+    page.screenshot(path=shots / "clicked.png")
+    page.keyboard.press("2")
+    page.keyboard.press("v")
+    page.keyboard.press("c")
+    click(page, 0.72, 0.5)
+    says(page, "2 objects marked")
+    page.keyboard.press("z")
+    says(page, "1 object marked")
+    page.locator("#canvas .name").fill("red disc")
+    page.locator("#canvas .name").press("Enter")
+    playwright.expect(page.get_by_role("button", name="Object 2, red disc")).to_have_count(1, timeout=WAIT)
+    page.locator("#canvas .name").blur()
+    page.locator("#propagate").click()
+    says(page, f"All {COUNT} frames have masks")
+    page.locator("#canvas .caption").click()
+    page.keyboard.press("ArrowLeft")
+    shows(page, COUNT - 2)
+    page.evaluate(
+        "window.played = []; new MutationObserver(() => played.push(document.querySelector('#canvas [data-frame]')"
+        ".dataset.frame)).observe(document.body, {subtree: true, attributeFilter: ['data-frame']})"
+    )
+    for _ in range(2):  # to the end, and from the start
+        page.keyboard.press("Space")
+        shows(page, COUNT - 1)
+        playwright.expect(page.get_by_role("button", name="Play")).to_have_count(1, timeout=WAIT)
+    page.wait_for_function(f"played.length == {COUNT + 1}")
+    assert page.evaluate("played") == [str(t) for t in (COUNT - 1, *range(COUNT))]
+
+
+def test_zoom_keeps_points_where_they_are_set_and_the_keyboard_sets_points(open_page, store, tmp_path, monkeypatch):
+    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [rough, rough])
+    picture, discs = two_discs()
+    Image.fromarray(picture).save(tmp_path / "only.png")
+    page = open_page()
+    upload(page, tmp_path / "only.png")
+    says(page, "Mark an object")
+    before = page.locator("#canvas canvas").bounding_box()
+    page.mouse.move(before["x"] + 0.7 * before["width"], before["y"] + 0.5 * before["height"])
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(
+        f"document.querySelector('#canvas canvas').getBoundingClientRect().width > {before['width']}"
+    )
+    click(page, 0.714, 0.5)
+    says(page, "1 object marked")
+    (session,) = (own for own in store._sessions.values() if own.is_open and len(own.project.frames) == 1)
+    assert overlap(session.project.ids(0) > 0, discs[1]) > 0.9
+    page.keyboard.press("0")
+    assert page.locator("#canvas canvas").bounding_box() == before
+    page.keyboard.press("2")
+    page.locator("#canvas canvas").focus()
+    for _ in range(7):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    says(page, "2 objects marked")
+    assert overlap(session.project.ids(0) == 2, discs[0]) > 0.9
+
+
 @pytest.mark.slow
 def test_box_erase_undo_correct_and_every_download(open_page, shots, tmp_path):
     page = open_page()
@@ -190,7 +278,7 @@ def test_box_erase_undo_correct_and_every_download(open_page, shots, tmp_path):
     says(page, "1 object marked")
     page.get_by_role("button", name="Clear frame").click()
     says(page, "Mark an object")
-    page.get_by_role("radio", name="Box").click()
+    page.get_by_role("button", name="Box").click()
     drag(page, (0.27, 0.2), (0.57, 0.85))
     says(page, "1 object marked")
     page.screenshot(path=shots / "box.png")
@@ -200,9 +288,9 @@ def test_box_erase_undo_correct_and_every_download(open_page, shots, tmp_path):
     says(page, "All 32 frames have masks")
     page.locator("#frame input[type=range]").fill("8")
     shows(page, 8)
-    page.get_by_role("radio", name="Brush").click()
+    page.get_by_role("button", name="Brush").click()
     drag(page, (0.1, 0.5), (0.9, 0.5))
-    page.get_by_role("radio", name="Erase").click()
+    page.get_by_role("button", name="Erase").click()
     drag(page, (0.5, 0.4), (0.5, 0.6))
     playwright.expect(page.locator("#canvas .caption")).to_contain_text("mask given")
     page.locator("#again").click()
@@ -257,7 +345,7 @@ def test_stop_ends_a_propagation(open_page, shots, store, monkeypatch):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("device", "size"), [("desktop", (1440, 900)), ("phone", (390, 844))])
 def test_layout_on_desktop_and_phone(open_page, shots, device, size, scheme):
-    """The page fits the width of the window. The screenshots are for a person."""
+    """The page fits the width of the window, and axe-core finds no fault. The screenshots are for a person."""
     page = open_page(*size, scheme, phone=device == "phone")
     page.screenshot(path=shots / f"{device}_{scheme}_empty.png", full_page=True)
     page.get_by_role("button", name="Two objects").click()
@@ -268,4 +356,6 @@ def test_layout_on_desktop_and_phone(open_page, shots, device, size, scheme):
     shows(page, 12)
     page.wait_for_timeout(300)
     page.screenshot(path=shots / f"{device}_{scheme}_found.png", full_page=True)
+    faults = axe.Axe().run(page).response["violations"]
+    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in faults] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.conftest import COUNT, all_ids
+from tests.app.conftest import COUNT, SIZE, all_ids
 from tests.inputs.made import write_clip
 from tests.messages import naming
 from tests.segmentation.made import RepeatMethod
@@ -31,22 +31,6 @@ def test_a_stroke_sets_the_mask_of_the_frame_and_can_be_undone(session):
     assert session.project.object_ids == ()
     assert session.undo() == 2 and session.undo() == 2 and session.undo() is None
     assert not session.project.ids(2).any()
-
-
-def test_a_box_segments_its_object_and_keeps_others(tmp_path, session):
-    frames = []
-    for t in range(2):
-        picture = np.full((48, 80, 3), 60, np.uint8)
-        picture[10:30, 10 + t : 30 + t] = (220, 40, 40)
-        Image.fromarray(picture).save(session.folder / f"{t}.png")
-        frames.append(session.folder / f"{t}.png")
-    session.open(frames)
-    session.draw(0, 2, [(70, 40)], 3)
-    session.draw_box(0, 1, (35, 35, 5, 5))  # corners in any order
-    expected = np.zeros((48, 80), bool)
-    expected[10:30, 10:30] = True
-    assert ((session.project.ids(0) == 1) != expected).mean() < 0.01
-    assert (session.project.ids(0) == 2).any()
 
 
 def test_forward_and_backward_fill_their_sides_of_the_mask(static):
@@ -171,6 +155,30 @@ def test_a_mask_file_sets_the_mask_of_the_shown_frame(tmp_path, session):
     assert (session.project.ids(3) == np.asarray(Image.open(tmp_path / "mask" / "m.png"))).all()
 
 
+def test_a_single_array_is_the_mask_of_the_shown_frame_and_others_are_of_all(session):
+    ids = np.zeros((COUNT, *SIZE), np.uint8)
+    ids[:, 5:9, 5:9] = 2
+    np.save(session.folder / "one.npy", ids[0])
+    np.save(session.folder / "all.npy", ids)
+    assert session.load_masks(session.folder / "one.npy", 3) == 3
+    assert set(session.project.drawn.given) == {3}
+    assert session.load_masks(session.folder / "all.npy", 3) == 0
+    assert set(session.project.drawn.given) == set(range(COUNT))
+
+
+def test_a_zip_of_masks_names_their_frames_and_is_unpacked_within_limits(tmp_path, session):
+    names = session.project.frames.frame_names
+    with zipfile.ZipFile(session.folder / "masks.zip", "w") as archive:
+        for t in (2, 5):
+            archive.write(tmp_path / "mask" / "m.png", f"masks/{names[t]}.png")
+    assert session.load_masks(session.folder / "masks.zip", 0) == 2
+    assert set(session.project.drawn.given) == {2, 5}
+    with zipfile.ZipFile(session.folder / "bad.zip", "w") as archive:
+        archive.writestr("../x.json", "{}")
+    with pytest.raises(InputError, match=naming("bad.zip", "leads elsewhere")):
+        session.load_masks(session.folder / "bad.zip", 0)
+
+
 def test_a_video_file_opens_and_closing_deletes_everything(tmp_path, session):
     write_clip(session.folder / "clip.mp4")
     session.open([session.folder / "clip.mp4"])
@@ -190,8 +198,6 @@ def test_a_video_file_opens_and_closing_deletes_everything(tmp_path, session):
         (lambda s: s.draw(0, 1, [(float("nan"), 1)], 2), ("stroke", "draw it again")),
         (lambda s: s.draw(0, 1, [(1, 1), (2,)], 2), ("stroke", "draw it again")),
         (lambda s: s.draw(0, 1, [(1, 1)], float("inf")), ("stroke",)),
-        (lambda s: s.draw_box(0, 1, (5, 5, 6, 6)), ("box",)),
-        (lambda s: s.draw_box(0, 1, (5, 5)), ("box", "draw it again")),
         (lambda s: next(s.propagate("forward")), ("no object is marked", "draw")),
         (lambda s: next(s.propagate("sideways")), ("sideways", "forward, backward, both")),
         (lambda s: next(s.propagate("forward", start=50)), ("no frame 50",)),

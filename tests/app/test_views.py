@@ -14,6 +14,7 @@ from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
 from vosmem.data.decoding.notes import Decision
 from vosmem.inference.engine.engine import Engine
+from vosmem.inference.prompts import first_mask
 from vosmem.inference.sequences.streaming import Segmenter
 
 
@@ -55,10 +56,37 @@ def test_charts_have_a_curve_for_each_object_and_escape_names(session):
     list(session.propagate("forward"))
     page = views.charts(session)
     assert page.count("<polyline") == 2 and "object 4" in page
-    assert {int(t) for t in re.findall(r'data-go="(\d+)"', page)} == {
+    assert {int(t) for t in re.findall(r'data-go="(\d+)"', page.split("Frames to check")[-1])} == {
         check.t for check in session.project.results.checks()
     }
     assert "<b>.png" not in page and "00001<b>" not in page
+
+
+def test_prompts_and_qualities_are_those_of_the_frame(session, monkeypatch):
+    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [rough, rough])
+    session.mark(1, 2, (5, 5, 40, 40), [(20, 20, 1), (70, 40, 0)])
+    canvas = views.canvas(session, 1)
+    assert canvas["prompts"] == {"2": {"box": (5, 5, 40, 40), "points": [[20.0, 20.0, 1], [70.0, 40.0, 0]]}}
+    assert len(canvas["notes"]) == 1 and "object 2 has a predicted quality" in canvas["notes"][0]
+    assert views.canvas(session, 0)["prompts"] == {} and views.canvas(session, 0)["notes"] == []
+    json.dumps(canvas)
+
+
+def test_names_of_objects_are_shown_and_escaped(session):
+    session.draw(0, 1, [(20, 20)], 6)
+    session.rename(1, "a <b>cup</b>")
+    list(session.propagate("forward"))
+    assert [entry["name"] for entry in views.canvas(session, 0)["objects"]] == ["a <b>cup</b>", ""]
+    assert "a &lt;b&gt;cup" in views.charts(session) and "<b>cup" not in views.charts(session)
+
+
+def test_small_frames_are_evenly_spaced(session, monkeypatch):
+    session.draw(0, 1, [(20, 20)], 6)
+    list(session.propagate("forward"))
+    strip = re.compile(r'class="strip">(.*?)</div>')
+    assert re.findall(r'data-go="(\d+)"', strip.search(views.charts(session))[1]) == ["0", "1", "2"]
+    monkeypatch.setattr(views, "STRIP", 1)
+    assert re.findall(r'data-go="(\d+)"', strip.search(views.charts(session))[1]) == ["1"]
 
 
 def test_progress_bar():

@@ -7,7 +7,7 @@ from tests.discs import overlap, two_discs
 from tests.messages import naming
 from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
-from vosmem.inputs.prompts import Prompt, cut_out, join_objects, make_prompts, point_strokes
+from vosmem.inputs.prompts import Prompt, correct, cut_out, join_objects, make_prompts, point_strokes
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,17 @@ def test_points_off_the_object_take_away(scene):
 def test_unusable_prompts_are_refused(scene, prompt, message):
     with pytest.raises(InputError, match=naming(message)):
         cut_out(scene[0], prompt)
+
+
+def test_a_correction_changes_only_the_region_of_its_points(scene):
+    frame, discs = scene
+    half, other = discs[0].copy(), np.zeros_like(discs[0])
+    half[:, 45:] = False
+    other[60:70, 90:110] = True
+    found = correct(frame, half | other, Prompt(points=((52.0, 40.0),)))
+    assert overlap(found & ~other, discs[0]) > 0.9 > overlap(half, discs[0]) and found[other].all()
+    assert overlap(correct(frame, discs[0] | other, Prompt(not_points=((100.0, 65.0),))), discs[0]) > 0.95
+    assert np.array_equal(correct(frame, half, Prompt(points=((30.0, 40.0),))), half)  # the mask is right there
 
 
 def test_the_smaller_object_is_in_front():

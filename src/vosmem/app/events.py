@@ -79,7 +79,7 @@ class Events:
         return self._change(key, t, lambda session: None, lambda session: {})
 
     def go(self, key: str | None, event: gr.EventData) -> Changes:
-        """A frame was chosen in the charts."""
+        """A frame was chosen by a key, by playing, or in the charts."""
         t = _sent(event, "t", int)
         return self._change(key, t, lambda session: None, lambda session: {self.components.frame: t})
 
@@ -88,10 +88,19 @@ class Events:
         t, object_id, radius = _sent(event, "t", int), _sent(event, "number", int), _sent(event, "radius", float)
         return self._draw(key, t, lambda session: session.draw(t, object_id, _sent(event, "points", list), radius))
 
-    def box(self, key: str | None, event: gr.EventData) -> Changes:
-        """A box was drawn."""
+    def mark(self, key: str | None, event: gr.EventData) -> Changes:
+        """A point or a box was set; the page sends the whole prompt of an object, and a number that comes back."""
         t, object_id = _sent(event, "t", int), _sent(event, "number", int)
-        return self._draw(key, t, lambda session: session.draw_box(t, object_id, _sent(event, "box", list)))
+        box, points, asked = getattr(event, "box", None), _sent(event, "points", list), _sent(event, "asked", int)
+        changes = self._draw(key, t, lambda session: session.mark(t, object_id, box, points))
+        if isinstance(value := changes.get(self.components.canvas), dict):
+            value["asked"] = asked
+        return changes
+
+    def rename(self, key: str | None, event: gr.EventData) -> Changes:
+        """An object got a name."""
+        t, object_id, name = _sent(event, "t", int), _sent(event, "number", int), _sent(event, "name", str)
+        return self._change_and_go(key, t, lambda session: session.rename(object_id, name))
 
     def clear(self, key: str | None, event: gr.EventData) -> Changes:
         """Clear was pressed."""

@@ -10,6 +10,7 @@ from vosmem.app.events import Components, Events
 from vosmem.app.examples import EXAMPLES
 from vosmem.app.session_store import SessionStore
 from vosmem.data.decoding.images import IMAGE_SUFFIXES
+from vosmem.inputs.mask_source import MASK_SUFFIXES
 from vosmem.inputs.picture_folder import VIDEO_SUFFIXES
 from vosmem.segmentation.formats.registry import FORMATS
 
@@ -19,9 +20,7 @@ SANS, MONO = (
 )  # local fonts: none is downloaded
 UPLOADS = [*VIDEO_SUFFIXES, ".zip", *IMAGE_SUFFIXES]
 DOWNLOAD_FILE = "() => setTimeout(() => document.querySelector('#file a, #file').click(), 150)"
-HEADER = (
-    "<header><h1>vosmem</h1><p>Mark an object in one frame; a memory network finds it in all the others.</p></header>"
-)
+HEADER = "<header><h1>vosmem</h1><p>Click on an object; a memory network finds it in all frames.</p></header>"
 
 
 def read_asset(name: str) -> str:
@@ -31,8 +30,14 @@ def read_asset(name: str) -> str:
 
 def theme() -> gr.themes.Base:
     """Colours and fonts of the page."""
-    return gr.themes.Default(
+    base = gr.themes.Default(
         primary_hue="blue", neutral_hue="stone", radius_size="md", font=list(SANS), font_mono=list(MONO)
+    )
+    return base.set(  # Gradio's own has too little contrast
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
     )
 
 
@@ -58,7 +63,7 @@ def _lay_out() -> tuple[Components, dict[str, gr.Button]]:
             canvas = gr.HTML(
                 None,
                 html_template=read_asset("canvas.html"),
-                js_on_load=read_asset("canvas.js"),
+                js_on_load=read_asset("canvas.js") + read_asset("player.js"),
                 apply_default_css=False,
                 elem_id="canvas",
             )
@@ -72,16 +77,16 @@ def _lay_out() -> tuple[Components, dict[str, gr.Button]]:
             again = gr.Button("Propagate from this frame", size="sm", interactive=False, elem_id="again")
             load_mask = gr.UploadButton(
                 "Load a mask for this frame",
-                file_types=[*IMAGE_SUFFIXES, ".json"],
+                file_types=[*MASK_SUFFIXES, ".zip"],
                 size="sm",
                 interactive=False,
                 elem_id="load",
             )
         charts = gr.HTML("", js_on_load=read_asset("charts.js"), apply_default_css=False, elem_id="charts")
         with gr.Column(elem_id="downloads"):
-            gr.HTML('<p class="faint">Download</p>')
+            gr.HTML('<p class="faint">Export</p>')
             with gr.Row():
-                names = {"masks": "Masks", "overlay": "Overlay", "report": "Report"}
+                names = {"masks": "Masks", "overlay": "Overlay video", "report": "Report"}
                 downloads = [
                     gr.Button(text, size="sm", min_width=80, interactive=False, elem_id=name)
                     for name, text in names.items()
@@ -89,11 +94,15 @@ def _lay_out() -> tuple[Components, dict[str, gr.Button]]:
             with gr.Row():
                 offered = [name for name in FORMATS if name not in names]
                 form = gr.Dropdown(
-                    offered, value="coco", show_label=False, container=False, min_width=120, elem_id="format"
+                    offered,
+                    value="coco",
+                    label="Format",
+                    show_label=False,
+                    container=False,
+                    min_width=120,
+                    elem_id="format",
                 )
-                downloads.append(
-                    gr.Button("Chosen format", size="sm", min_width=80, interactive=False, elem_id="formatted")
-                )
+                downloads.append(gr.Button("Export", size="sm", min_width=80, interactive=False, elem_id="formatted"))
             file = gr.DownloadButton(visible="hidden", elem_id="file")
     components = Components(
         *(key, opener, upload, canvas, frame, charts, direction, propagate, again, stop, status, load_mask),
@@ -114,13 +123,16 @@ def _connect(page: gr.Blocks, events: Events, components: Components, examples: 
     for name, button in examples.items():
         button.click(partial(events.example, name=name), key, outputs, **loading)
     frame.input(events.scrub, [key, frame], outputs, trigger_mode="always_last", **quiet)
-    components.charts.go(events.go, key, outputs, trigger_mode="always_last", **quiet)
+    for part in (canvas, components.charts):
+        part.go(events.go, key, outputs, trigger_mode="always_last", **quiet)
     # Processed one after the other, in drawing order.
     drawing: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_limit": 1, "concurrency_id": "drawing", **quiet}
     canvas.stroke(events.stroke, key, outputs, **drawing)
-    canvas.box(events.box, key, outputs, **drawing)
+    canvas.rename(events.rename, key, outputs, **drawing)
     canvas.clear(events.clear, key, outputs, **drawing)
     canvas.undo(events.undo, key, outputs, **drawing)
+    # Of points that are set while a mask is made, only the last, which has the others, is answered.
+    canvas.mark(events.mark, key, outputs, **{**drawing, "trigger_mode": "always_last"})
     components.load_mask.upload(events.load_mask, [key, frame, components.load_mask], outputs, **quiet)
     running: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "network", **quiet}
     components.propagate.click(events.propagate, [key, components.direction], outputs, **running)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt16
 
-from vosmem.app.drawing import BACKGROUND, Number, Point, draw_stroke, segment_box
+from vosmem.app.drawing import BACKGROUND, Number, Point, as_prompt, draw_stroke
 from vosmem.app.project import MAX_OBJECTS, Project
 from vosmem.app.propagation_job import Progress, PropagationJob
 from vosmem.app.uploads import Limits, import_upload
@@ -86,10 +86,20 @@ class Session:
         with self._changing() as project:
             project.edit_mask(t, draw_stroke(project.ids(t), self._checked_id(object_id, BACKGROUND), points, radius))
 
-    def draw_box(self, t: int, object_id: int, box: Sequence[Number]) -> None:
-        """Segment an object as `segment_box` does; the whole mask of the frame counts as given from then on."""
+    def mark(self, t: int, object_id: int, box: Sequence[Any] | None, points: Sequence[Any]) -> None:
+        """Replace the mask of an object by that of a prompt (as in `as_prompt`), or correct it at the points.
+
+        A mask that was drawn, loaded or propagated is corrected, unless there is a box. The whole mask of the frame
+        counts as given from then on.
+        """
         with self._changing() as project:
-            project.edit_mask(t, segment_box(project.ids(t), self._checked_id(object_id, 1), project.frame(t), box))
+            prompt = as_prompt(box, points, project.frame(t).shape[:2])
+            project.mark(t, self._checked_id(object_id, 1), prompt, self.segmenter)
+
+    def rename(self, object_id: int, name: str) -> None:
+        """Name an object on the page; the empty name removes its name."""
+        with self._changing() as project:
+            project.rename(self._checked_id(object_id, 1), name)
 
     def load_masks(self, path: Path, t: int) -> int:
         """Set masks from a file as `Project.load_masks` does."""

@@ -3,11 +3,11 @@
 import shutil
 import stat
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vosmem.data.decoding.images import is_image
+from vosmem.data.decoding.images import IMAGE_SUFFIXES, is_image
 from vosmem.errors import InputError
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.picture_folder import VIDEO_SUFFIXES
@@ -64,15 +64,15 @@ def import_upload(paths: Sequence[Path], folder: Path, limits: Limits) -> Path:
     raise InputError(f"{other.name!r} is neither a video nor a frame: give one video, one zip of frames, or pictures")
 
 
-def unpack(archive: Path, folder: Path, limits: Limits) -> Path:
-    """Unpack the frames of a zip into a folder, each under the last part of its path.
+def unpack(archive: Path, folder: Path, limits: Limits, suffixes: Collection[str] = IMAGE_SUFFIXES) -> Path:
+    """Unpack the frames, or masks with other suffixes, of a zip into a folder, each under the last part of its path.
 
     Raises `InputError` if the file is no zip, is damaged or encrypted, unpacks to too much, or holds links, unsafe
-    paths, no pictures, or pictures in several folders.
+    paths, no file with one of the suffixes, or such files in several folders.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
-            entries = _frames_in(opened.infolist(), archive.name)
+            entries = _frames_in(opened.infolist(), archive.name, suffixes)
             if len(entries) > limits.frames:
                 raise InputError(f"{archive.name!r} holds {len(entries)} frames, more than {limits.frames}: cut it")
             folder.mkdir(parents=True, exist_ok=True)
@@ -90,8 +90,8 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> Path:
     return folder
 
 
-def _frames_in(entries: Sequence[zipfile.ZipInfo], name: str) -> list[zipfile.ZipInfo]:
-    """The pictures of an archive whose paths are all safe."""
+def _frames_in(entries: Sequence[zipfile.ZipInfo], name: str, suffixes: Collection[str]) -> list[zipfile.ZipInfo]:
+    """The files with one of the suffixes in an archive whose paths are all safe."""
     for entry in entries:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
@@ -102,14 +102,16 @@ def _frames_in(entries: Sequence[zipfile.ZipInfo], name: str) -> list[zipfile.Zi
             raise InputError(f"{name!r} holds the link {entry.filename!r}: zip the frames themselves")
     path_of = {entry: PurePosixPath(entry.filename) for entry in entries if not entry.is_dir()}
     frames = [
-        entry for entry, path in path_of.items() if is_image(Path(path.name)) and path.parts[0] not in SYSTEM_FOLDERS
+        entry
+        for entry, path in path_of.items()
+        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.parts[0] not in SYSTEM_FOLDERS
     ]
     paths = {path_of[entry] for entry in frames}
     num_folders = len({path.parent for path in paths})
     if not frames:
-        raise InputError(f"{name!r} holds no pictures: give a zip of the frames of one video")
+        raise InputError(f"{name!r} holds no pictures: give a zip of the frames, or of masks, of one video")
     if num_folders > 1:
-        raise InputError(f"{name!r} holds pictures in {counted(num_folders, 'folder')}: zip the frames of one video")
+        raise InputError(f"{name!r} holds pictures in {counted(num_folders, 'folder')}: zip those of one video")
     if len(paths) < len(frames):
         raise InputError(f"{name!r} holds a frame twice: make a new zip")
     return frames

@@ -6,16 +6,20 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from vosmem.app.project import MAX_OBJECTS, Project
+from vosmem.app.drawing import NONE
+from vosmem.app.project import MAX_OBJECTS, THUMBNAIL_WIDTH, Project
 from vosmem.app.propagation_job import Progress
 from vosmem.app.session import Session
 from vosmem.inference.sequences.confidence import Check, ObjectConfidence
+from vosmem.inputs.prompts import Prompt, quality_note
 from vosmem.inputs.wording import counted
+from vosmem.segmentation.formats.frame_format import DEFAULT_RATE
 from vosmem.segmentation.report import REASONS, jpeg_url, object_chart
 from vosmem.visualization.overlay import COLOURS
 
 LEGEND = {"line": "probability", "area": "area", "lost": "lost"}
 MAX_SIDE = 1280  # pixels of a frame's longer side in the page
+STRIP = 10  # small frames
 
 
 def canvas(session: Session, t: int) -> dict[str, Any] | None:
@@ -30,8 +34,9 @@ def canvas(session: Session, t: int) -> dict[str, Any] | None:
     t = min(max(t, 0), len(project.frames) - 1)
     width, height = project.frames.size
     given = ", mask given" if t in project.drawn.given else ""
-    absent = ", ".join(map(str, sorted(project.absent(t))))
+    absent = ", ".join(object_name(object_id, project) for object_id in sorted(project.absent(t)))
     without = f", without {absent}" if absent else ""
+    prompted = project.drawn.prompted.get(t, NONE)
     return {
         "picture": jpeg_url(project.picture(t), MAX_SIDE * width // max(width, height), quality=88),
         "width": width,
@@ -39,8 +44,14 @@ def canvas(session: Session, t: int) -> dict[str, Any] | None:
         "t": t,
         "count": len(project.frames),
         "caption": f"{project.name}, frame {project.frames.frame_names[t]}{given}{without}",
+        "rate": float(project.frames.rate or DEFAULT_RATE),
         "objects": [
-            {"id": object_id, "colour": _colour(index)} for index, object_id in enumerate(_selectable_ids(project))
+            {"id": object_id, "colour": _colour(index), "name": project.names.get(object_id, "")}
+            for index, object_id in enumerate(_selectable_ids(project))
+        ],
+        "prompts": {str(object_id): _prompt(made.prompt) for object_id, made in prompted.items()},
+        "notes": [
+            quality_note(object_id, made.quality) for object_id, made in prompted.items() if made.quality is not None
         ],
         "locked": session.is_propagating,
         "at": time.monotonic_ns(),  # makes each value differ from the one before
@@ -48,7 +59,7 @@ def canvas(session: Session, t: int) -> dict[str, Any] | None:
 
 
 def charts(session: Session) -> str:
-    """Frames to check, and the confidence curves of each object."""
+    """Small frames, the confidence curves of each object below them, and frames to check."""
     if not session.is_open or not session.project.results.rows():
         return ""
     project = session.project
@@ -57,8 +68,8 @@ def charts(session: Session) -> str:
     by_object = groupby(sorted(rows, key=lambda row: (row.slot, row.t)), key=lambda row: row.slot)
     figures = "".join(_chart(object_id, list(own), project) for object_id, own in by_object)
     return (
-        f'<section aria-label="Frames to check"><h3>Frames to check</h3>{_checks(checks, project)}</section>'
-        f'<section aria-label="Confidence"><h3>Confidence</h3><p class="faint">{legend}</p>{figures}</section>'
+        f'<section aria-label="Confidence">{_strip(project)}{figures}<p class="faint">{legend}</p></section>'
+        f'<section aria-label="Frames to check"><h2>Frames to check</h2>{_checks(checks, project)}</section>'
     )
 
 
@@ -69,7 +80,7 @@ def status(session: Session) -> str:
     project = session.project
     done, count = len(project.results.done), len(project.frames)
     if not project.object_ids:
-        text = "Mark an object in any frame."
+        text = "Mark an object in any frame: click on it, or draw a box around it."
     elif not done:
         text = f"{counted(len(project.object_ids), 'object')} marked. Propagate when you are ready."
     elif done < count:
@@ -91,6 +102,28 @@ def progress_bar(progress: Progress, seconds: float) -> str:
 def line(text: str) -> str:
     """A status line."""
     return f'<p role="status">{escape(text)}</p>'
+
+
+def object_name(object_id: int, project: Project) -> str:
+    """The name that the visitor gave an object, or its id."""
+    return project.names.get(object_id, f"object {object_id}")
+
+
+def _prompt(prompt: Prompt) -> dict[str, Any]:
+    on, off = ([[*point, label] for point in own] for own, label in ((prompt.points, 1), (prompt.not_points, 0)))
+    return {"box": prompt.box, "points": [*on, *off]}
+
+
+def _strip(project: Project) -> str:
+    """Buttons with small frames, evenly spaced over the video."""
+    count = len(project.frames)
+    shown = sorted({round((k + 0.5) * count / STRIP - 0.5) for k in range(STRIP)}) if count > STRIP else range(count)
+    buttons = "".join(
+        f'<button type="button" data-go="{t}" aria-label="Frame {escape(project.frames.frame_names[t])}">'
+        f'<img alt="" src="{jpeg_url(project.thumbnail(t), THUMBNAIL_WIDTH, quality=75)}"></button>'
+        for t in shown
+    )
+    return f'<div class="strip">{buttons}</div>'
 
 
 def _selectable_ids(project: Project) -> list[int]:
@@ -125,5 +158,6 @@ def _checks(checks: Sequence[Check], project: Project) -> str:
 
 def _chart(object_id: int, rows: Sequence[ObjectConfidence], project: Project) -> str:
     count = len(project.frames)
-    name, chart = f"{_swatch(object_id, project)}object {object_id}", object_chart(rows, count)
+    name = f"{_swatch(object_id, project)}{escape(object_name(object_id, project))}"
+    chart = object_chart(rows, count)
     return f'<figure><figcaption>{name}</figcaption><div class="chart" data-last="{count - 1}">{chart}</div></figure>'

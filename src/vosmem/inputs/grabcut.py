@@ -17,7 +17,9 @@ ITERATIONS = 5
 MIN_SIDE = 4  # pixels; the colour models need samples
 OBJECT, BACKGROUND = 1, 2  # values of strokes
 SEED = 0  # of the initial clusters
+FOREGROUND = (cv2.GC_FGD, cv2.GC_PR_FGD)
 SHORT_SIDE = 360  # of a frame for GrabCut, whose time grows with the number of pixels
+POINTS_SIDE = 240  # the same for points, which leave most pixels undecided
 LEAST_SIDE = 64  # of the undecided part of that frame
 PATH_SIDE = 120  # short side of a frame for shortest paths
 PATH_LENGTH = 0.005  # cost of a pixel, next to the change of colour
@@ -71,7 +73,24 @@ def mask_from_points(frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarr
     A pixel starts as the object's if a path to its strokes crosses less change of colour than one to the background's.
     """
     check_strokes(strokes)
-    return _from_probable(frame, strokes, _by_path(frame, strokes))
+    return _from_probable(frame, strokes, _by_path(frame, strokes), POINTS_SIDE)
+
+
+def correct_mask(
+    frame: UInt8[np.ndarray, "H W 3"],
+    mask: Bool[np.ndarray, "H W"],
+    strokes: UInt16[np.ndarray, "H W"],
+    near: Bool[np.ndarray, "H W"],
+) -> Bool[np.ndarray, "H W"]:
+    """Correct a mask by strokes: 1 on the object, 2 on the background, 0 elsewhere.
+
+    GrabCut starts from the mask, which stays outside `near`, and of the pixels that change only regions that touch a
+    stroke are taken over.
+    """
+    trimap = np.where(near, _trimap(strokes, mask), np.where(mask, cv2.GC_FGD, cv2.GC_BGD)).astype(np.uint8)
+    changed = (_grab_cut(frame, trimap, POINTS_SIDE) > 0) != mask
+    _, components = cv2.connectedComponents(changed.astype(np.uint8), connectivity=4)
+    return mask ^ (changed & np.isin(components, np.unique(components[strokes > 0])))
 
 
 def _by_colour(frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
@@ -104,13 +123,21 @@ def _by_path(frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarray, "H W
 
 
 def _from_probable(
-    frame: UInt8[np.ndarray, "H W 3"], strokes: UInt16[np.ndarray, "H W"], probable: Bool[np.ndarray, "H W"]
+    frame: UInt8[np.ndarray, "H W 3"],
+    strokes: UInt16[np.ndarray, "H W"],
+    probable: Bool[np.ndarray, "H W"],
+    short_side: int = SHORT_SIDE,
 ) -> UInt8[np.ndarray, "H W"]:
+    found = _grab_cut(frame, _trimap(strokes, probable), short_side)
+    _, components = cv2.connectedComponents(found, connectivity=4)
+    return np.isin(components, np.unique(components[strokes == OBJECT])).astype(np.uint8)
+
+
+def _trimap(strokes: UInt16[np.ndarray, "H W"], probable: Bool[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
     # GrabCut would learn its initial background from all unmarked pixels, including the rest of the object.
     trimap = np.where(probable, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[strokes == OBJECT], trimap[strokes == BACKGROUND] = cv2.GC_FGD, cv2.GC_BGD
-    _, components = cv2.connectedComponents(_grab_cut(frame, trimap), connectivity=4)
-    return np.isin(components, np.unique(components[strokes == OBJECT])).astype(np.uint8)
+    return trimap
 
 
 def check_strokes(strokes: UInt16[np.ndarray, "H W"]) -> None:
@@ -155,20 +182,23 @@ def _hue(colour: UInt8[np.ndarray, "3"]) -> str:
     return "green" if green >= 2 * max(red, blue, 1) else "other"
 
 
-def _grab_cut(frame: UInt8[np.ndarray, "H W 3"], trimap: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
+def _grab_cut(
+    frame: UInt8[np.ndarray, "H W 3"], trimap: UInt8[np.ndarray, "H W"], short_side: int = SHORT_SIDE
+) -> UInt8[np.ndarray, "H W"]:
     """Run GrabCut on a shrunk copy of a large frame; certain pixels of the trimap keep their values."""
     rows, columns = (np.flatnonzero((trimap != cv2.GC_BGD).any(axis=axis)) for axis in (1, 0))
     smallest = min(int(np.ptp(own)) + 1 for own in (rows, columns))
-    factor = min(1.0, max(SHORT_SIDE / min(trimap.shape), LEAST_SIDE / smallest))
+    factor = min(1.0, max(short_side / min(trimap.shape), LEAST_SIDE / smallest))
     size = (round(factor * trimap.shape[1]), round(factor * trimap.shape[0]))
     bgr = cv2.resize(np.ascontiguousarray(frame[..., ::-1]), size, interpolation=cv2.INTER_AREA)
     small = cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST_EXACT)
     for certain in (cv2.GC_BGD, cv2.GC_FGD):  # thin strokes stay
         small[cv2.resize((trimap == certain).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0] = certain
-    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))  # colour models, filled by OpenCV
-    cv2.setRNGSeed(SEED)
-    unused_box = (0, 0, 1, 1)  # a required argument
-    cv2.grabCut(bgr, small, unused_box, background, foreground, ITERATIONS, cv2.GC_INIT_WITH_MASK)
-    found = np.isin(small, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    if 0 < np.isin(small, FOREGROUND).mean() < 1:  # OpenCV needs both
+        background, foreground = np.zeros((1, 65)), np.zeros((1, 65))  # colour models, filled by OpenCV
+        cv2.setRNGSeed(SEED)
+        unused_box = (0, 0, 1, 1)  # a required argument
+        cv2.grabCut(bgr, small, unused_box, background, foreground, ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    found = np.isin(small, FOREGROUND).astype(np.float32)
     whole = cv2.resize(found, trimap.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     return ((whole & (trimap != cv2.GC_BGD)) | (trimap == cv2.GC_FGD)).astype(np.uint8)

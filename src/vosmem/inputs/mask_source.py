@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from vosmem.data.decoding.images import is_image
+from vosmem.data.decoding.images import IMAGE_SUFFIXES, is_image
 from vosmem.data.decoding.pictures import read_header
 from vosmem.errors import InputError
 from vosmem.inputs.annotations.masks import FORMATS, AnnotationMasks, is_annotation
+from vosmem.inputs.annotations.masks import SUFFIXES as ANNOTATION_SUFFIXES
+from vosmem.inputs.array_masks import SUFFIXES as ARRAY_SUFFIXES
 from vosmem.inputs.array_masks import ArrayMasks, is_array
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.given_masks import GivenMasks, PictureMasks, pages_by_frame
-from vosmem.inputs.picture_folder import is_video_file, visible_entries
+from vosmem.inputs.picture_folder import VIDEO_SUFFIXES, is_video_file, visible_entries
 from vosmem.inputs.video_masks import VideoMasks
 
+MASK_SUFFIXES = (*IMAGE_SUFFIXES, *ANNOTATION_SUFFIXES, *ARRAY_SUFFIXES, *VIDEO_SUFFIXES)
 MASK_FILES = f"an image, {FORMATS}, npy, npz, a video of masks, or a folder of them"
 
 

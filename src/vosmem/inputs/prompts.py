@@ -9,11 +9,20 @@ from jaxtyping import Bool, UInt8, UInt16
 
 from vosmem.data.decoding.notes import Decision, Note
 from vosmem.errors import InputError
-from vosmem.inputs.grabcut import BACKGROUND, OBJECT, Box, mask_from_box, mask_from_points, mask_from_strokes
+from vosmem.inputs.grabcut import (
+    BACKGROUND,
+    OBJECT,
+    Box,
+    correct_mask,
+    mask_from_box,
+    mask_from_points,
+    mask_from_strokes,
+)
 from vosmem.ops.masks import MOST_OBJECTS
 
 DISC = 0.012  # radius of a point, as a share of the frame's short side
 ENLARGED = 0.1  # of a perturbed box
+REACH = 4.0  # of a point that corrects a mask
 LOW_QUALITY = 0.7  # predicted quality below which a user is asked to check the mask
 Point = tuple[float, float]  # x, y in pixels
 
@@ -150,6 +159,23 @@ def point_strokes(prompt: Prompt, size: tuple[int, int]) -> UInt16[np.ndarray, "
                 raise InputError(f"point {x:g},{y:g} is outside the frame of {width}x{height}: give x,y in pixels")
             cv2.circle(strokes, (int(x), int(y)), radius, value, -1)
     return strokes.astype(np.uint16)
+
+
+def correct(
+    frame: UInt8[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], prompt: Prompt
+) -> Bool[np.ndarray, "H W"]:
+    """Correct a mask at the points of a prompt, as `correct_mask` does.
+
+    A point is taken for the middle of an error, which reaches at most `REACH` times as far as the nearest edge of the
+    mask. A point where the mask is right changes nothing.
+    """
+    near = np.zeros(mask.shape, np.uint8)
+    for points, is_object in ((prompt.points, True), (prompt.not_points, False)):
+        wrong = mask != is_object
+        depth = cv2.distanceTransform(wrong.astype(np.uint8), cv2.DIST_L2, 5)
+        for x, y in points:
+            cv2.circle(near, (int(x), int(y)), round(REACH * float(depth[int(y), int(x)])), 1, -1)
+    return correct_mask(frame, mask, point_strokes(prompt, mask.shape), near > 0)
 
 
 def join_objects(
