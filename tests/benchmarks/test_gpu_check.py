@@ -73,13 +73,13 @@ def test_parts_measure(name):
 @pytest.mark.slow
 def test_a_wrong_network_fails_the_golden_runs(monkeypatch):
     """A difference beyond rounding is an error, not a figure."""
-    name, load, video, interval, last = gpu_parts.GOLDEN[0]
+    name, run = next(iter(gpu_parts.RUNS.items()))
 
     def changed():
-        network = load()
+        network = run.load()
         network.decoder.predict.bias.data.add_(0.5)
         return network
 
-    monkeypatch.setattr(gpu_parts, "GOLDEN", ((name, changed, video, interval, last),))
+    monkeypatch.setitem(gpu_parts.RUNS, name, run._replace(load=changed))
     with pytest.raises(RuntimeError, match="from the golden run"):
         list(gpu_parts.golden_runs(CPU, gpu_parts.TINY))

@@ -37,6 +37,18 @@ def test_forward_and_backward_wait_for_nothing(small_network, loss, recompute, m
     assert total.device == DEVICE and network.trunks()[0].conv1.weight.grad.device == DEVICE
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_the_backward_pass_asks_for_no_number(small_network):
+    """Gradients of PyTorch that read a number of the device take another way on meta tensors."""
+    clip = moved(torch.device("cpu"))
+    logits, carried, expected = unroll(small_network.train(), clip)
+    total = LOSSES[1](logits, clip.labels[:, 1:], 5) + matching_loss(carried, expected, 2)
+    with torch.autograd.profiler.profile(use_kineto=False) as profile:
+        total.backward()
+    names = {event.name for event in profile.function_events}
+    assert any("Conv" in name for name in names) and not names & {"aten::item", "aten::nonzero", "aten::unique"}
+
+
 def test_the_gate_waits_for_nothing(monkeypatch):
     widths = {"key_channels": 8, "value_channels": 16, "decoder_channels": 8}
     network = on_meta(STM(backbone="resnet18", **widths, weights="none", gate=True).train(), monkeypatch)

@@ -1,5 +1,7 @@
 """Soft aggregation: independent object probabilities become one distribution over background and objects."""
 
+from functools import reduce
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -38,10 +40,15 @@ def soft_aggregate(
             valid = valid.to(probs.device, non_blocking=True)
             valid = valid.reshape(*valid.shape, *(1,) * (probs.ndim - 2))
             probs = torch.where(valid, probs, torch.zeros_like(probs))
-        background = torch.prod(1 - probs, dim=1, keepdim=True)
+        background = _product(1 - probs)
         merged = torch.cat([background, probs], dim=1).clamp(EPSILON, 1 - EPSILON)
         logits = torch.log(merged) - torch.log1p(-merged)
         if valid is not None:
             everywhere = torch.ones_like(valid[:, :1])
             logits = logits.masked_fill(~torch.cat([everywhere, valid], dim=1), float("-inf"))
         return logits
+
+
+def _product(x: Float[Tensor, "B K *S"]) -> Float[Tensor, "B 1 *S"]:
+    """Multiply along the objects. The gradient of `torch.prod` waits for the device, to know whether a factor is 0."""
+    return reduce(torch.mul, x.split(1, dim=1)) if x.requires_grad else x.prod(dim=1, keepdim=True)
