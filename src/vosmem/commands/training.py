@@ -23,7 +23,7 @@ from vosmem.inference.engine.precision import has_fast_bfloat16
 from vosmem.networks.network import MemoryNetwork
 from vosmem.startup import timed
 from vosmem.training.calibration import CalibrateNetwork, Calibration, calibrate
-from vosmem.training.callbacks import KeepConfig, TimeFirstBatch
+from vosmem.training.callbacks import KeepConfig, MoveToDevice, TimeFirstBatch
 from vosmem.training.guards import ReplayedBatch, replay_step
 from vosmem.training.lightning_internals import set_accumulation
 from vosmem.training.modules import PretrainModule
@@ -150,6 +150,7 @@ def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> p
     callbacks = [make(callback) for callback in config.callbacks.values()]
     if config.calibration.batches and not config.resume:
         callbacks.insert(0, CalibrateNetwork(make_calibration(config)))  # before a callback copies the weights
+    callbacks.insert(0, MoveToDevice())
     same_wandb_run(config.logger, Path(config.paths.output_dir), bool(config.resume))
     loggers = [_reachable(make(logger), logger) for logger in config.logger.values()]
     trainer: pl.Trainer = make(

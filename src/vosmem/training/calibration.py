@@ -60,11 +60,13 @@ class CalibrateNetwork(pl.Callback):
 
 
 def calibrate(network: MemoryNetwork, batches: Iterable[Clip], what: Calibration) -> None:
-    """Calibrate a network in place on some training batches."""
-    clips = list(batches)
+    """Calibrate a network in place on some training batches, on the network's device."""
+    device = next(network.parameters()).device
+    # The numbers of objects stay on the CPU, see `PretrainModule`.
+    clips = [clip._replace(frames=clip.frames.to(device), labels=clip.labels.to(device)) for clip in batches]
     calibrate_batch_norm(network, clips)
     if what.teacher is not None:
-        fit_memory_head(network, what.teacher, clips)
+        fit_memory_head(network, what.teacher.to(device), clips)
     if what.key_std is not None:
         calibrate_keys(network, clips, what.key_std)
 
@@ -137,7 +139,7 @@ def fit_memory_head(network: MemoryNetwork, teacher: MemoryNetwork, clips: Seque
     if not isinstance(network, STM):
         raise InputError("calibration.teacher fits the memory head of an STM: set it to null for other networks")
     head = network.memory_head
-    gram = moment = torch.zeros(())
+    gram = moment = torch.zeros((), dtype=torch.float64)
     for clip in clips:
         for t in range(clip.frames.shape[1]):
             frames, (valid, masks) = clip.frames[:, t].float() / 255, _masks(clip, t)
@@ -153,7 +155,7 @@ def fit_memory_head(network: MemoryNetwork, teacher: MemoryNetwork, clips: Seque
             key = network.encode_query(frames).key[owners]
             targets = _cells(torch.cat([key, value], dim=1).flatten(2))
             gram, moment = gram + rows.T @ rows, moment + rows.T @ targets
-    ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     fitted = (
         torch.linalg.solve(gram + ridge, moment).to(head.key.weight).split([head.key.out_channels, value.shape[1]], 1)
     )
@@ -164,6 +166,7 @@ def fit_memory_head(network: MemoryNetwork, teacher: MemoryNetwork, clips: Seque
 
 
 def _cells(x: Float[Tensor, "B C N"]) -> Float[Tensor, "BN C"]:
+    x = x.cpu() if x.device.type == "mps" else x  # MPS has no float64
     return x.transpose(1, 2).flatten(0, 1).double()
 
 

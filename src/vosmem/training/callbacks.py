@@ -18,6 +18,17 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 
+class MoveToDevice(pl.Callback):
+    """Moves the network to its device before the callbacks after it are set up.
+
+    Lightning moves it later: a calibration would run on the CPU of a GPU machine, and averaged weights would stay on
+    the CPU, so that every step would copy all weights from the GPU.
+    """
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any) -> None:
+        pl_module.to(trainer.strategy.root_device)
+
+
 class TrackSamples(pl.Callback):
     """Keeps the position of every checkpoint at a whole step.
 
