@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.messages import naming
+from vosmem.cli import doctor
 from vosmem.cli.arguments import Parser
 from vosmem.cli.segment import make_parser
 from vosmem.errors import InputError
@@ -38,6 +39,16 @@ def test_segment_refuses_options_given_twice(option):
     value = {"--direction": "both", "--size": "3", "--cut": "network"}.get(option, "x")
     with pytest.raises(InputError, match=naming(option, "given twice")):
         make_parser().parse_args(["video", "--output", "o", option, value, option, value])
+
+
+@pytest.mark.parametrize(("typed", "start"), [("2", 2), ("007", "007"), ("first", "first")])
+def test_segment_and_doctor_read_the_start_alike(typed, start, monkeypatch):
+    asked = []
+    monkeypatch.setattr(doctor, "inspect", lambda *args, **settings: asked.append(settings["start"]))
+    with pytest.raises(AttributeError):  # there is no diagnosis to print
+        doctor.run(["video", "--start", typed])
+    options = make_parser().parse_args(["video", "--output", "o", "--start", typed])
+    assert asked == [options.start] == [start]
 
 
 def test_prompts_are_objects_in_their_order():

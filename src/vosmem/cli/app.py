@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from vosmem.cli.arguments import Parser
-from vosmem.cli.serving import add_network_options, end_on_sigterm, wait_for_end
+from vosmem.cli.serving import add_serving_options, end_on_sigterm, wait_for_end
 
 EXAMPLES = """examples:
   vosmem app
@@ -31,28 +31,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="vosmem app",
         description="Serve a page: mark objects in a video, propagate them, correct and download the masks.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    network = add_network_options(parser)
-    network.add_argument(
-        "--size",
-        type=int,
-        default=480,
-        metavar="N",
-        help="largest short side of the frames for the network (default: 480)",
-    )
-    server = parser.add_argument_group("server")
-    server.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, only this machine)"
-    )
+    folder, upload = "folder of the visitors' files until the server ends", "size limit of an upload (default: 500)"
+    frames = "length limit of a video (default: 2000)"
+    server = add_serving_options(parser)
     server.add_argument("--port", type=int, metavar="N", help="(default: the first free port from 7860)")
-    server.add_argument(
-        "--folder", type=Path, metavar="DIR", help="folder of the visitors' files until the server ends"
-    )
-    server.add_argument(
-        "--max-upload", type=int, default=500, metavar="MB", help="size limit of an upload (default: 500)"
-    )
-    server.add_argument(
-        "--max-frames", type=int, default=2000, metavar="N", help="length limit of a video (default: 2000)"
-    )
+    server.add_argument("--folder", type=Path, metavar="DIR", help=folder)
+    server.add_argument("--max-upload", type=int, default=500, metavar="MB", help=upload)
+    server.add_argument("--max-frames", type=int, default=2000, metavar="N", help=frames)
     return parser

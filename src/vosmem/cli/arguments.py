@@ -1,4 +1,4 @@
-"""Argument parser that refuses repeated options and accepts files whose names start with a dash."""
+"""The argument parser of the commands, and the options that several commands share."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,11 +10,40 @@ from vosmem.errors import InputError
 if TYPE_CHECKING:
     from vosmem.inputs.frame_range import FrameRange
 
-MASK_HELP = "an image, annotations, npy, npz, a video, or a folder or zip of them"
-FRAMES_HELP = "only these frames, by index from 0, without B"
+DEVICES, PRECISIONS = ("auto", "cpu", "cuda", "mps"), ("fp32", "bf16", "fp16")
+Group = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
-def frame_range(text: str) -> "FrameRange":
+def add_network_options(group: Group) -> None:
+    """Add the options for the weights, and how the network runs."""
+    group.add_argument("--weights", metavar="FILE", help="checkpoint, weights file, or published STM or STCN")
+    group.add_argument("--model", metavar="NAME", help="weights that come with the package")
+    group.add_argument("--device", default="auto", choices=DEVICES, help="(default: auto)")
+    group.add_argument("--precision", default="fp32", choices=PRECISIONS, help="(default: fp32)")
+
+
+def add_mask_option(group: Group) -> None:
+    """Add the option for the given masks."""
+    masks = "an image, annotations, npy, npz, a video, or a folder or zip of them"
+    group.add_argument("--mask", type=Path, metavar="PATH", help=masks)
+
+
+def add_reading_options(group: Group) -> None:
+    """Add the options for the frames that are used, and how masks are read."""
+    frames = "only these frames, by index from 0, without B"
+    start = "index or name of the frame of the only mask or prompt"
+    objects = "largest number of objects; more are an error (default: 50)"
+    group.add_argument("--frames", type=_frame_range, metavar="A:B[:STEP]", help=frames)
+    group.add_argument("--start", type=_frame, metavar="FRAME", help=start)
+    group.add_argument("--max-objects", type=int, default=50, metavar="N", help=objects)
+    group.add_argument("--clean-masks", action="store_true", help="remove what soft edges left in masks")
+
+
+def _frame(text: str) -> int | str:
+    return int(text) if text.isdecimal() and text == str(int(text)) else text
+
+
+def _frame_range(text: str) -> "FrameRange":
     """Read the value of `--frames`; ArgumentTypeError if it is no range."""
     from vosmem.inputs.frame_range import FrameRange
 
@@ -27,12 +56,14 @@ def frame_range(text: str) -> "FrameRange":
 class Parser(argparse.ArgumentParser):
     """A parser that refuses a repeated option of one value, and accepts files with names such as `-x.mp4`.
 
+    Description and examples are printed line by line as they are written.
+
     Raises:
         InputError: an option is given twice.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"formatter_class": argparse.RawDescriptionHelpFormatter, **kwargs})
         self.given: set[str] = set()
         self.register("action", None, _StoreOnce)
         self.register("action", "store", _StoreOnce)

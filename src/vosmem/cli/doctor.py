@@ -1,6 +1,5 @@
 """`vosmem doctor`."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vosmem.cli.arguments import FRAMES_HELP, MASK_HELP, Parser, frame_range
+from vosmem.cli.arguments import Parser, add_mask_option, add_reading_options
 from vosmem.errors import InputError
 from vosmem.files import write_text
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
@@ -29,12 +28,12 @@ def run(arguments: list[str]) -> None:
         description="Describe a video and its masks, report problems, and list what a run would write.",
         epilog="exit status: 0 if a run would succeed, 1 if it would fail. No network is loaded.\n\n"
         "example: vosmem doctor video.mp4 --mask first.png",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set, a list (CSV)"
     )
-    add_mask_options(parser)
+    add_mask_option(parser)
+    add_reading_options(parser)
     parser.add_argument("--thorough", action="store_true", help="decode every frame instead of reading headers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings as JSON")
     options = parser.parse_args(arguments)
@@ -60,23 +59,6 @@ def run(arguments: list[str]) -> None:
                 f"{str(options.json)!r} cannot be written ({error.strerror}): name another file"
             ) from error
     sys.exit(0 if diagnosis.works else 1)
-
-
-def add_mask_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the given masks and how they are read."""
-    parser.add_argument("--mask", type=Path, metavar="MASK", help=MASK_HELP)
-    parser.add_argument("--frames", type=frame_range, metavar="A:B[:STEP]", help=FRAMES_HELP)
-    parser.add_argument("--start", metavar="N", help="frame of the only mask: its index from 0, or its name")
-    parser.add_argument(
-        "--max-objects",
-        type=int,
-        default=50,
-        metavar="N",
-        help="largest number of objects; more are an error (default: 50)",
-    )
-    parser.add_argument(
-        "--clean-masks", action="store_true", help="remove what anti-aliasing left at the edges of masks"
-    )
 
 
 def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:

@@ -1,6 +1,5 @@
 """`vosmem export`."""
 
-import argparse
 from pathlib import Path
 
 from vosmem.cli.arguments import Parser
@@ -14,7 +13,6 @@ def run(arguments: list[str]) -> None:
         description="Write a network as ONNX graphs for any frame size and any number of objects and memory frames.",
         epilog="example: vosmem export mine.safetensors graphs\n\n"
         "examples/onnx_segment.py runs the graphs with only ONNX Runtime, NumPy and Pillow.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("weights", metavar="WEIGHTS", help="checkpoint, weights file, or name of `vosmem weights`")
     parser.add_argument("output", type=Path, metavar="OUT_DIR", help="folder of the graphs")

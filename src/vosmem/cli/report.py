@@ -21,7 +21,6 @@ def run(arguments: list[str]) -> None:
         prog="vosmem report",
         description="Tables and figures from finished runs.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from vosmem.cli.arguments import FRAMES_HELP, MASK_HELP, Parser, frame_range
+from vosmem.cli.arguments import Group, Parser, add_mask_option, add_network_options, add_reading_options
 from vosmem.cli.printing import plain_console
 from vosmem.cli.prompts import add_prompt_options, joined
 
@@ -58,35 +58,15 @@ def make_parser() -> argparse.ArgumentParser:
         prog="vosmem segment",
         description="Segment the objects of a mask in a video; writes masks, an overlay video, tables and a page.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("input", type=Path, metavar="INPUT", help="a video, its frames, or a folder, data set or list (CSV) of videos")
-    add(
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="output folder; with a sub-folder for each of several videos",
-    )
+    videos = "a video, its frames, or a folder, data set or list (CSV) of videos"
+    folder = "output folder; with a sub-folder for each of several videos"
+    parser.add_argument("input", type=Path, metavar="INPUT", help=videos)
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=folder)
     what = parser.add_argument_group("objects")
-    what.add_argument("--mask", type=Path, metavar="PATH", help=MASK_HELP)
+    add_mask_option(what)
     add_prompt_options(what)
-    what.add_argument("--frames", type=frame_range, metavar="A:B[:STEP]", help=FRAMES_HELP)
-    what.add_argument(
-        "--start",
-        type=_frame,
-        metavar="FRAME",
-        help="index or name of the frame of the mask, or of boxes, points and strokes",
-    )
-    what.add_argument(
-        "--max-objects",
-        type=int,
-        default=50,
-        metavar="N",
-        help="largest number of objects; more are an error (default: 50)",
-    )
-    what.add_argument("--clean-masks", action="store_true", help="remove what soft edges left in masks")
+    add_reading_options(what)
     _add_network(parser.add_argument_group("network"))
     _add_memory(parser.add_argument_group("memory"))
     _add_written(parser.add_argument_group("output files"))
@@ -94,11 +74,8 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_network(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--weights", metavar="FILE", help="checkpoint, weights file, or published STM or STCN")
-    group.add_argument("--model", metavar="NAME", help="weights that come with the package")
-    group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
-    group.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")
+def _add_network(group: Group) -> None:
+    add_network_options(group)
     group.add_argument(
         "--size",
         type=int,
@@ -124,7 +101,7 @@ def _add_network(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def _add_memory(group: "argparse._ArgumentGroup") -> None:
+def _add_memory(group: Group) -> None:
     group.add_argument(
         "--memory",
         default="every_n",
@@ -151,7 +128,7 @@ def _add_memory(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def _add_written(group: "argparse._ArgumentGroup") -> None:
+def _add_written(group: Group) -> None:
     group.add_argument(
         "--write",
         type=lambda text: text.split(","),
@@ -163,7 +140,7 @@ def _add_written(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def _add_workers(group: "argparse._ArgumentGroup") -> None:
+def _add_workers(group: Group) -> None:
     group.add_argument(
         "--engine",
         default="here",
@@ -182,10 +159,6 @@ def _add_workers(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--address", metavar="HOST:PORT", help="address of the Ray cluster (default: one on this machine)"
     )
-
-
-def _frame(text: str) -> int | str:
-    return int(text) if text.isdecimal() and text == str(int(text)) else text
 
 
 def _summary(name: str, result: "VideoResult") -> str:

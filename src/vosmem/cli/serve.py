@@ -6,7 +6,7 @@ import secrets
 import sys
 
 from vosmem.cli.arguments import Parser
-from vosmem.cli.serving import add_network_options, end_on_sigterm, wait_for_end
+from vosmem.cli.serving import add_serving_options, end_on_sigterm, wait_for_end
 
 EXAMPLES = """examples:
   vosmem serve
@@ -36,12 +36,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve masks over HTTP: clients send the frames of a video one by one, with the token of the "
         "environment variable VOSMEM_TOKEN or a new one.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    network = add_network_options(parser)
-    network.add_argument("--size", type=int, default=480, metavar="N", help="largest short side (default: 480)")
-    server = parser.add_argument_group("server")
-    server.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    server = add_serving_options(parser)
     server.add_argument("--port", type=int, default=7880, metavar="N", help="0 for any free one (default: 7880)")
     server.add_argument("--max-request", type=int, default=32, metavar="MB", help="size of a request (default: 32)")
     server.add_argument("--max-pixels", type=int, default=2**24, metavar="N", help="of a frame (default: 16777216)")

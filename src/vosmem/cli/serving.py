@@ -4,6 +4,8 @@ import argparse
 import signal
 from threading import Event
 
+from vosmem.cli.arguments import add_network_options
+
 
 def end_on_sigterm() -> Event:
     """Return an event that SIGTERM sets; call it before the server starts."""
@@ -21,11 +23,12 @@ def wait_for_end(ended: Event, message: str) -> None:
         print(message)
 
 
-def add_network_options(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
-    """Add the options that choose the network and how it runs."""
-    group = parser.add_argument_group("network")
-    group.add_argument("--weights", metavar="FILE", help="as for vosmem segment (default: those of the package)")
-    group.add_argument("--model", metavar="NAME", help="weights that come with the package")
-    group.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="(default: auto)")
-    group.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="(default: fp32)")
-    return group
+def add_serving_options(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    """Add the options that choose the network and the address; return the group of the server's options."""
+    network, server = parser.add_argument_group("network"), parser.add_argument_group("server")
+    add_network_options(network)
+    size = "largest short side of the frames for the network (default: 480)"
+    network.add_argument("--size", type=int, default=480, metavar="N", help=size)
+    address = "address to listen on (default: 127.0.0.1, only this machine)"
+    server.add_argument("--host", default="127.0.0.1", help=address)
+    return server

@@ -1,6 +1,5 @@
 """`vosmem weights`."""
 
-import argparse
 import sys
 
 from vosmem.cli.arguments import Parser
@@ -16,7 +15,6 @@ def run(arguments: list[str]) -> None:
         "shapes, and published weights that you can download yourself.",
         epilog="Every command takes these names in place of a checkpoint; vosmem segment also as --model NAME.\n\n"
         "example: vosmem weights",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args(arguments)
 
     from vosmem.checkpoints.bundled import DEFAULT, bundled_weights
