@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-matplotlib.use("agg")  # runs have no screen
+from vosmem.visualization.figures import save_figure
 
 PARTS = {"encode ms": "C0", "read ms": "C1", "decode ms": "C2", "memorize ms": "C4"}
 
@@ -18,7 +17,7 @@ def plot_benchmark(figures: pd.DataFrame, path: Path) -> Path:
 
     Args:
         figures: one row an implementation and case, with the columns of the benchmark's table.
-        path: the PNG; its folder exists.
+        path: of the PNG.
     """
     figures = figures.assign(megapixels=figures["width"] * figures["height"] / 1e6)
     axes_of = {"T": "frames in memory (T)", "K": "objects (K)", "megapixels": "megapixels"}
@@ -31,11 +30,7 @@ def plot_benchmark(figures: pd.DataFrame, path: Path) -> Path:
             xlabel=axes_of[column], ylabel="milliseconds a frame", ylim=(0, 1.4 * panel.dataLim.ymax)
         )  # room for the legend
     _bars(panels[-1], figures)
-    for panel in panels:
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.grid(alpha=0.3, axis="y")
-    figure.savefig(path, dpi=120)
-    return path
+    return save_figure(figure, path, grid="y")
 
 
 def _lines(panel: Axes, figures: pd.DataFrame, column: str, others: list[str]) -> None:

@@ -3,14 +3,12 @@
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 from natsort import natsorted
 
 from vosmem.metrics.registry import score_names
-
-matplotlib.use("agg")  # runs have no screen
+from vosmem.visualization.figures import save_figure
 
 
 def collect_metrics(output_dir: Path) -> pd.DataFrame | None:
@@ -57,9 +55,4 @@ def plot_curves(metrics: pd.DataFrame, path: Path) -> Path:
     right.set(title="validation", xlabel="step", ylabel="percent")
     if right.lines:
         right.legend(frameon=False)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    return path
+    return save_figure(figure, path)

@@ -3,20 +3,19 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float64
 from matplotlib.figure import Figure
 
-matplotlib.use("agg")  # runs have no screen
+from vosmem.visualization.figures import save_figure
 
 
 def plot_percentiles(values: Mapping[str, Float64[np.ndarray, "_"]], path: Path) -> Path:
-    """Write a PNG with a curve of sorted J for each policy; the folder of `path` is made.
+    """Write a PNG with a curve of sorted J for each policy.
 
     Args:
         values: J in [0, 1] of each object and frame, by the name in the legend; none of them empty.
-        path: the PNG.
+        path: of the PNG.
 
     Source:
         STM, Figure 7.
@@ -27,9 +26,5 @@ def plot_percentiles(values: Mapping[str, Float64[np.ndarray, "_"]], path: Path)
         label = f"{name} (mean {100 * own.mean():.1f})"
         axes.plot(np.linspace(0, 100, len(own)), 100 * np.sort(own), color=f"C{index}", label=label)
     axes.set(xlabel="percentile of objects and frames", ylabel="J, percent", xlim=(0, 100), ylim=(0, 100))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower right")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    return path
+    return save_figure(figure, path)

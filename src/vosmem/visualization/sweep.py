@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,8 +10,7 @@ from matplotlib.figure import Figure
 from pandas.api.types import is_numeric_dtype
 
 from vosmem.metrics.registry import score_names
-
-matplotlib.use("agg")  # runs have no screen
+from vosmem.visualization.figures import save_figure
 
 SCORES = {"J&F": "C3", "J": "C0", "F": "C2", "G": "C4", "after training": "C3", "first mask copied": "0.7"}
 MOST_TICKS = 12
@@ -28,7 +26,7 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
     Args:
         table: one row a job.
         varied: the columns that differ between jobs.
-        path: the PNG; its folder is made.
+        path: of the PNG.
     """
     scores = [column for column in dict.fromkeys((*score_names(), *SCORES)) if column in table]
     costs = [column for column in COSTS if column in table]
@@ -44,12 +42,9 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
             axes.set(xlabel=swept, ylabel=AXIS.get(label, label))
             if label in COSTS:
                 axes.set_ylim(bottom=0)
-        axes.spines[["top", "right"]].set_visible(False)
     if len(scores) > 1:
         panels[0].legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))  # rows: the names are long
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    return path
+    return save_figure(figure, path, grid=None if swept is None else "both")
 
 
 def _lines(axes: Axes, table: pd.DataFrame, swept: str, columns: Sequence[str]) -> None:
@@ -65,7 +60,6 @@ def _lines(axes: Axes, table: pd.DataFrame, swept: str, columns: Sequence[str]) 
     if len(values) <= MOST_TICKS:
         axes.set_xticks(values, [f"{value:g}" for value in values])
         axes.minorticks_off()
-    axes.grid(alpha=0.3)
 
 
 def _bars(axes: Axes, table: pd.DataFrame, varied: Sequence[str], columns: Sequence[str]) -> None:
