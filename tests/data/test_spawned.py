@@ -12,7 +12,7 @@ from vosmem.data.sampling.loading import ClipLoader
 from vosmem.data.sampling.sampler import SampleKey
 
 SIZE = ["augmentation.size=32", "augmentation.min_object_pixels=1", "datamodule.samples_per_epoch=4", "paths.data=."]
-FEW = ["train_videos.videos.count=2", "train_videos.videos.scene.num_frames=4"]
+FEW = ["train_videos.count=2", "train_videos.scene.num_frames=4"]
 VIDEO = ["eval_set=davis17", "train_videos.image_set=val"]
 CHOICES = {
     "images": ["datamodule=images", "augmentation=small", "paths.images=images"],

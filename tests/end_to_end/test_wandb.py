@@ -22,7 +22,7 @@ def logs(tmp_path_factory):
     vosmem(
         "train", "-m", "experiment=main_rendered", "train_videos=rendered", "eval_set=rendered", *tiny,
         "logger=wandb", "callbacks=wandb", "callbacks.media.num_sequences=1", "seed=0,1", "augmentation.size=32",
-        "train_videos.videos.count=3", "train_videos.videos.scene.num_frames=12", "eval_set.count=2",
+        "train_videos.count=3", "train_videos.scene.num_frames=12", "eval_set.count=2",
         "eval_set.scene.num_frames=4",
         "trainer.max_steps=2", "validate_every_steps=2", "datamodule.samples_per_epoch=4", "hydra.sweep.dir=sweep",
         cwd=folder,

@@ -146,7 +146,7 @@ def test_a_set_of_videos():
 
 def test_images_without_objects_are_refused():
     with pytest.raises(InputError, match=r"\Anone of \d+ random images holds an object.*\Z"):
-        sequence(source=Blocks(objects=False))
+        sequence(source=Blocks(objects=False)).render(0)
 
 
 @pytest.mark.parametrize("change", [{"num_objects": (0, 2)}, {"num_objects": (3, 2)}, {"num_frames": 0}, {"height": 8}])

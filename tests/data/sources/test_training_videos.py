@@ -18,7 +18,6 @@ from vosmem.data.sources.evaluation_sets import evaluation_set
 from vosmem.data.sources.joined import JoinedVideos, long_enough, repeats
 from vosmem.data.sources.training_videos import (
     MaskedFrames,
-    RenderedTraining,
     TrainingVideo,
     training_videos,
 )
@@ -127,10 +126,11 @@ def test_davis(tmp_path, year, ids):
 
 
 def test_rendered_videos_are_training_videos():
-    videos = RenderedTraining(RenderedVideos(Blocks(), SCENE, 3, seed=0))
+    videos = RenderedVideos(Blocks(), SCENE, 3, seed=0)
     check_videos(videos, 3)
     labelled = videos[1].read(7)
-    frame, labels = videos.videos[1].render(7)
+    frame, labels = videos[1].render(7)
+    assert isinstance(videos[0], TrainingVideo)
     assert np.array_equal(labelled.image, frame) and np.array_equal(labelled.labels, labels)
     assert [each.name for each in videos] == ["rendered_0000", "rendered_0001", "rendered_0002"]
 

@@ -8,10 +8,11 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from vosmem.data.rendering.rendered_videos import RenderedVideos
 from vosmem.data.sources.coco import CocoInstances
 from vosmem.data.sources.image_sets import ImageSource, LabelledImage, PairedImages, Sizes
 from vosmem.data.sources.joined import CachedImages, JoinedImages, JoinedVideos, Subset
-from vosmem.data.sources.training_videos import MaskedFrames, RenderedTraining, TrainingVideo
+from vosmem.data.sources.training_videos import MaskedFrames, TrainingVideo
 from vosmem.errors import InputError
 from vosmem.files import write_text
 
@@ -107,7 +108,7 @@ def files_of(source: ImageSource | Sequence[TrainingVideo]) -> list[Path] | None
             return [path for pair in source.pairs for path in pair]
         case CocoInstances():
             return [source.annotations, *(source.images / source.name(index) for index in range(len(source)))]
-        case RenderedTraining():
+        case RenderedVideos():
             return []
         case list():
             return _concatenated([_files_of_video(video) for video in source])

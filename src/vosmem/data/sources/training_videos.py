@@ -1,10 +1,8 @@
 """Videos as training reads them: any frame that has a mask, by its index."""
 
-from collections.abc import Collection, Sequence
-from functools import cached_property
+from collections.abc import Collection
 from typing import Any, Protocol, runtime_checkable
 
-from vosmem.data.rendering.rendered_videos import RenderedSequence, RenderedVideos
 from vosmem.data.sources.image_sets import LabelledImage, Sizes, pair_sizes, read_pair
 from vosmem.data.sources.video_layouts import VideoFolder, find_videos
 
@@ -69,40 +67,3 @@ def training_videos(
         InputError: the layout or a name is unknown, or a folder or file is missing.
     """
     return [MaskedFrames(video, frame_step) for video in find_videos(layout, root, exclude=exclude, **settings)]
-
-
-class RenderedTraining(Sequence[TrainingVideo]):
-    """Rendered videos as training videos. A video is rendered frame by frame on demand; none is written to disk."""
-
-    def __init__(self, videos: RenderedVideos):
-        self.videos = videos
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-    def __getitem__(self, index: int) -> TrainingVideo:  # type: ignore[override]
-        return _Rendered(self.videos, range(len(self))[index])
-
-
-class _Rendered:
-    """A rendered video whose scene is drawn when its first frame is read."""
-
-    frame_step = 1
-
-    def __init__(self, videos: RenderedVideos, index: int):
-        self.name = f"rendered_{index:04d}"
-        self._videos, self._index, self._scene = videos, index, videos.scene
-
-    def __len__(self) -> int:
-        return self._scene.num_frames
-
-    def read(self, t: int) -> LabelledImage:
-        return LabelledImage(*self._sequence.render(t))
-
-    @cached_property
-    def _sequence(self) -> RenderedSequence:
-        return self._videos[self._index]
-
-    def sizes(self, t: int) -> Sizes:
-        size = (self._scene.width, self._scene.height)
-        return size, size
