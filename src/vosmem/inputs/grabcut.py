@@ -27,6 +27,10 @@ PATH_LENGTH = 0.005  # cost of a pixel, next to the change of colour
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels; x1 and y1 are exclusive
 
 
+class NothingFound(InputError):
+    """No object differs from what is around it."""
+
+
 def mask_from_box(
     frame: UInt8[np.ndarray, "H W 3"], box: Box, strokes: UInt16[np.ndarray, "H W"] | None = None
 ) -> UInt8[np.ndarray, "H W"]:
@@ -52,7 +56,7 @@ def mask_from_box(
         trimap[strokes == OBJECT], trimap[strokes == BACKGROUND] = cv2.GC_FGD, cv2.GC_BGD
     mask = _grab_cut(frame, trimap)
     if not mask.any():
-        raise InputError(f"nothing in box {box} differs from what is around it: draw a tighter box, or give a mask")
+        raise NothingFound(f"nothing in box {box} differs from what is around it: draw a tighter box, or give a mask")
     return mask
 
 

@@ -23,6 +23,7 @@ from vosmem.ops.masks import MOST_OBJECTS
 DISC = 0.012  # radius of a point, as a share of the frame's short side
 ENLARGED = 0.1  # of a perturbed box
 REACH = 4.0  # of a point that corrects a mask
+LARGE_DISC = 0.1  # radius of a point that stands for its object, as a share of the short side
 LOW_QUALITY = 0.7  # predicted quality below which a user is asked to check the mask
 Point = tuple[float, float]  # x, y in pixels
 
@@ -54,6 +55,27 @@ class Prompt(NamedTuple):
             return self._replace(points=tuple(_moved(point, offset, size) for point in self.points))
         larger = _grown(self.box, ENLARGED, size)
         return self._replace(box=_grown(self.box, -ENLARGED, size) if larger == (0, 0, size[1], size[0]) else larger)
+
+    @property
+    def tells_size(self) -> bool:
+        """Whether the prompt shows how large the object is, as boxes and strokes do."""
+        return self.box is not None or self.strokes is not None
+
+    def rough(self, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
+        """Return a rough mask of the object: its box, its strokes, or large discs around its points.
+
+        Raises:
+            InputError: a point lies outside the frame.
+        """
+        if self.strokes is not None:
+            return self.strokes == OBJECT
+        mask = point_strokes(self, size) == OBJECT
+        if self.box is not None:
+            x0, y0, x1, y1 = _grown(self.box, 0.0, size)
+            mask[y0:y1, x0:x1] = True
+        else:
+            mask |= point_strokes(self, size, LARGE_DISC) == OBJECT
+        return mask & (point_strokes(self, size) != BACKGROUND)
 
     def reach(self, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
         """Return where the object may be: inside a box that is 10 % larger, or anywhere in a frame of that size."""
@@ -144,20 +166,20 @@ def cut_out(frame: UInt8[np.ndarray, "H W 3"], prompt: Prompt) -> Bool[np.ndarra
     return mask_from_points(frame, strokes) > 0
 
 
-def point_strokes(prompt: Prompt, size: tuple[int, int]) -> UInt16[np.ndarray, "H W"]:
-    """Draw the points of a prompt as discs, with the values of strokes.
+def point_strokes(prompt: Prompt, size: tuple[int, int], radius: float = DISC) -> UInt16[np.ndarray, "H W"]:
+    """Draw the points of a prompt as discs, with the values of strokes; the radius is a share of the short side.
 
     Raises:
         InputError: a point lies outside the frame.
     """
     height, width = size
     strokes = np.zeros(size, np.uint8)
-    radius = max(2, round(DISC * min(size)))
+    pixels = max(2, round(radius * min(size)))
     for value, points in ((OBJECT, prompt.points), (BACKGROUND, prompt.not_points)):
         for x, y in points:
             if not (0 <= x < width and 0 <= y < height):
                 raise InputError(f"point {x:g},{y:g} is outside the frame of {width}x{height}: give x,y in pixels")
-            cv2.circle(strokes, (int(x), int(y)), radius, value, -1)
+            cv2.circle(strokes, (int(x), int(y)), pixels, value, -1)
     return strokes.astype(np.uint16)
 
 

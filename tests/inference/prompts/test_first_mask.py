@@ -9,10 +9,11 @@ from tests.messages import naming
 from vosmem.data.decoding.notes import Decision
 from vosmem.errors import InputError
 from vosmem.inference.engine.engine import Engine
-from vosmem.inference.prompts import first_mask
+from vosmem.inference.prompts import first_mask, refinement
 from vosmem.inference.prompts.first_mask import make_first_mask
 from vosmem.inference.prompts.refinement import refine
 from vosmem.inference.sequences.streaming import Segmenter
+from vosmem.inputs.grabcut import NothingFound
 from vosmem.inputs.prompts import Prompt
 
 CPU = Engine(torch.device("cpu"))
@@ -23,38 +24,86 @@ def scene():
     return two_discs()
 
 
-def test_refinement_sees_a_window_and_each_pass_starts_from_the_last(small_network, scene):
+def test_refinement_sees_a_window_of_twice_the_mask(small_network, scene):
     network = CPU.ready(small_network)
     frame, rough = torch.from_numpy(scene[0]).permute(2, 0, 1) / 255, torch.from_numpy(scene[1][0]).float()
-    first, second = refine(network, frame, rough, passes=2)
-    assert first.shape == rough.shape and first.min() >= 0 and first.max() <= 1
     changed = frame.clone()
-    changed[:, :, 120:] = 0  # outside the window of twice the disc
-    torch.testing.assert_close(refine(network, changed, rough, passes=1)[0], first)
-    assert not second[:, 120:].any() and not torch.equal(first, second)
+    changed[:, :, 120:] = 0  # outside the window
+    (probs,), (same,) = (refine(network, image, rough, passes=1) for image in (frame, changed))
+    assert probs.shape == rough.shape and probs.min() >= 0 and probs.max() <= 1 and not probs[:, 120:].any()
+    torch.testing.assert_close(probs, same)
+    assert not torch.equal(
+        refine(network, changed, rough, 1, whole_frames=1)[0], refine(network, frame, rough, 1, 1)[0]
+    )
+
+
+def test_each_pass_starts_from_the_last_in_a_window_around_it(small_stm, scene, monkeypatch):
+    seen = []
+
+    def halve(network, view, frame, rough):
+        seen.append((view.window[2:], float(rough.sum())))
+        return rough * (torch.arange(rough.shape[1]) < rough.nonzero()[:, 1].float().mean())
+
+    monkeypatch.setattr(refinement, "_pass", halve)
+    frame, rough = torch.from_numpy(scene[0]).permute(2, 0, 1) / 255, torch.from_numpy(scene[1][0]).float()
+    refine(CPU.ready(small_stm), frame, rough, passes=3, whole_frames=1)
+    windows, areas = zip(*seen, strict=True)
+    assert windows[0] == tuple(frame.shape[1:]) and windows[1][1] > windows[2][1]
+    assert areas[0] == rough.sum() > areas[1] > areas[2]
+
+
+def test_refinement_ends_at_an_empty_mask(small_network, scene, monkeypatch):
+    monkeypatch.setattr(refinement, "_pass", lambda network, view, frame, rough: 0 * rough)
+    frame, rough = torch.from_numpy(scene[0]).permute(2, 0, 1) / 255, torch.from_numpy(scene[1][0]).float()
+    assert len(refine(CPU.ready(small_network), frame, rough, passes=3)) == 1
+
+
+def unchanged(network, frame, rough, passes, whole_frames):
+    return [rough]
 
 
 def test_a_network_that_returns_its_memory_keeps_the_object(small_network, scene, monkeypatch):
-    """With a refinement that changes nothing, the result is that of GrabCut."""
-    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [rough, rough])
+    """With a refinement that changes nothing, the result is that of GrabCut, which lies in the box."""
+    monkeypatch.setattr(first_mask, "refine", unchanged)
     network = CPU.ready(small_network)
     found = make_first_mask(scene[0], [Prompt(box=(80, 20, 120, 60)), Prompt(box=(20, 20, 60, 60))], network, CPU)
     for number, disc in zip((2, 1), scene[1], strict=True):
         assert overlap(found.ids == number, disc) > 0.95
-    assert all(quality > 0.95 for quality in found.quality)
+    assert all(quality > 0.85 for quality in found.quality)
     assert [note.decision for note in found.notes] == [Decision.FIRST_MASK] * 2
 
 
 def test_passes_that_disagree_lower_the_quality_and_points_and_box_are_kept(small_network, scene, monkeypatch):
-    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [0 * rough + 1, 0 * rough + 1])
+    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough, *passes: [0 * rough + 1])
     prompt = Prompt(box=(20, 20, 60, 60), not_points=((40.0, 25.0),))
     found = make_first_mask(scene[0], [prompt], CPU.ready(small_network), CPU)
     assert not found.ids[25, 40] and found.ids[30, 30]
     assert found.ids[18:62, 18:62].mean() > 0.95 and found.ids.sum() < 44 * 44
     assert found.quality[0] < 0.9
-    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [0 * rough, 0 * rough])
+    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough, *passes: [0 * rough])
     found = make_first_mask(scene[0], [Prompt(box=(20, 20, 60, 60))], CPU.ready(small_network), CPU)
     assert overlap(found.ids > 0, scene[1][0]) > 0.95  # an empty pass does not count
+
+
+def test_estimates_that_differ_much_give_grabcuts(small_network, scene, monkeypatch):
+    """Large discs around points, which a network that was not trained for them returns, do not count then."""
+    monkeypatch.setattr(first_mask, "refine", unchanged)
+    monkeypatch.setattr(Prompt, "rough", lambda prompt, size: scene[1][1])
+    prompt = Prompt(points=((40.0, 40.0),), not_points=((100.0, 40.0),))
+    found = make_first_mask(scene[0], [prompt], CPU.ready(small_network), CPU)
+    assert overlap(found.ids > 0, scene[1][0]) > 0.9 and found.quality[0] < 0.7
+
+
+def test_a_box_in_which_grabcut_finds_nothing_is_left_to_the_network(small_network, scene, monkeypatch):
+    def nothing(frame, prompt):
+        raise NothingFound("nothing")
+
+    monkeypatch.setattr(first_mask, "cut_out", nothing)
+    monkeypatch.setattr(first_mask, "refine", unchanged)
+    prompts, network = [Prompt(box=(20, 20, 60, 60))], CPU.ready(small_network)
+    assert make_first_mask(scene[0], prompts, network, CPU).ids[20:60, 20:60].all()
+    with pytest.raises(NothingFound):
+        make_first_mask(scene[0], prompts, network, CPU, cut="grabcut")
 
 
 def test_a_perturbed_prompt_that_finds_nothing_is_reported(small_network, scene, monkeypatch):

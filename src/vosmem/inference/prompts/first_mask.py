@@ -6,18 +6,21 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.prompts.refinement import refine
-from vosmem.inputs.grabcut import OBJECT
+from vosmem.inputs.grabcut import OBJECT, NothingFound
 from vosmem.inputs.prompts import Prompt, correct, cut_out, join_objects, point_strokes, quality_note
 from vosmem.metrics.region import jaccard
 from vosmem.networks.network import MemoryNetwork
 
 CUTS = ("network", "grabcut")
+PASSES = 3  # of the network in a window, from each rough mask
+DIFFERENT = 0.3  # agreement (J) below which the estimate from GrabCut alone counts
+WHOLE_FRAMES = 2  # passes before them if the rough mask does not tell how large the object is
 
 
 class FirstMask(NamedTuple):
@@ -25,8 +28,8 @@ class FirstMask(NamedTuple):
 
     Attributes:
         ids: object k is that of prompt k - 1; 0 is background.
-        quality: predicted quality of each object, in [0, 1]: the agreement (J) between masks of the prompt and of a
-            perturbed prompt, and between the passes of the network.
+        quality: predicted quality of each object, in [0, 1]: the agreement (J) of its mask with that of a perturbed
+            prompt, and with the estimates that it joins.
         notes: decisions, with a warning for each object of low quality.
     """
 
@@ -48,7 +51,7 @@ def make_first_mask(
         frame: RGB.
         prompts: of the objects 1, 2, ...
         network: as `engine` made it ready.
-        cut: `network` refines the result of GrabCut by the network, `grabcut` does not.
+        cut: `network` refines the result of GrabCut, and the prompt itself, by the network; `grabcut` does not.
 
     Raises:
         InputError: `cut` is unknown, a prompt cannot hold an object, or an object is hidden by others.
@@ -75,7 +78,7 @@ def correct_mask(
     The arguments are those of `make_first_mask`. The result is empty if a point off the object removes all of it.
     """
     rough = correct(frame, mask, prompt)
-    return _refined(frame, rough, prompt, network, engine)[-1] if rough.any() else rough
+    return _kept(_refined(frame, rough, network, engine) > 0.5, rough, prompt) if rough.any() else rough
 
 
 def _find(
@@ -83,39 +86,54 @@ def _find(
 ) -> tuple[Bool[np.ndarray, "H W"], float]:
     """Return the mask of an object, and its predicted quality."""
     with ThreadPoolExecutor(1) as thread:  # GrabCut uses one core
-        perturbed = thread.submit(_passes, frame, prompt.perturbed(frame.shape[:2]), network, engine)
-        masks = _passes(frame, prompt, network, engine)
-    others = masks[:-1]
+        perturbed = thread.submit(_estimate, frame, prompt.perturbed(frame.shape[:2]), network, engine)
+        mask, others = _estimate(frame, prompt, network, engine)
     try:
-        others.append(perturbed.result()[-1])
+        others.append(perturbed.result()[0])
     except InputError:  # nothing is found, which agrees with no mask
-        others.append(np.zeros_like(masks[-1]))
-    return masks[-1], float(np.mean([jaccard(masks[-1], other) for other in others]))
+        others.append(np.zeros_like(mask))
+    return mask, float(np.mean([jaccard(mask, other) for other in others]))
 
 
-def _passes(
+def _estimate(
     frame: UInt8[np.ndarray, "H W 3"], prompt: Prompt, network: MemoryNetwork | None, engine: Engine
-) -> list[Bool[np.ndarray, "H W"]]:
-    """Return the mask of GrabCut, and that of each pass of the network."""
-    rough = cut_out(frame, prompt)
-    return [rough] if network is None else _refined(frame, rough, prompt, network, engine)
+) -> tuple[Bool[np.ndarray, "H W"], list[Bool[np.ndarray, "H W"]]]:
+    """Return the mask of an object, and the estimates that it joins.
+
+    The network starts from two rough masks, that of GrabCut and the prompt's own, which fail in different frames.
+    """
+    starts = [(prompt.rough(frame.shape[:2]), 0 if prompt.tells_size else WHOLE_FRAMES)]
+    try:
+        starts.insert(0, (cut_out(frame, prompt), 0))
+    except NothingFound:
+        if network is None:
+            raise
+    if network is None:
+        return starts[0][0], []
+    found = [_refined(frame, rough, network, engine, whole_frames) for rough, whole_frames in starts]
+    estimates = [probs > 0.5 for probs in found]
+    agree = all(jaccard(estimate, estimates[0]) > DIFFERENT for estimate in estimates)
+    joined = np.mean(found, axis=0) > 0.5 if agree else estimates[0]
+    return _kept(joined, starts[0][0], prompt), estimates
 
 
 def _refined(
     frame: UInt8[np.ndarray, "H W 3"],
     rough: Bool[np.ndarray, "H W"],
-    prompt: Prompt,
     network: MemoryNetwork,
     engine: Engine,
-) -> list[Bool[np.ndarray, "H W"]]:
-    """Return a mask that is not empty, and that of each pass of the network."""
-    masks = [rough]
+    whole_frames: int = 0,
+) -> Float[np.ndarray, "H W"]:
+    """Return the probability of the object after the passes of the network."""
     image = torch.from_numpy(frame).to(engine.device).permute(2, 0, 1).float() / 255
-    strokes = point_strokes(prompt, rough.shape) if prompt.strokes is None else prompt.strokes
+    start = torch.from_numpy(rough).to(engine.device).float()
     with engine.context():
-        passes = refine(network, image, torch.from_numpy(rough).to(engine.device).float())
-    for probs in passes:
-        found = np.where(strokes > 0, strokes == OBJECT, probs.float().cpu().numpy() > 0.5)
-        mask = found & prompt.reach(rough.shape)
-        masks.append(mask if mask.any() else masks[-1])
-    return masks
+        passes = refine(network, image, start, whole_frames + PASSES, whole_frames)
+    return passes[-1].float().cpu().numpy()
+
+
+def _kept(mask: Bool[np.ndarray, "H W"], rough: Bool[np.ndarray, "H W"], prompt: Prompt) -> Bool[np.ndarray, "H W"]:
+    """Apply what the prompt says for certain; the rough mask counts if nothing is left."""
+    strokes = point_strokes(prompt, rough.shape) if prompt.strokes is None else prompt.strokes
+    kept = np.where(strokes > 0, strokes == OBJECT, mask) & prompt.reach(rough.shape)
+    return kept if kept.any() else rough
