@@ -57,7 +57,7 @@ class Prompt(NamedTuple):
         return self._replace(box=_grown(self.box, -ENLARGED, size) if larger == (0, 0, size[1], size[0]) else larger)
 
     @property
-    def tells_size(self) -> bool:
+    def shows_size(self) -> bool:
         """Whether the prompt shows how large the object is, as boxes and strokes do."""
         return self.box is not None or self.strokes is not None
 

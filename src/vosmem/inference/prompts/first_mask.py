@@ -19,8 +19,8 @@ from vosmem.networks.network import MemoryNetwork
 
 CUTS = ("network", "grabcut")
 PASSES = 3  # of the network in a window, from each rough mask
-DIFFERENT = 0.3  # agreement (J) below which the estimate from GrabCut alone counts
-WHOLE_FRAMES = 2  # passes before them if the rough mask does not tell how large the object is
+DIFFERENT = 0.3  # agreement (J) below which only the estimate from GrabCut counts
+WHOLE_FRAMES = 2  # passes before them if the rough mask does not show how large the object is
 
 
 class FirstMask(NamedTuple):
@@ -102,7 +102,7 @@ def _estimate(
 
     The network starts from two rough masks, that of GrabCut and the prompt's own, which fail in different frames.
     """
-    starts = [(prompt.rough(frame.shape[:2]), 0 if prompt.tells_size else WHOLE_FRAMES)]
+    starts = [(prompt.rough(frame.shape[:2]), 0 if prompt.shows_size else WHOLE_FRAMES)]
     try:
         starts.insert(0, (cut_out(frame, prompt), 0))
     except NothingFound:

@@ -38,7 +38,7 @@ def refine(
         frame: RGB in [0, 1].
         rough: the mask, in [0, 1]; some pixel is at least 0.5.
         passes: number of passes.
-        whole_frames: number of first passes that see the whole frame, for a rough mask that does not tell how large the
+        whole_frames: number of first passes that see the whole frame, for a rough mask that does not show how large the
             object is.
 
     Returns:
