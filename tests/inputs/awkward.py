@@ -64,6 +64,20 @@ def write_dropped(path: Path, codec="mjpeg", pixels="yuvj420p"):
     return path
 
 
+def write_cut(path: Path, num_packets=4):
+    """The first packets of a video with B-frames, as tools cut without encoding: a frame before the last is missing."""
+    options = {"x264-params": "bframes=3:b-adapt=0:b-pyramid=none:keyint=60:scenecut=0:crf=10"}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        packets = []
+        for t in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), STEP * t, np.uint8), format="rgb24")
+            packets += stream.encode(frame)
+        container.mux((packets + stream.encode(None))[:num_packets])
+    return path
+
+
 def write_placeholders(path: Path, num_frames=20):
     """MPEG-4 with packets from which no frame comes, as packed B-frames have them."""
     with av.open(str(path), "w") as container:

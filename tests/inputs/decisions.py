@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.inputs.awkward import write_dropped, write_joined, write_streams
+from tests.inputs.awkward import write_cut, write_dropped, write_joined, write_streams
 from tests.inputs.made import squares, write_clip, write_frames, write_mask, write_mask_video
 from vosmem.data.decoding.mask_files import read_mask
 from vosmem.data.decoding.notes import Decision, Note
@@ -227,6 +227,7 @@ CASES: dict[Decision, Callable[[Path], Sequence[Note]]] = {
     Decision.STREAM_CHOSEN: _streams,
     Decision.STAMPS_GO_BACK: lambda folder: _of_video(folder, "a.ts", write_joined),
     Decision.RECORDING_LEFT_OUT: _twice,
+    Decision.FRAMES_MISSING: lambda folder: _of_video(folder, "a.mkv", write_cut),
     Decision.RATE_ASSUMED: lambda folder: _of_video(folder, "a.h264", write_clip),
     Decision.PIXEL_SHAPE: _wide_pixels,
     Decision.EXIF_IGNORED: _turned,

@@ -13,6 +13,7 @@ from PIL import Image
 from tests.inputs.awkward import (
     ORIENTATIONS,
     quarters,
+    write_cut,
     write_dropped,
     write_joined,
     write_oriented,
@@ -59,6 +60,17 @@ def test_dropped_frames_of_an_avi_are_not_reported_as_damage(tmp_path):
     assert shades(frames) == list(range(8))
     assert frames.rate == Fraction(7 * 25, 10)
     assert Decision.RATE_VARIES in decisions(frames)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.ts", "a.flv", "a.avi"])
+def test_a_video_that_was_cut_without_encoding_has_the_frames_that_are_left(tmp_path, name):
+    frames = VideoFrames(write_cut(tmp_path / name))
+    assert shades(frames) == [0, 1, 2, 4]
+    assert [shade(frames.frame(t)) for t in (3, 0, 2)] == [4, 0, 2]
+    if name == "a.avi":  # holds no times of presentation
+        assert (frames.rate, frames.notes) == (25, ())
+    else:
+        assert "frames are missing before frame 3" in frames.notes[0]
 
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mp4", "a.mkv"])

@@ -78,7 +78,7 @@ def read_index(path: Path) -> VideoIndex:
         if _packets_are_frames(container, stream, shown):
             timeline = _timeline_of_packets(shown, complete)
         else:
-            timeline = _timeline_of_frames(path, complete)
+            timeline = _timeline_of_frames(path, complete, [packet.dts for packet in shown])
         timestamps = timeline.timestamps[: timeline.num_present]
         key_timestamps = {packet.pts for packet in shown if packet.key} if timeline.seekable else set()
         time_base = stream.time_base or Fraction(1)
@@ -120,9 +120,11 @@ def _has_promised_packets(stream: av.VideoStream, packets: Sequence[_Packet]) ->
     """Whether the header counts no packet beyond the last one. AVI counts dropped frames, which are empty packets."""
     if stream.frames <= len(packets):
         return True
-    last = max((packet.dts for packet in packets if packet.dts is not None), default=-1)
+    times = [packet.dts for packet in packets if packet.dts is not None]
     tick, rate = stream.time_base, stream.average_rate
-    return tick is not None and rate is not None and tick * rate == 1 and stream.frames <= last + 1
+    if len(times) < 2 or tick is None or rate is None or tick * rate != 1:
+        return False
+    return stream.frames <= times[-1] + min(after - before for before, after in pairwise(times))
 
 
 def _begins_again(path: Path, end: int) -> bool:
@@ -130,6 +132,7 @@ def _begins_again(path: Path, end: int) -> bool:
     with open(path, "rb") as file:
         head = file.read(12)
         marks = {b"ftyp": head[:8], b"FLV\x01": head[:4], b"AVI ": head[8:], b"\x1a\x45\xdf\xa3": head[:4]}
+        marks[b"\x30\x26\xb2\x75"] = head[:8]  # ASF and WMV
         mark = next((mark for key, mark in marks.items() if key in head), b"")
         if not mark:
             return False
@@ -155,13 +158,18 @@ def _timeline_of_packets(shown: Sequence[_Packet], complete: bool) -> _Timeline:
     timestamps = sorted(packet.pts for packet in shown if packet.pts is not None)
     last = shown[-1]
     complete &= not last.damaged
-    num_present = _frames_before_gap(timestamps, last.dts, complete)
+    before_gap = _frames_before_gap(timestamps, last.dts)
     damaged = {timestamps.index(last.pts)} if last.damaged and last.pts is not None else ()
-    return _Timeline(timestamps, True, num_present, complete and num_present == len(shown), frozenset(damaged))
+    timeline = _Timeline(timestamps, True, len(timestamps), complete, frozenset(damaged))
+    if before_gap == len(timestamps):
+        return timeline
+    if complete:  # a tool that cuts without encoding also leaves gaps, in a file that is not damaged
+        return timeline._replace(notes=(Decision.FRAMES_MISSING.note(t=before_gap),))
+    return timeline._replace(num_present=before_gap)
 
 
-def _timeline_of_frames(path: Path, complete: bool) -> _Timeline:
-    """Decode the whole stream to count its frames."""
+def _timeline_of_frames(path: Path, complete: bool, stored: Sequence[int | None]) -> _Timeline:
+    """Decode the whole stream to count its frames; `stored` are the decoding times of its packets."""
     presentation: list[int | None] = []
     decoding: list[int | None] = []
     damaged = set()
@@ -175,9 +183,9 @@ def _timeline_of_frames(path: Path, complete: bool) -> _Timeline:
         except av.FFmpegError:
             complete = False
     timeline = _Timeline([], False, len(presentation), complete, frozenset(damaged))
-    for timestamps in (presentation, decoding):
+    for timestamps in (presentation, decoding, stored):
         known = [pts for pts in timestamps if pts is not None]
-        if len(known) == len(timestamps) and _nearly_ascending(known):
+        if len(known) == len(timestamps) == len(presentation) and _nearly_ascending(known):
             seekable = timestamps is presentation and known == sorted(known)
             return timeline._replace(timestamps=sorted(known), seekable=seekable)
     known = [pts for pts in presentation if pts is not None]
@@ -226,7 +234,7 @@ def _find_rate(
     return ((len(timestamps) - 1) / span).limit_denominator(MAX_DENOMINATOR), []
 
 
-def _frames_before_gap(timestamps: list[int], last_dts: int | None, complete: bool) -> int:
+def _frames_before_gap(timestamps: list[int], last_dts: int | None) -> int:
     """Number of frames before the first one that a cut removed.
 
     Packets are not in display order: at the end of a cut file some frames are present whose neighbours are not. All of
@@ -235,7 +243,7 @@ def _frames_before_gap(timestamps: list[int], last_dts: int | None, complete: bo
     gaps = np.diff(timestamps)
     settled = np.array(timestamps[1:]) <= (timestamps[-1] if last_dts is None else last_dts)
     steady = not settled.any() or gaps[settled].max() <= UNEVEN * gaps[settled].min()
-    if not len(gaps) or (complete and not steady):
+    if not len(gaps) or not steady:
         return len(timestamps)
     wide = ~settled & (gaps > UNEVEN * np.median(gaps))
     return int(np.argmax(wide)) + 1 if wide.any() else len(timestamps)

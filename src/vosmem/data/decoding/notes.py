@@ -55,6 +55,10 @@ class Decision(Enum):
         "another recording begins after its last frame and is not used: join recordings with a tool for video",
         True,
     )
+    FRAMES_MISSING = (
+        "frames are missing before frame {t}, as where a video was cut without encoding: later frames are numbered without them",
+        True,
+    )
     RATE_ASSUMED = ("it holds no time stamps: {rate:.4g} frames/s are assumed", False)
     PIXEL_SHAPE = ("pixels are {shape} as wide as high: frames keep their stored size", False)
 
