@@ -35,17 +35,21 @@ class IntensityRange(NamedTuple):
         """Find the range of at most `MAX_SAMPLED` evenly spaced frames; frames that cannot be read are skipped.
 
         Raises:
-            InputError: no frame holds a finite number.
+            InputError: no frame can be read, or none holds a finite number.
         """
+        errors = []
 
         def readable() -> Iterator[np.ndarray]:
             for t in np.linspace(0, num_frames - 1, min(num_frames, MAX_SAMPLED)).round().astype(int):
                 try:
                     yield read(int(t))
-                except InputError:
-                    continue  # reported where the frame is read
+                except InputError as error:
+                    errors.append(error)  # reported where the frame is read
 
-        return cls.of(readable())
+        try:
+            return cls.of(readable())
+        except InputError as error:
+            raise (errors or [error])[0] from None
 
     def to_bytes(self, intensities: Num[np.ndarray, "*S"]) -> UInt8[np.ndarray, "*S"]:
         """Scale linearly and clip; NaN becomes 0.

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from vosmem.data.decoding.images import as_rgb
 from vosmem.data.decoding.notes import Decision, Note
-from vosmem.data.decoding.pictures import PictureHeader, load_picture, read_header
+from vosmem.data.decoding.pictures import PictureHeader, grey_values, load_picture, read_header
 from vosmem.errors import InputError
+from vosmem.inputs.exr import is_exr, read_exr, read_exr_header
 from vosmem.inputs.frames import FrameSource
 from vosmem.inputs.intensity import IntensityRange
 from vosmem.inputs.picture_folder import frames_in
@@ -42,7 +43,7 @@ class PictureFrames(FrameSource):
     def __init__(self, source: Path, mask: Path | None = None):
         self.name = str(source)
         paths, notes = ([source], []) if source.is_file() else frames_in(source, mask)
-        first = read_header(paths[0], "frame")
+        first = _read_header(paths[0])
         self._stack = len(paths) == 1 and len(first.pages) > 1
         self._headers: list[PictureHeader | InputError] = [first, *map(_header_or_error, paths[1:])]
         if self._stack:
@@ -92,7 +93,7 @@ class PictureFrames(FrameSource):
         t = range(len(self))[t]
         path, page = self._pictures[t]
         if not self._stack:
-            self._check_header(t, read_header(path, "frame"))
+            self._check_header(t, _read_header(path))
         if self._range is None:
             rgb = as_rgb(load_picture(path, "frame", page), path)
         else:
@@ -118,9 +119,11 @@ class PictureFrames(FrameSource):
 
 def _read_all_bits(path: Path, page: int | None = None) -> Num[np.ndarray, "..."]:
     """Read a picture of more than 8 bits per channel: (H, W), or (H, W, 3) in RGB."""
+    if is_exr(path):
+        return read_exr(path)
     image = load_picture(path, "frame", page)
     if image.mode.startswith(("I", "F")):
-        return np.asarray(image)
+        return grey_values(image)
     # Pillow reads colours with 8 bits only.
     _, pages = cv2.imdecodemulti(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if not pages:
@@ -129,9 +132,13 @@ def _read_all_bits(path: Path, page: int | None = None) -> Num[np.ndarray, "..."
     return intensities if intensities.ndim == 2 else intensities[..., 2::-1]
 
 
+def _read_header(path: Path) -> PictureHeader:
+    return read_exr_header(path) if is_exr(path) else read_header(path, "frame")
+
+
 def _header_or_error(path: Path) -> PictureHeader | InputError:
     try:
-        return read_header(path, "frame")
+        return _read_header(path)
     except InputError as error:
         return error
 

@@ -194,8 +194,8 @@ def _check_aspect(label: str, mask: tuple[int, int], frame: tuple[int, int]) -> 
     sizes = f"mask {label!r} is {mask[0]}x{mask[1]} and its frame {frame[0]}x{frame[1]}"
     if _same_aspect(mask, frame[::-1]):
         raise InputError(
-            f"{sizes}, so that it fits only when turned: turn the mask, or the frames where EXIF asks viewers to turn "
-            "them (frames are taken as they are stored)"
+            f"{sizes}, so that it fits only when turned: turn the mask, or images whose EXIF asks viewers to turn them "
+            "(images are taken as stored, videos as players show them)"
         )
     raise InputError(f"{sizes}, which is another shape: give a mask of the frame's size")
 

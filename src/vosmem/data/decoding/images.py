@@ -9,12 +9,13 @@ from natsort import natsorted
 from PIL import Image
 
 from vosmem.data.decoding.mask_files import ONE_BYTE, OTHER_COLOURS, VOID, MaskFile, read_mask
+from vosmem.data.decoding.pictures import EXR_SUFFIX as EXR_SUFFIX
 from vosmem.data.decoding.pictures import load_picture, read_header
 from vosmem.data.decoding.void import VoidRule
 from vosmem.errors import InputError
 
 LARGEST_LABEL = 255
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".heic", ".heif")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".heic", ".heif", EXR_SUFFIX)
 
 
 def is_image(path: Path) -> bool:

@@ -56,7 +56,8 @@ class Decision(Enum):
         True,
     )
     FRAMES_MISSING = (
-        "frames are missing before frame {t}, as where a video was cut without encoding: later frames are numbered without them",
+        "frames are missing before frame {t}, as where a video was cut without encoding: later frames are numbered "
+        "without them",
         True,
     )
     RATE_ASSUMED = ("it holds no time stamps: {rate:.4g} frames/s are assumed", False)

@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+import numpy as np
+from jaxtyping import Num
+from PIL import Image, UnidentifiedImageError
 
 from vosmem.errors import InputError
 
 STACKS = ("TIFF", "PNG", "WEBP", "GIF")  # formats whose files hold pages or animations; a JPEG's are previews
-HEIF_SUFFIXES = (".heic", ".heif")
+HEIF_SUFFIXES, EXR_SUFFIX = (".heic", ".heif"), ".exr"
+BIT_DEPTHS, PHOTOMETRIC, PLANES, SAMPLE_FORMAT = 258, 262, 284, 339  # TIFF tags
+WHITE_IS_ZERO, SEPARATE, UNSIGNED = 0, 2, 1  # values of these tags
 SUBFILE, NO_PAGE = 254, 0b101  # the TIFF tag, and its bits for a smaller copy and for a mask of another page
 ORIENTATION, UPRIGHT = 0x0112, 1  # the EXIF tag, and its value for an image that is stored upright
 
@@ -37,7 +41,7 @@ def load_picture(path: Path, what: str = "image", page: int | None = None) -> Im
     Raises:
         InputError: the file is missing, cannot be decoded to the end, or holds several images and no page is given.
     """
-    _register_heif(path)
+    _prepare(path, what)
     try:
         with Image.open(path) as image:
             pages, _ = _pages(image)
@@ -52,7 +56,7 @@ def load_picture(path: Path, what: str = "image", page: int | None = None) -> Im
 
 def read_header(path: Path, what: str = "image") -> PictureHeader:
     """Read only the header of an image; InputError if the file is missing or not an image."""
-    _register_heif(path)
+    _prepare(path, what)
     try:
         with Image.open(path) as image:
             # `getexif` would decode a PNG without EXIF to its end.
@@ -65,8 +69,10 @@ def read_header(path: Path, what: str = "image") -> PictureHeader:
         raise _unreadable(path, what, error) from error
 
 
-def _register_heif(path: Path) -> None:
-    """Let Pillow open HEIC files with pillow-heif, which shows images upright."""
+def _prepare(path: Path, what: str) -> None:
+    """Let Pillow open HEIC files with pillow-heif, which shows images upright; refuse EXR, which Pillow cannot open."""
+    if path.suffix.lower() == EXR_SUFFIX:
+        raise InputError(f"{what} {str(path)!r} is an EXR, which only frames of a user's video may be: save it as PNG")
     if path.suffix.lower() not in HEIF_SUFFIXES:
         return
     try:
@@ -94,7 +100,18 @@ def _pages(image: Image.Image) -> tuple[tuple[int, ...], int]:
 
 
 def _bits(image: Image.Image) -> int:
-    """Bits of a channel in the file: Pillow silently keeps only the upper eight of a 16-bit colour."""
+    """Bits of a channel in the file: Pillow silently keeps only the upper eight of a 16-bit colour.
+
+    Raises:
+        ValueError: Pillow decodes the file wrongly.
+    """
+    if image.format == "TIFF":
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        depth = max(tags.get(BIT_DEPTHS, (1,)))
+        if depth > 8 and tags.get(PLANES) == SEPARATE and len(image.getbands()) > 1:
+            raise ValueError(f"its channels of {depth} bits are in separate planes; interleave them")
+        if depth == 8 and max(tags.get(SAMPLE_FORMAT, (UNSIGNED,))) != UNSIGNED:
+            raise ValueError("its bytes are signed; save them as unsigned")
     if image.mode in ("I", "F"):
         return 32
     tiles = getattr(image, "tile", None)
@@ -103,9 +120,22 @@ def _bits(image: Image.Image) -> int:
     return 16 if image.mode.startswith("I;16") or ";16" in raw else 8
 
 
+def grey_values(image: Image.Image) -> Num[np.ndarray, "H W"]:
+    """The values of a decoded grey image; of a TIFF, unsigned and with black as 0 if the file says so."""
+    values = np.asarray(image)
+    if image.format != "TIFF":
+        return values
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    if values.dtype == np.int32 and tags.get(BIT_DEPTHS) == (32,) and tags.get(SAMPLE_FORMAT, (1,)) == (UNSIGNED,):
+        values = values.view(np.uint32)
+    return ~values if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO and values.dtype.kind == "u" else values
+
+
 def _unreadable(path: Path, what: str, error: Exception) -> InputError:
     if isinstance(error, FileNotFoundError):
         reason = "missing"
+    elif isinstance(error, UnidentifiedImageError) and path.suffix.lower().startswith(".tif"):
+        reason = "no TIFF, or with 16 or 64-bit floats or float colours; save it with integers or 32-bit grey"
     else:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return InputError(f"{what} {str(path)!r} cannot be read ({reason}): replace the file")
