@@ -195,3 +195,45 @@ def test_error_for_many_true_ids_does_not_ask_to_save_ids(tmp_path):
     Image.fromarray(ids).save(tmp_path / "m.png")
     with pytest.raises(InputError, match=naming("m.png", "63 objects", "raise --max-objects if they are objects")):
         read_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_colours_of_16_bits_are_no_ids(png, colours):
+    cv2.imwrite(str(png), np.repeat(blocks([0, 5, 300])[..., None], colours, axis=2).astype(np.uint16))
+    if colours == 1:
+        assert set(np.unique(read_mask(png).ids)) == {0, 5, 300}
+        return
+    with pytest.raises(InputError, match=naming("00000.png", "16 bits", "save ids")):
+        read_mask(png)
+
+
+def test_a_palette_with_black_elsewhere_than_at_0_is_ambiguous(png):
+    picture = Image.fromarray(blocks([2, 0, 2, 1]).astype(np.uint8))
+    picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 0])
+    picture.save(png)
+    with pytest.raises(InputError, match=naming("00000.png", "black at 2", "save ids")):
+        read_mask(png)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB"])
+def test_an_id_that_is_a_transparent_colour_is_ambiguous(png, mode):
+    picture = Image.fromarray(blocks([0, 1, 2]).astype(np.uint8)).convert(mode)
+    picture.save(png, transparency=(1, 1, 1) if mode == "RGB" else 1)
+    with pytest.raises(InputError, match=naming("00000.png", "transparent where")):
+        read_mask(png)
+    picture.save(png, transparency=(0, 0, 0) if mode == "RGB" else 0)
+    assert set(np.unique(read_mask(png).ids)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_webp_that_is_not_lossless_holds_black_and_white_only(tmp_path, lossless):
+    shape = blocks([0, 255, 0, 0, 255], side=24).astype(np.uint8)
+    Image.fromarray(shape).convert("RGB").save(tmp_path / "m.webp", lossless=lossless, quality=60)
+    mask = read_mask(tmp_path / "m.webp")
+    assert np.array_equal(mask.ids, shape if lossless else shape // 255)
+    Image.fromarray(davis_palette()[shape // 255]).save(tmp_path / "m.webp", lossless=lossless, quality=60)
+    if lossless:
+        assert np.array_equal(read_mask(tmp_path / "m.webp").ids, shape // 255)
+        return
+    with pytest.raises(InputError, match=naming("m.webp", "WEBP", "PNG")):
+        read_mask(tmp_path / "m.webp")

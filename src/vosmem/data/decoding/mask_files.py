@@ -20,7 +20,9 @@ OTHER_COLOURS = "other colours"
 ONE_BYTE = ("palette", "grey", "DAVIS colours", "grey as RGB")  # kinds in which 255 may stand for void
 FEW = 3  # fewer thin ids than this may be small objects
 SHOWN = 6
+BYTE_BITS = 8
 LOSSY = ("JPEG", "MPO", "HEIF")  # formats that do not keep ids
+LOSSLESS_WEBP = b"VP8L"  # chunk of a file
 WHITE, TOLERANCE = 255, 64  # a lossy format moves black and white by less
 SOFT = 0.03  # share of pixels between black and white at the edges of an object
 OPAQUE = 128  # opacity from which a pixel belongs to an object that is drawn in the alpha channel
@@ -60,16 +62,21 @@ def read_mask(
         InputError: the file is missing or cannot be decoded, holds floating-point, negative or too large numbers, or
             more than `max_objects` objects.
     """
-    image = load_picture(path, "mask", page)
-    rotated = read_header(path, "mask").rotated
-    if image.format in LOSSY and max_objects is not None:
+    image, header = load_picture(path, "mask", page), read_header(path, "mask")
+    if header.bits > BYTE_BITS and len(image.getbands()) > 1:  # Pillow drops the lower bits
+        raise _no_ids(str(path), InputError(f"has colours of {header.bits} bits"))
+    if max_objects is not None and _is_lossy(image, path):
         white = white_pixels(np.asarray(image.convert("RGB")))
         if white is None:
             raise InputError(f"mask {str(path)!r} is a {image.format}, which does not keep ids: save it as PNG")
         mask = MaskFile(white.astype(np.uint16), None, (Decision.WHITE_IS_OBJECT.note(),), "black and white")
     else:
         mask = ids_of_image(image, str(path), max_objects, clean, colours)
-    return mask._replace(notes=(*mask.notes, Decision.MASK_AS_STORED.note())) if rotated else mask
+    return mask._replace(notes=(*mask.notes, Decision.MASK_AS_STORED.note())) if header.rotated else mask
+
+
+def _is_lossy(image: Image.Image, path: Path) -> bool:
+    return image.format in LOSSY or (image.format == "WEBP" and LOSSLESS_WEBP not in path.read_bytes())
 
 
 def white_pixels(picture: UInt8[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "H W"] | None:
@@ -121,7 +128,11 @@ def _codes(image: Image.Image) -> tuple[Int32[np.ndarray, "H W"], str]:
     if image.mode == "1":
         return np.asarray(image).astype(np.int32), "one-bit"
     if image.mode in ("P", "PA"):
-        return np.asarray(image.getchannel(0)).astype(np.int32), "palette"
+        numbers, palette = np.asarray(image.getchannel(0)).astype(np.int32), _own_palette(image)
+        black = [number for number in _distinct(numbers).tolist() if not palette[number].any()]
+        if palette[0].any() and black:
+            raise InputError(f"has black at {black[0]} of its palette, so that either 0 or black may be the background")
+        return numbers, "palette"
     if image.mode in ("L", "LA", "La"):
         return np.asarray(image.getchannel(0)).astype(np.int32), "grey"
     if image.mode == "F":
@@ -139,14 +150,14 @@ def _with_opacity(
 ) -> tuple[Int32[np.ndarray, "H W"], str, list[Note]]:
     """The codes and their kind given the transparency, which is the mask in an image of one colour."""
     has_alpha = "A" in image.mode.upper() and image.mode != "LAB"
-    if not has_alpha and not (image.mode == "P" and "transparency" in image.info):
+    if not has_alpha and not (image.mode in ("1", "L", "P", "RGB") and "transparency" in image.info):
         return codes, kind, []
     colours = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
     opacity = np.asarray(colours.getchannel("A"))
     if opacity.min() < opacity.max():
         if len(np.unique(pack(np.asarray(colours)[..., :3]))) == 1:
             return (opacity >= OPAQUE).astype(np.int32), "transparency", [Decision.TRANSPARENCY_IS_MASK.note()]
-        if has_alpha and (codes[opacity == 0] != 0).any():
+        if (codes[opacity == 0] != 0).any():
             raise InputError("is transparent where its colours hold an id, so that either may be the mask")
     return codes, kind, [Decision.TRANSPARENCY_IGNORED.note()] if has_alpha else []
 
