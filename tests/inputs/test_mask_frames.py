@@ -58,6 +58,18 @@ def test_a_number_that_matches_no_single_frame_is_rejected(tmp_path, source, nam
         opened(source, tmp_path / "masks")
 
 
+@pytest.mark.parametrize("name", ["clip2_0004_mask", "0004_1", "v2_f_0004_object_1"])
+def test_the_only_number_with_leading_zeros_is_that_of_the_frame(tmp_path, source, name):
+    video = opened(source, write_mask(tmp_path / f"{name}.png", [1]))
+    assert video.frame_names[next(t for t in range(6) if video.given_mask(t) is not None)] in ("f_0004", "00004")
+
+
+@pytest.mark.parametrize("name", ["take2_4_mask", "0002_0004_mask"])
+def test_a_mask_with_several_numbers_is_not_that_of_the_first_frame(tmp_path, source, name):
+    with pytest.raises(InputError, match=naming(name, "--start")):
+        opened(source, write_mask(tmp_path / f"{name}.png", [1]))
+
+
 def test_a_number_of_two_frames_is_rejected(tmp_path):
     frames = write_frames(tmp_path / "clip", ["left_1", "right_1", "left_2", "right_2"])
     with pytest.raises(InputError, match=naming("'mask_2'", "several frames")):

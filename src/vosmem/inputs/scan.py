@@ -105,7 +105,12 @@ class MaskScan:
             frames_of.setdefault(_number(name), []).append(t)
         index_of: dict[str, int] = {}
         for stem in self._masks.stems:
-            number = _number(stem)
+            number = _mask_number(stem)
+            if number is None and re.search(r"[0-9]", stem):
+                raise InputError(
+                    f"mask {stem!r} has numbers of which none is clearly its frame's: name masks like their frames "
+                    f"({names[0]!r} to {names[-1]!r}), or give the frame of a single mask with --start"
+                )
             if number is None:
                 continue
             matches = frames_of.get(number, [])
@@ -217,3 +222,14 @@ def _number(name: str) -> int | None:
     if not numbers or (len(numbers) > 1 and not name.endswith(numbers[-1])) or len(numbers[-1]) > MAX_DIGITS:
         return None
     return int(numbers[-1])
+
+
+def _mask_number(name: str) -> int | None:
+    """The number of a mask's frame: the only one with leading zeros, otherwise as `_number`.
+
+    Example:
+        >>> _mask_number("clip2_0004_mask"), _mask_number("0004_1"), _mask_number("clip2_4"), _mask_number("2_4_a")
+        (4, 4, 4, None)
+    """
+    padded = re.findall(r"(?<![0-9])0[0-9]+", name)
+    return _number(padded[0] if len(padded) == 1 else name)
