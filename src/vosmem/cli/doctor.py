@@ -2,7 +2,9 @@
 
 import json
 import sys
+from argparse import Namespace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -10,6 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from vosmem.cli.arguments import Parser, add_mask_option, add_reading_options
+from vosmem.cli.prompts import add_prompt_options, joined
+from vosmem.cli.serving import add_network_options
 from vosmem.errors import InputError
 from vosmem.files import write_text
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
@@ -26,27 +30,21 @@ def run(arguments: list[str]) -> None:
     parser = Parser(
         prog="vosmem doctor",
         description="Describe a video and its masks, report problems, and list what a run would write.",
-        epilog="exit status: 0 if a run would succeed, 1 if it would fail. No network is loaded.\n\n"
-        "example: vosmem doctor video.mp4 --mask first.png",
+        epilog="exit status: 0 if a run would succeed, 1 if it would fail. A network is loaded only for boxes, "
+        "points and strokes.\n\nexample: vosmem doctor video.mp4 --mask first.png",
     )
     parser.add_argument(
         "input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set, a list (CSV)"
     )
     add_mask_option(parser)
     add_reading_options(parser)
+    add_prompt_options(parser.add_argument_group("objects without a mask"))
+    add_network_options(parser)
     parser.add_argument("--thorough", action="store_true", help="decode every frame instead of reading headers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings as JSON")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(joined(arguments))
 
-    diagnosis = inspect(
-        options.input,
-        options.mask,
-        start=options.start,
-        max_objects=options.max_objects,
-        clean=options.clean_masks,
-        frames=options.frames,
-        thorough=options.thorough,
-    )
+    diagnosis = _inspect(options) if options.prompts is None else _inspect_first_mask(options)
     console = Console(soft_wrap=True, highlight=False)
     for video in diagnosis.videos:
         _print_video(console, video, alone=len(diagnosis.videos) == 1)
@@ -59,6 +57,34 @@ def run(arguments: list[str]) -> None:
                 f"{str(options.json)!r} cannot be written ({error.strerror}): name another file"
             ) from error
     sys.exit(0 if diagnosis.works else 1)
+
+
+def _inspect(options: Namespace) -> Diagnosis:
+    return inspect(
+        options.input,
+        options.mask,
+        start=options.start,
+        max_objects=options.max_objects,
+        clean=options.clean_masks,
+        frames=options.frames,
+        thorough=options.thorough,
+    )
+
+
+def _inspect_first_mask(options: Namespace) -> Diagnosis:
+    """Make the first mask as a run would, and add its notes, which hold its predicted quality."""
+    from vosmem.commands.first_masks import first_mask_file
+
+    with TemporaryDirectory() as folder:
+        try:
+            mask, start, notes = first_mask_file(options, Path(folder))
+        except InputError as error:
+            return Diagnosis(problems=[str(error)])
+        diagnosis = _inspect(Namespace(**{**vars(options), "mask": mask, "start": start}))
+    for video in diagnosis.videos:
+        video.masks = "boxes, points or strokes"
+        video.notes = [*video.notes, *notes]
+    return diagnosis
 
 
 def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:
