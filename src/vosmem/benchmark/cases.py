@@ -14,12 +14,7 @@ class Case(NamedTuple):
 
 
 def cases(objects: Sequence[int], memory: Sequence[int], sizes: Sequence[Sequence[int]]) -> list[Case]:
-    """Vary one list at a time; the other lists stay at their first entry.
-
-    Args:
-        objects: numbers of objects (K).
-        memory: numbers of frames in memory (T).
-        sizes: (height, width) of the frames, in pixels.
+    """Vary one list at a time (K, T, and height and width); the other lists stay at their first entry.
 
     Example:
         >>> [case[:2] for case in cases([1, 3], [5, 1], [(480, 854)])]

@@ -22,10 +22,7 @@ TEXTURE_CELL = 24  # pixels between the random colours of a synthetic frame
 class EngineFrame:
     """Memorises frame T and segments frame T + 1 as `Propagator` does; the memory then is as before.
 
-    Args:
-        network: the network as `Engine.ready` returns it.
-        engine: how the network runs.
-        case: the size of the work; the constructor fills the memory with the T - 1 frames before.
+    The network is one that `Engine.ready` returned. The constructor fills the memory with the T - 1 frames before.
     """
 
     def __init__(self, network: MemoryNetwork, engine: Engine, case: Case):
@@ -84,19 +81,9 @@ class EngineFrame:
 def synthetic_frame(
     t: int, num_objects: int, height: int, width: int, seed: int = 5
 ) -> tuple[Float[Tensor, "1 3 H W"], UInt8[Tensor, "H W"]]:
-    """Draw a soft texture and a row of square objects, both of which move with `t`.
+    """Draw a soft texture and a row of square objects, displaced by 3 pixels a frame: RGB in [0, 1], and labels 0..K.
 
     The content of a frame does not change the amount of work.
-
-    Args:
-        t: frame index; each frame is displaced by 3 pixels.
-        num_objects: number of objects (K).
-        height: in pixels.
-        width: in pixels.
-        seed: of the colours.
-
-    Returns:
-        RGB in [0, 1], and labels 0..K.
     """
     rng = np.random.default_rng(seed)
     coarse = rng.random((height // TEXTURE_CELL + 2, 2 * (width // TEXTURE_CELL) + 2, 3), np.float32)

@@ -23,11 +23,9 @@ CLEAR_PEAK = "5"  # written to /proc/self/clear_refs, resets the kernel's record
 
 
 def seconds_of(run: Callable[[], object], min_seconds: float) -> list[float]:
-    """Seconds of each repetition of a call; the device is synchronised before and after each.
+    """Seconds of each repetition of a call, which is repeated for at least `min_seconds`, and at least once.
 
-    Args:
-        run: the call.
-        min_seconds: the call is repeated for at least this long, and at least once.
+    The device is synchronised before and after each repetition.
     """
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # warns of a CUDA toolkit without a GPU
     from torch.utils.benchmark import Timer

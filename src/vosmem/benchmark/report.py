@@ -32,9 +32,7 @@ def time_engine(
 
     Args:
         name: of the engine, for the figures.
-        network: the network, not yet prepared for the engine.
-        engine: how the network runs.
-        cases: the sizes of the work.
+        network: not yet prepared for the engine.
         cost: work of a frame in GFLOP.
         min_seconds: each case is measured for at least this long.
 
@@ -70,15 +68,9 @@ def time_engine(
 
 
 def write_report(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Path]:
-    """Write `benchmark.json`, `benchmark.md` and `benchmark.png`.
+    """Write `benchmark.json`, `benchmark.md` and `benchmark.png`; return the files by kind.
 
-    Args:
-        about: what the figures depend on; has the key `model`.
-        rows: the figures, as of `time_engine`.
-        folder: created if missing.
-
-    Returns:
-        the files by kind.
+    `about` is what the figures depend on and has the key `model`; `rows` are the figures, as of `time_engine`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: folder / f"benchmark.{kind}" for kind in ("json", "md", "png")}

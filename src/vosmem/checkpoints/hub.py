@@ -44,9 +44,6 @@ def fetch(address: str) -> Path:
 
     `huggingface_hub` reads its environment variables: `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_TOKEN`.
 
-    Args:
-        address: `hf://USER/REPO[/FILE][@REVISION]`.
-
     Raises:
         InputError: the address has another form, `huggingface_hub` is not installed, or there is no such file, no
             permission, or no connection and nothing in the cache.

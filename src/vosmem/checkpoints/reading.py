@@ -66,11 +66,7 @@ def _check_sums(path: Path) -> None:
 def check_fit(network: torch.nn.Module, state: Mapping[str, Tensor], what: str, additions: Sequence[str] = ()) -> None:
     """Check that weights fit a network: nothing is missing or left over, except for `num_batches_tracked`.
 
-    Args:
-        network: the network.
-        state: weights by name.
-        what: name of the weights in error messages.
-        additions: parts of the network that may be absent as a whole.
+    `what` names the weights in messages; `additions` are parts of the network that may be absent as a whole.
 
     Raises:
         InputError: an entry is missing, left over or of another shape; the message names the first and the count.

@@ -12,11 +12,9 @@ KEPT_BYTES = 2**31 - 1
 
 
 def prepare(keep_freed: bool) -> None:
-    """Let torch use huge pages, and the allocator keep freed memory, where the system supports it.
+    """Let torch use huge pages, and with `keep_freed` the allocator keep freed memory, where the system supports it.
 
-    Args:
-        keep_freed: whether this process and its forks keep freed memory instead of returning it to the system; for
-            commands that exit when their work is done.
+    Commands that exit when their work is done keep freed memory instead of returning it to the system.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     if keep_freed and sys.platform == "linux":

@@ -20,9 +20,6 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def app(options: Namespace) -> Iterator[str]:
     """Everything `vosmem app` does; serves while the context lasts, and gives the address.
 
-    Args:
-        options: of the command line, as `cli/app.py` names them.
-
     Raises:
         InputError: Gradio is not installed, a limit is below 1, the weights cannot be loaded, or the address is taken.
     """

@@ -31,9 +31,7 @@ IO_SECONDS = 0.5
 def benchmark(config: DictConfig, on_row: Callable[[dict[str, Any]], None]) -> dict[str, Path]:
     """Time the engines one after the other in this process; write the figures after each case, and return the files.
 
-    Args:
-        config: the composed configuration.
-        on_row: called with the figures of each case, as of `time_engine`.
+    `on_row` is called with the figures of each case, as of `time_engine`.
 
     Raises:
         InputError: a list is empty, a number is too small, or an engine is unknown or slower than float32 here.

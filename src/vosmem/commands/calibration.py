@@ -24,12 +24,7 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 def calibrate_threshold(config: DictConfig, on_sequence: Callable[[str, int], None]) -> tuple[dict[str, Any], Path]:
     """Find the median variation of frames `interval` apart, with which an adaptive memory keeps about every such frame.
 
-    Args:
-        config: the composed configuration.
-        on_sequence: called with the name of each video and its number of frame pairs.
-
-    Returns:
-        the result and its file.
+    `on_sequence` is called with the name of each video and its number of frame pairs. Returns the result and its file.
 
     Raises:
         InputError: checkpoint or videos cannot be used, the policy has no threshold, or no pair of frames has objects.

@@ -32,12 +32,7 @@ OnSequence = Callable[[str, SequenceRun], None]
 def evaluate(config: DictConfig, on_sequence: OnSequence) -> tuple[dict[str, Any], dict[str, Path]]:
     """Everything `vosmem evaluate` does: segment, write, score. Sequences that are done already are not done again.
 
-    Args:
-        config: the composed configuration.
-        on_sequence: called when a sequence is done.
-
-    Returns:
-        the results, and what lies where.
+    `on_sequence` is called when a sequence is done. Returns the results, and the files by kind.
 
     Raises:
         InputError: the checkpoint or the data set cannot be used, or the folder holds another evaluation.

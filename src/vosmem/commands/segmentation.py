@@ -39,20 +39,7 @@ def load_segmenter(
     precision: str = "fp32",
     top_k: int | None = None,
 ) -> Segmenter:
-    """Load a network and make it ready.
-
-    Args:
-        weights: checkpoint of a training run, a weights file, the name of one that comes with the package, its address
-            `hf://USER/REPO[/FILE][@REVISION]`, or the published STM or STCN weights.
-        model: name of weights that come with the package.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        precision: `fp32`, `bf16` or `fp16`.
-        top_k: as of `MemoryReadConfig`.
-
-    Raises:
-        InputError: there are no such weights, they cannot be read, or the device is absent or has no use for the
-            precision.
-    """
+    """Load a network and make it ready; arguments and errors are those of `vosmem.load`."""
     return make_segmenter(find_weights(weights, model), device, precision, top_k)
 
 
@@ -67,11 +54,7 @@ def make_segmenter(weights: Path, device: str, precision: str, top_k: int | None
 
 
 def segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, VideoResult | InputError]]:
-    """Everything `vosmem segment` does.
-
-    Args:
-        options: of the command line, as `cli/segment.py` names them.
-        on_progress: called after every frame with the video's name and its progress.
+    """Everything `vosmem segment` does; `on_progress` is called after every frame.
 
     Yields:
         the name of each video, and what came of it; of several videos one that fails does not stop the others.

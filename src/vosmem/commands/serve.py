@@ -12,11 +12,7 @@ from vosmem.service.sessions import ClientSessions, ServiceLimits
 
 @contextmanager
 def serve(options: Namespace, token: str) -> Iterator[str]:
-    """Everything `vosmem serve` does; serves while the context lasts, and gives the address.
-
-    Args:
-        options: of the command line, as `cli/serve.py` names them.
-        token: that clients must send.
+    """Everything `vosmem serve` does; serves clients that send the token while the context lasts; gives the address.
 
     Raises:
         InputError: the weights cannot be loaded, a limit is not positive, or the address cannot be used.

@@ -121,10 +121,7 @@ def _network_to_fill(config: DictConfig) -> dict[str, DictConfig]:
 
 
 def calibrated_network(config: DictConfig) -> MemoryNetwork:
-    """The network that a training would start with: calibrated on its data, and not trained. A look at no cost.
-
-    Args:
-        config: of `vosmem train`.
+    """The network that `vosmem train` would start with: calibrated on its data, and not trained.
 
     Raises:
         InputError: the data cannot be used.

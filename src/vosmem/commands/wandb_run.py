@@ -16,12 +16,7 @@ RUN_FILE = "wandb.json"  # in the folder of the training
 
 
 def same_wandb_run(loggers: DictConfig, output_dir: Path, resume: bool) -> None:
-    """Set the id and the group of every W&B logger to those of the run in a folder, or set a new id.
-
-    Args:
-        loggers: configurations by name; changed in place.
-        output_dir: folder of the run.
-        resume: whether the run in the folder is continued.
+    """Set the id and the group of every W&B logger to those of the run in a folder if it is resumed, else a new id.
 
     Raises:
         InputError: the file that names the run is damaged.

@@ -74,11 +74,9 @@ class RepeatedSequence(VideoSequence):
         self.frame_names = [f"{name}_{copy}" for name in sequence.frame_names for copy in range(times)]
 
     def frame(self, t: int) -> UInt8[Tensor, "3 H W"]:
-        """RGB bytes of frame t."""
         return self.sequence.frame(t // self.times)
 
     def labels(self, t: int) -> UInt8[Tensor, "H W"] | None:
-        """Ground truth of frame t; None if there is none."""
         return self.sequence.labels(t // self.times)
 
     @property

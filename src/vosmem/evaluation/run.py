@@ -46,12 +46,7 @@ def evaluate_sequence(
     Frames without ground truth are segmented but not scored. An object counts from the frame after its first mask; the
     last frame is left out where the sequence has `exclude_last`.
 
-    Args:
-        sequence: the video.
-        method: a new instance of the method.
-        device: of the method.
-        write: called with every frame that the protocol asks for.
-        metrics: by name.
+    The method is a new instance; `write` is called with every frame that the protocol asks for.
     """
     given_at = sequence.given_at
     scorer = SequenceScorer(sequence.name, range(1, len(given_at) + 1), metrics)

@@ -10,13 +10,9 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # so that equal masks give equal files
 
 
 def write_submission(masks: Path, sequences: Iterable[str], path: Path, folder: str) -> Path:
-    """Pack masks.
+    """Pack the masks of sequences, each a sub-folder of `masks`, as a zip that is written whole or not at all.
 
-    Args:
-        masks: folder with one sub-folder for each sequence.
-        sequences: names of the sequences to pack.
-        path: the zip, written whole or not at all.
-        folder: parent of the sequences inside the zip; '' for its top level.
+    `folder` is the parent of the sequences inside the zip; '' for its top level.
     """
     with replacing(path) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:  # PNGs are compressed already
         for name in sorted(sequences):

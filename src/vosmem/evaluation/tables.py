@@ -18,9 +18,7 @@ def write_table(table: pd.DataFrame, path: Path, settings: Collection[str] = ())
 def as_markdown(table: pd.DataFrame, settings: Collection[str] = ()) -> str:
     """A table in Markdown: numbers with three digits, or two below one; missing values are dashes.
 
-    Args:
-        table: the table.
-        settings: columns of settings, whose numbers are not rounded.
+    Numbers in the columns `settings` are not rounded.
 
     Example:
         >>> print(as_markdown(pd.DataFrame({"memory": ["first"], "J": [81.43]})))

@@ -111,11 +111,7 @@ class Decode(_Part):
 
 @torch.no_grad()
 def graphs_of(network: MemoryNetwork) -> dict[str, Graph]:
-    """The parts of a network by name.
-
-    Args:
-        network: in eval mode, on the CPU, with its batch norms folded.
-    """
+    """The parts of a network by name; the network is in eval mode, on the CPU, with its batch norms folded."""
     frame = torch.rand(1, 3, 16 * ROWS, 16 * COLUMNS)
     masks = torch.rand(1, NUM_OBJECTS, 16 * ROWS, 16 * COLUMNS) / NUM_OBJECTS
     # Two tensors, since one tensor given twice would become one argument.

@@ -13,12 +13,7 @@ PARTS = {"encode ms": "C0", "read ms": "C1", "decode ms": "C2", "memorize ms": "
 
 
 def plot_benchmark(figures: pd.DataFrame, path: Path) -> Path:
-    """Write a PNG with lines over each varied axis, and bars of the parts.
-
-    Args:
-        figures: one row an implementation and case, with the columns of the benchmark's table.
-        path: of the PNG.
-    """
+    """Write a PNG with lines over each varied axis, and bars of the parts, from the rows of `time_engine`."""
     figures = figures.assign(megapixels=figures["width"] * figures["height"] / 1e6)
     axes_of = {"T": "frames in memory (T)", "K": "objects (K)", "megapixels": "megapixels"}
     varied = [column for column in axes_of if figures[column].nunique() > 1] or ["T"]

@@ -11,11 +11,7 @@ from vosmem.visualization.figures import save_figure
 
 
 def plot_percentiles(values: Mapping[str, Float64[np.ndarray, "_"]], path: Path) -> Path:
-    """Write a PNG with a curve of sorted J for each policy.
-
-    Args:
-        values: J in [0, 1] of each object and frame, by the name in the legend; none of them empty.
-        path: of the PNG.
+    """Write a PNG with a curve of sorted J for each policy; J in [0, 1] of each object and frame by name, none empty.
 
     Source:
         STM, Figure 7.

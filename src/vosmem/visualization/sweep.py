@@ -23,10 +23,7 @@ def plot_sweep(table: pd.DataFrame, varied: Sequence[str], path: Path) -> Path:
 
     If a row of the table averages several draws, a whisker spans their least and greatest score.
 
-    Args:
-        table: one row a job.
-        varied: the columns that differ between jobs.
-        path: of the PNG.
+    The table has one row a job; `varied` are the columns that differ between jobs.
     """
     scores = [column for column in dict.fromkeys((*score_names(), *SCORES)) if column in table]
     costs = [column for column in COSTS if column in table]

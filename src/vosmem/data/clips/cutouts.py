@@ -57,8 +57,7 @@ def cut_out(labelled: LabelledImage, label: int, longer_side: float) -> CutOut:
     """Cut an object out at a given size.
 
     Args:
-        labelled: the image; the object must have a pixel.
-        label: the object's id in it.
+        label: the object's id; it must have a pixel.
         longer_side: pixels of the object's longer side. Shrinking averages areas, so that later affine maps near this
             size do not alias.
     """

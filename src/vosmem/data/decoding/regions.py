@@ -164,10 +164,7 @@ def placed(inside: Bool[np.ndarray, "h w"], left: int, top: int) -> Region:
 def placed_runs(lengths: Sequence[int], corner: tuple[int, int], size: tuple[int, int]) -> Region:
     """Run lengths of a rectangle row by row, outside first, as CVAT writes them.
 
-    Args:
-        lengths: of the runs.
-        corner: x and y of the upper left pixel.
-        size: width and height of the rectangle.
+    The corner is x and y of the upper left pixel, the size width and height of the rectangle.
 
     Raises:
         ValueError: the lengths do not cover the rectangle.
