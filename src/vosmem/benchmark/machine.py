@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import torch
 from torch import nn
 
@@ -44,14 +45,13 @@ def convolution_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def resident_mb(peak: bool = False) -> float:
-    """Resident size of this process in units of 2^20 bytes, now or at its largest; nan on Windows."""
+    """Resident size of this process in units of 2^20 bytes, now or at its largest; the latter is nan on Windows."""
+    if not peak:
+        return float(psutil.Process().memory_info().rss / 2**20)
     if resource is None:
         return float("nan")
-    statm = Path("/proc/self/statm")
-    if peak or not statm.is_file():
-        unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, kilobytes elsewhere
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-    return int(statm.read_text(encoding="utf-8").split()[1]) * resource.getpagesize() / 2**20
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def reset_peak(device: torch.device) -> float:
