@@ -1,6 +1,7 @@
 """Clips from images: one image seen under several random affine maps is a short video with exact masks."""
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -199,22 +200,10 @@ def _seeds(entropy: Sequence[int], count: int) -> list[int]:
     return [int(word) for word in np.random.SeedSequence(entropy).generate_state(count)]
 
 
-class JoinedClips(Dataset):
-    """Clips of several sets in one training, such as images and videos; items are counted through the parts."""
+class JoinedClips(ConcatDataset[Clip]):
+    """Clips of several sets in one training, such as videos and images; items are counted through the sets."""
 
-    def __init__(self, parts: Sequence[Dataset]):
-        self.parts = list(parts)
-        self._ends = ConcatDataset.cumsum(self.parts)
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    def __getitem__(self, key: SampleKey) -> Clip:
-        part, item = self.locate(key.item)
-        clip: Clip = self.parts[part][key._replace(item=item)]
-        return clip
-
-    def locate(self, item: int) -> tuple[int, int]:
-        """The index of an item's part, and its index there."""
-        part = int(np.searchsorted(self._ends, item, side="right"))
-        return part, item - (self._ends[part - 1] if part else 0)
+    def __getitem__(self, key: SampleKey) -> Clip:  # type: ignore[override]  # a key is more than an index
+        part = bisect_right(self.cumulative_sizes, key.item)
+        start = self.cumulative_sizes[part - 1] if part else 0
+        return self.datasets[part][key._replace(item=key.item - start)]

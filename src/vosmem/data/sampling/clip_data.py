@@ -1,9 +1,9 @@
 """The base of all data modules of clips: the order of samples, resuming, validation and the check before a run."""
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -15,6 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from vosmem.data.sampling.curriculum import Curriculum
 from vosmem.data.sampling.loading import ClipLoader
 from vosmem.data.sampling.sampler import ClipSampler
+from vosmem.data.sources.checks import check_images, check_once, check_videos, files_of
+from vosmem.data.sources.image_sets import ImageSource
+from vosmem.data.sources.training_videos import TrainingVideo
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.startup import report_step
@@ -22,10 +25,14 @@ from vosmem.startup import report_step
 CHECKS = ("none", "headers", "full")
 
 
-class ClipData(pl.LightningDataModule, ABC):
+class ClipData(pl.LightningDataModule):
     """Clips for training in an order that resumes, and sequences for validation.
 
     Args:
+        clips: clips of the videos, then of the images.
+        videos: videos that clips are made of; none shorter than a clip.
+        images: images that clips are made of.
+        num_frames: length of a clip.
         repeats: how often a pass holds each element that clips are made of.
         sequences: validation sequences: clips of held-out images, or videos.
         batch_size: clips of one optimiser step, over all devices.
@@ -49,6 +56,9 @@ class ClipData(pl.LightningDataModule, ABC):
         self,
         *,
         clips: Dataset,
+        videos: Sequence[TrainingVideo] = (),
+        images: ImageSource | None = None,
+        num_frames: int,
         repeats: Float[np.ndarray, "N"],
         sequences: Sequence[VideoSequence],
         batch_size: int,
@@ -60,7 +70,8 @@ class ClipData(pl.LightningDataModule, ABC):
         one_batch: bool = False,
     ):
         super().__init__()
-        self.clips, self.repeats, self.sequences, self.curriculum = clips, repeats, sequences, curriculum
+        self.clips, self.videos, self.images, self.num_frames = clips, videos, images, num_frames
+        self.repeats, self.sequences, self.curriculum = repeats, sequences, curriculum
         self.batch_size, self.device_batch_size, self.num_workers = batch_size, device_batch_size, num_workers
         if batch_size % device_batch_size:
             raise InputError(
@@ -92,7 +103,6 @@ class ClipData(pl.LightningDataModule, ABC):
             )
         return self.batch_size // together
 
-    @abstractmethod
     def check(self, decode: bool = False) -> bool:
         """Check all training data, unless the same data passed before.
 
@@ -105,6 +115,14 @@ class ClipData(pl.LightningDataModule, ABC):
         Raises:
             InputError: some data cannot be used; the message lists them.
         """
+        ran = False
+        if self.videos:
+            check = partial(check_videos, self.videos, self.num_frames, decode)
+            ran = check_once(check, files_of(self.videos), f"videos, {self.num_frames} frames a clip, decode={decode}")
+        if self.images is not None:
+            check = partial(check_images, self.images, decode)
+            ran = check_once(check, files_of(self.images), f"images, decode={decode}") or ran
+        return ran
 
     def prepare_data(self) -> None:
         """Check the data in the first process; the others wait."""
@@ -126,9 +144,12 @@ class ClipData(pl.LightningDataModule, ABC):
         if fault is not None:
             raise InputError(fault)
 
-    @abstractmethod
     def sample_name(self, item: int) -> str:
-        """Name in messages of an element that clips are made of."""
+        """Name in messages of an element that clips are made of: the videos, then the images."""
+        if item < len(self.videos):
+            return self.videos[item].name
+        assert self.images is not None  # without images, items are videos
+        return self.images.name(item - len(self.videos))
 
     def train_dataloader(self) -> ClipLoader:
         """Batches of this process; the order resumes at a restored position."""

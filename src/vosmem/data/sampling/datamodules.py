@@ -1,7 +1,6 @@
 """LightningDataModules: which samples, in which order, for training and validation."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from vosmem.data.clips.image_clips import ClipAugmentation, JoinedClips, Synthet
 from vosmem.data.clips.video_clips import VideoClips
 from vosmem.data.sampling.clip_data import ClipData
 from vosmem.data.sampling.curriculum import Curriculum
-from vosmem.data.sources.checks import check_images, check_once, check_videos, files_of
 from vosmem.data.sources.image_sets import ImageSource
 from vosmem.data.sources.joined import long_enough
 from vosmem.data.sources.joined import repeats as repeats_of
@@ -22,16 +20,14 @@ class PretrainData(ClipData):
     """Synthetic clips of images for training."""
 
     def __init__(self, *, source: ImageSource, augmentation: ClipAugmentation, seed: int, **settings: Any):
-        self.source = source
         super().__init__(
-            clips=SyntheticClips(source, augmentation, seed), repeats=repeats_of(source), seed=seed, **settings
+            clips=SyntheticClips(source, augmentation, seed),
+            images=source,
+            num_frames=augmentation.num_frames,
+            repeats=repeats_of(source),
+            seed=seed,
+            **settings,
         )
-
-    def check(self, decode: bool = False) -> bool:
-        return _check_images(self.source, decode)
-
-    def sample_name(self, item: int) -> str:
-        return self.source.name(item)
 
 
 class MainData(ClipData):
@@ -54,16 +50,16 @@ class MainData(ClipData):
         seed: int,
         **settings: Any,
     ):
-        self.num_frames = augmentation.num_frames
-        self.videos = videos = long_enough(videos, self.num_frames)
-        clips = VideoClips(videos, augmentation, seed, reversal, redundancy, returning)
-        super().__init__(clips=clips, repeats=repeats_of(videos), seed=seed, curriculum=curriculum, **settings)
-
-    def check(self, decode: bool = False) -> bool:
-        return _check_videos(self.videos, self.num_frames, decode)
-
-    def sample_name(self, item: int) -> str:
-        return self.videos[item].name
+        videos = long_enough(videos, augmentation.num_frames)
+        super().__init__(
+            clips=VideoClips(videos, augmentation, seed, reversal, redundancy, returning),
+            videos=videos,
+            num_frames=augmentation.num_frames,
+            repeats=repeats_of(videos),
+            seed=seed,
+            curriculum=curriculum,
+            **settings,
+        )
 
 
 class MixedData(ClipData):
@@ -106,27 +102,23 @@ class MixedData(ClipData):
                 f"clips of videos and of images differ in (size, num_frames): {shapes[0]} and {shapes[1]}: make "
                 "augmentation and datamodule.image_augmentation agree"
             )
-        self.images, self.num_frames = images, augmentation.num_frames
-        self.videos = videos = long_enough(videos, self.num_frames)
-        self._joined = JoinedClips(
-            [
-                VideoClips(videos, augmentation, seed, reversal, donors=images),
-                SyntheticClips(images, image_augmentation, seed),
-            ]
-        )
+        videos = long_enough(videos, augmentation.num_frames)
+        clips_of_videos = VideoClips(videos, augmentation, seed, reversal, donors=images)
+        clips_of_images = SyntheticClips(images, image_augmentation, seed)
         parts = [(repeats_of(videos), 1 - image_share), (repeats_of(images), image_share)]
         # The shares hold for sets of any size: a pass is as long as both sets together.
         total = sum(part.sum() for part, _ in parts)
         repeats = np.concatenate([part * share * total / part.sum() for part, share in parts])
-        super().__init__(clips=self._joined, repeats=repeats, seed=seed, curriculum=curriculum, **settings)
-
-    def check(self, decode: bool = False) -> bool:
-        videos_ran = _check_videos(self.videos, self.num_frames, decode)
-        return _check_images(self.images, decode) or videos_ran
-
-    def sample_name(self, item: int) -> str:
-        part, index = self._joined.locate(item)
-        return self.images.name(index) if part else self.videos[index].name
+        super().__init__(
+            clips=JoinedClips([clips_of_videos, clips_of_images]),
+            videos=videos,
+            images=images,
+            num_frames=augmentation.num_frames,
+            repeats=repeats,
+            seed=seed,
+            curriculum=curriculum,
+            **settings,
+        )
 
 
 class FolderData(MainData):
@@ -138,12 +130,3 @@ class FolderData(MainData):
 
     def __init__(self, *, root: str, layout: str = "folder", **settings: Any):
         super().__init__(videos=training_videos(layout, root), **settings)
-
-
-def _check_videos(videos: Sequence[TrainingVideo], num_frames: int, decode: bool) -> bool:
-    check = partial(check_videos, videos, num_frames, decode)
-    return check_once(check, files_of(videos), f"videos, {num_frames} frames a clip, decode={decode}")
-
-
-def _check_images(source: ImageSource, decode: bool) -> bool:
-    return check_once(partial(check_images, source, decode), files_of(source), f"images, decode={decode}")
