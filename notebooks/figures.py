@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vosmem.memory.trace import Moment
+from vosmem.inference.propagation.memory_trace import Moment
 from vosmem.ops.padding import STRIDE
 from vosmem.visualization.contact_sheet import SheetRow
 

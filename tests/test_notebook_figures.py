@@ -5,7 +5,7 @@ import pytest
 from notebooks.figures import attention_row, draw_memory, heat_over, plot_memory
 from PIL import Image
 
-from vosmem.memory.trace import Moment
+from vosmem.inference.propagation.memory_trace import Moment
 
 
 def test_heat_is_brightest_where_the_share_is_largest():

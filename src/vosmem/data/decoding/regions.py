@@ -56,9 +56,8 @@ def rectangle(points: Any) -> Region:
 def circle(points: Any) -> Region:
     """The circle of a centre and a point on the edge; ValueError for anything but two points."""
     centre, edge = _finite(points).reshape(2, 2)
-    angles = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
-    ring = centre + np.linalg.norm(edge - centre) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return polygons([ring.ravel()])
+    radius = float(np.linalg.norm(edge - centre))
+    return ellipse((centre[0], centre[1]), (radius, radius))
 
 
 def run_lengths(counts: str | Sequence[int], size: Sequence[int]) -> Region:

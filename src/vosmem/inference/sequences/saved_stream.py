@@ -1,6 +1,5 @@
 """Streams in files: the memory of a stream is saved, and another process continues with it."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +8,12 @@ from typing import Any
 import torch
 
 from vosmem.checkpoints.reading import read_checkpoint
+from vosmem.checkpoints.weights_file import tensor_hash
 from vosmem.errors import InputError
 from vosmem.files import replacing
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.propagation.ensemble import Ensemble
 from vosmem.inference.propagation.propagator import Propagator
-from vosmem.networks.network import MemoryNetwork
 
 
 def save_stream(path: Path, t: int, propagator: Propagator | Ensemble, engine: Engine) -> None:
@@ -47,7 +46,7 @@ def _settings(propagator: Propagator | Ensemble, engine: Engine) -> dict[str, An
     members = propagator.members if isinstance(propagator, Ensemble) else [propagator]
     first = members[0]
     return {
-        "weights": _fingerprint(first.network),
+        "weights": tensor_hash({name: part.detach().cpu() for name, part in first.network.state_dict().items()}),
         "memory policy": repr(replace(first.memory.policy, budget_mb=None)),
         "short side": first.short_side,
         "enlarge_to": first.views.enlarge_to,
@@ -56,11 +55,3 @@ def _settings(propagator: Propagator | Ensemble, engine: Engine) -> dict[str, An
         "precision": engine.precision,
         "top_k": first.network.memory_read.top_k,
     }
-
-
-def _fingerprint(network: MemoryNetwork) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
