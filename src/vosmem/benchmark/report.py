@@ -28,13 +28,9 @@ def time_engine(
     cost: Callable[[Case], FrameCost],
     min_seconds: float,
 ) -> Iterator[dict[str, Any]]:
-    """Time the frames of one engine in this process.
+    """Time the frames of one engine in this process, each case for at least `min_seconds`.
 
-    Args:
-        name: of the engine, for the figures.
-        network: not yet prepared for the engine.
-        cost: work of a frame in GFLOP.
-        min_seconds: each case is measured for at least this long.
+    The network is not yet prepared for the engine; `cost` is the work of a frame in GFLOP.
 
     Yields:
         the figures of each case by column; milliseconds, and units of 2^20 bytes for the peak, which counts beyond what

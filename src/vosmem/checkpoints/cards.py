@@ -67,10 +67,7 @@ PUBLISHED = (
 
 
 def read_card(path: Path) -> Card:
-    """Read the YAML header of a model card.
-
-    Args:
-        path: a Markdown file that starts with a block of YAML between two lines `---`.
+    """Read the header of a model card, a Markdown file that starts with YAML between two lines `---`.
 
     Raises:
         InputError: the card or its header is missing, or the header lacks a key of `Card` or has another.

@@ -30,10 +30,8 @@ def without_weights(model: Mapping[str, Any]) -> dict[str, Any]:
 def filled_network(model: Any, state: Mapping[str, Tensor], what: str) -> MemoryNetwork:
     """Build the network of a model's configuration and fill it with weights.
 
-    Args:
-        model: as the file has it; should be keywords of the constructor, and `_target_`.
-        state: weights by name.
-        what: name of the file in error messages.
+    The configuration is what the file holds and should be keywords of the constructor and `_target_`; `what` names the
+    file in messages.
 
     Raises:
         InputError: the configuration does not describe a network of this package, or an entry of the weights is

@@ -51,12 +51,9 @@ def is_weights_file(path: Path) -> bool:
 
 
 def write_weights(path: Path, weights: Weights, dtype: str = "fp16") -> Path:
-    """Write a weights file, whole or not at all.
+    """Write a weights file `NAME.safetensors` of `fp16` or `fp32`, whole or not at all; its folder is created.
 
-    Args:
-        path: the file, `NAME.safetensors`; its folder is created.
-        weights: entries `num_batches_tracked` are left out.
-        dtype: `fp16` or `fp32`.
+    Entries `num_batches_tracked` are left out.
 
     Raises:
         InputError: the name has another suffix, the dtype is unknown or too narrow for a number, the weights do not fit

@@ -32,12 +32,7 @@ class Estimate(NamedTuple):
 
 
 def estimates(video: VideoDiagnosis, interval: int = 5) -> list[Estimate]:
-    """Estimate for the bundled default network or, if there is none, for each of `MODELS`.
-
-    Args:
-        video: a diagnosis with frames and objects.
-        interval: every `interval`-th frame is memorised.
-    """
+    """Estimate for the bundled default network or, if there is none, for each of `MODELS`; the video has objects."""
     default = default_weights()
     if default is None:
         models = {name: compose("train", f"model={name}").model for name in MODELS}

@@ -30,16 +30,9 @@ NEEDED = ("onnx", "onnxscript")
 def export_onnx(network: MemoryNetwork, folder: Path, about: Mapping[str, Any]) -> list[Path]:
     """Write `encode_query.onnx`, `encode_memory.onnx`, `read_memory.onnx`, `decode.onnx` and `network.json`.
 
-    Height, width and the numbers of objects and memory frames are free; the batch is one frame. Soft aggregation,
-    padding to the stride and the choice of memory frames are left to the caller. The JSON file is written last.
-
-    Args:
-        network: the network, on the CPU; its batch norms are folded in the graphs.
-        folder: created if missing. Each file is written whole or not at all.
-        about: further content of the JSON file.
-
-    Returns:
-        the files.
+    The network is on the CPU. Height, width and the numbers of objects and memory frames are free; the batch is one
+    frame. Soft aggregation, padding to the stride and the choice of memory frames are left to the caller. Each file is
+    written whole or not at all, the JSON file last; `about` is further content of it. Returns the files.
 
     Raises:
         InputError: onnx or onnxscript is not installed, or the folder cannot be written to.

@@ -23,12 +23,7 @@ CGROUP_FILES = {
 def bounded(policy: MemoryPolicy, device: torch.device, sharing: int = 1) -> MemoryPolicy:
     """Return the policy with `MAX_FRAMES` and a budget from what the machine has, unless it has a limit already.
 
-    Below both limits the results are those of the unlimited policy.
-
-    Args:
-        policy: the policy.
-        device: where the memory will be.
-        sharing: number of memories that share the device.
+    Below both limits the results are those of the unlimited policy. `sharing` memories share the device.
     """
     if policy.max_frames is not None or policy.budget_mb is not None:
         return policy

@@ -12,10 +12,7 @@ from jaxtyping import Bool, Float64, Integer, UInt8
 def tolerance_pixels(height: int, width: int, fraction: float = 0.008) -> int:
     """The distance within which two boundaries match, in pixels, rounded up.
 
-    Args:
-        height: Of the frame.
-        width: Of the frame.
-        fraction: Share of the frame's diagonal; from 1 on a number of pixels.
+    The fraction is a share of the frame's diagonal; from 1 on it is a number of pixels.
 
     Source:
         davis2017-evaluation, `bound_th`.

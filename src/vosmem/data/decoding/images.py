@@ -93,10 +93,7 @@ def read_labels(path: Path, void: VoidRule | None = None) -> UInt8[np.ndarray, "
 
 
 def find_void_rule(paths: Iterable[Path]) -> VoidRule:
-    """Find the meaning of 255 in the masks of a video; only the masks that are needed are read.
-
-    Args:
-        paths: the masks in the order of their frames.
+    """Find the meaning of 255 in the masks of a video, in the order of frames; only masks that are needed are read.
 
     Raises:
         InputError: see `read_labels`.

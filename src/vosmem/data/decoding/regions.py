@@ -173,11 +173,7 @@ def placed_runs(lengths: Sequence[int], corner: tuple[int, int], size: tuple[int
 
 
 def embedded_mask(picture: Any, points: Any) -> Region:
-    """The mask of a rectangle in LabelMe's format.
-
-    Args:
-        picture: a PNG in base64, not 0 inside.
-        points: x and y of the first and the last pixel of the rectangle.
+    """LabelMe's mask of a rectangle: a PNG in base64, not 0 inside, and x and y of the first and the last pixel.
 
     Raises:
         ValueError: the PNG is missing or damaged, or its size is not that of the rectangle.
