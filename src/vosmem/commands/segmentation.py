@@ -95,12 +95,8 @@ def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str,
 class VideoSegmenter:
     """Segments videos as the command line says; the network is loaded once.
 
-    Args:
-        options: of the command line.
-        policy: which frames are remembered.
-        single: whether there is only one video; its results are written to the output folder itself.
-        weights: the file to load; None to look for what the options name.
-        sharing: number of workers that share the memory of the device.
+    Results of a `single` video are written to the output folder itself. Without `weights`, the file that the options
+    name is looked for. `sharing` workers share the memory of the device.
 
     Raises:
         InputError: the network cannot be loaded, or not be run so.

@@ -145,11 +145,7 @@ class GeneratedSequences(Sequence[Video], ABC):
 
 
 class SyntheticSequences(GeneratedSequences[ClipSequence]):
-    """A fixed set of clips for validation that cycles through the images; clips are cached.
-
-    Args:
-        source: images that training never sees.
-    """
+    """A fixed set of clips for validation that cycles through images that training never sees; clips are cached."""
 
     def __init__(self, source: ImageSource, augmentation: ClipAugmentation, count: int, seed: int):
         super().__init__(count)

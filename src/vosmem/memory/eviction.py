@@ -33,13 +33,7 @@ class _FrameRecord:
 
 
 class FrameRecords:
-    """Records of the kept frames, from which the retention order follows.
-
-    Args:
-        eviction: a key of `EVICTIONS`.
-        seed: seed of `random`; 0 or more.
-        video: name of the video, which seeds `random` too.
-    """
+    """Records of the kept frames, from which the retention order follows; seed and video seed `random`."""
 
     def __init__(self, eviction: str, seed: int = 0, video: str = "") -> None:
         self.eviction = eviction

@@ -20,11 +20,7 @@ class Fault(NamedTuple):
 
 
 class ClipLoader(DataLoader):
-    """Batches of clips, from loader processes or from this one.
-
-    Args:
-        name: name of an item's sample in messages.
-    """
+    """Batches of clips, from loader processes or from this one; `name` names an item's sample in messages."""
 
     def __init__(self, clips: Dataset, name: Callable[[int], str], num_workers: int, **settings: Any):
         self.name = name

@@ -20,10 +20,7 @@ from vosmem.ops.masks import ids_to_slots
 class EvaluationSet(list[VideoSequence]):
     """The sequences of a set.
 
-    Args:
-        sequences: the videos.
-        submission: folder inside the zip that the set's server takes, '' for its top level; None if there is no
-            server.
+    `submission` is the folder inside the zip that the set's server takes, '' for its top level; None without a server.
     """
 
     def __init__(self, sequences: Sequence[VideoSequence], submission: str | None = None):

@@ -57,11 +57,6 @@ def read_pair(image_path: Path, mask_path: Path, read_mask: ReadMask) -> Labelle
     return LabelledImage(image, labels)
 
 
-def pair_sizes(image_path: Path, mask_path: Path, mask_size: Callable[[Path], tuple[int, int]] = image_size) -> Sizes:
-    """Width and height of an image and of its mask, from their headers."""
-    return image_size(image_path), mask_size(mask_path)
-
-
 class PairedImages:
     """Images with a mask file each.
 
@@ -91,7 +86,8 @@ class PairedImages:
         return read_pair(*self.pairs[index], self._read_mask)
 
     def sizes(self, index: int) -> Sizes:
-        return pair_sizes(*self.pairs[index], self._mask_size)
+        image, mask = self.pairs[index]
+        return image_size(image), self._mask_size(mask)
 
 
 class ImageMaskFolder(PairedImages):

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from typing import Any, Protocol, runtime_checkable
 
-from vosmem.data.sources.image_sets import LabelledImage, Sizes, pair_sizes, read_pair
+from vosmem.data.decoding.images import image_size
+from vosmem.data.sources.image_sets import LabelledImage, Sizes, read_pair
 from vosmem.data.sources.video_layouts import VideoFolder, find_videos
 
 
@@ -45,12 +46,11 @@ class MaskedFrames:
         return len(self.pairs)
 
     def read(self, t: int) -> LabelledImage:
-        """Decode frame and mask."""
         return read_pair(*self.pairs[t], self._video.read_ids)
 
     def sizes(self, t: int) -> Sizes:
-        """From both headers."""
-        return pair_sizes(*self.pairs[t])
+        frame, mask = self.pairs[t]
+        return image_size(frame), image_size(mask)
 
 
 def training_videos(

@@ -16,12 +16,8 @@ from vosmem.networks.network import MemoryNetwork
 class Ensemble:
     """Averages the probabilities of propagators that see one video at several sizes or mirrored.
 
-    Each member has a memory of its own estimates. It has `step`, `remove`, `objects` and the memory
-    counts of a `Propagator`, so that `segment_frames` runs both.
-
-    Args:
-        members: the propagators.
-        flipped: for each member, whether it sees the frames mirrored left to right.
+    Each member has a memory of its own estimates; `flipped` says of each whether it sees the frames mirrored. An
+    ensemble has `step`, `remove`, `objects` and the memory counts of a `Propagator`, so `segment_frames` runs both.
     """
 
     def __init__(self, members: Sequence[Propagator], flipped: Sequence[bool]):
