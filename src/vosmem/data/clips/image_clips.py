@@ -203,7 +203,7 @@ def _seeds(entropy: Sequence[int], count: int) -> list[int]:
 class JoinedClips(ConcatDataset[Clip]):
     """Clips of several sets in one training, such as videos and images; items are counted through the sets."""
 
-    def __getitem__(self, key: SampleKey) -> Clip:  # type: ignore[override]  # a key is more than an index
+    def __getitem__(self, key: SampleKey) -> Clip:  # a key is more than an index
         part = bisect_right(self.cumulative_sizes, key.item)
         start = self.cumulative_sizes[part - 1] if part else 0
         return self.datasets[part][key._replace(item=key.item - start)]
