@@ -15,12 +15,10 @@ def run(arguments: list[str]) -> None:
     )
     parser.add_argument("source", metavar="SOURCE", help="checkpoint of a training, or published STM or STCN weights")
     parser.add_argument("output", type=Path, metavar="OUT.safetensors", help="the file to write")
-    parser.add_argument(
-        "--dtype", default="fp16", choices=("fp16", "fp32"), help="number format of the weights (default: fp16)"
-    )
-    parser.add_argument(
-        "--licence", metavar="TEXT", help="notice to store in the file; it is printed whenever the file is loaded"
-    )
+    dtype = "number format of the weights (default: fp16)"
+    licence = "notice to store in the file; it is printed whenever the file is loaded"
+    parser.add_argument("--dtype", default="fp16", choices=("fp16", "fp32"), help=dtype)
+    parser.add_argument("--licence", metavar="TEXT", help=licence)
     options = parser.parse_args(arguments)
 
     from vosmem.checkpoints.loading import convert

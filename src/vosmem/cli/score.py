@@ -13,22 +13,14 @@ def run(arguments: list[str]) -> None:
         description="J and F of predicted masks as DAVIS scores them, without the first and the last frame.",
         epilog="example: vosmem score DAVIS/Annotations/480p outputs/evaluate/RUN/masks --output scores.json",
     )
-    parser.add_argument(
-        "truth", type=Path, metavar="GT_DIR", help="ground truth: one sub-folder of masks for each sequence"
-    )
-    parser.add_argument(
-        "predictions",
-        type=Path,
-        metavar="PRED_DIR",
-        help="predictions: folders and files of the same names, or the output of vosmem segment or vosmem evaluate",
-    )
+    truth = "ground truth: one sub-folder of masks for each sequence"
+    predictions = "predictions: folders and files of the same names, or the output of vosmem segment or vosmem evaluate"
+    late = "also score objects that appear after the first frame, from the frame after their first mask"
+    parser.add_argument("truth", type=Path, metavar="GT_DIR", help=truth)
+    parser.add_argument("predictions", type=Path, metavar="PRED_DIR", help=predictions)
     parser.add_argument("--output", type=Path, metavar="FILE", help="write results as JSON, and a CSV next to it")
     parser.add_argument("--merge-objects", action="store_true", help="all ids count as one object (DAVIS-2016)")
-    parser.add_argument(
-        "--late-objects",
-        action="store_true",
-        help="also score objects that appear after the first frame, from the frame after their first mask",
-    )
+    parser.add_argument("--late-objects", action="store_true", help=late)
     parser.add_argument("--num-workers", type=int, default=0, metavar="N", help="threads that share the sequences")
     options = parser.parse_args(arguments)
 

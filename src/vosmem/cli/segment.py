@@ -76,56 +76,29 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_network(group: Group) -> None:
     add_network_options(group)
-    group.add_argument(
-        "--size",
-        type=int,
-        metavar="N",
-        help="largest short side of the frames for the network; 0 for their own size (default: the network's, which "
-        "may also enlarge small frames)",
-    )
-    group.add_argument(
-        "--zoom",
-        type=float,
-        metavar="N",
-        help="enlarge small objects up to N times; 1 for whole frames (default: the network's, otherwise 2)",
-    )
+    size = "largest short side for the network; 0 for the frames' own (default: the network's, which may enlarge them)"
+    zoom = "enlarge small objects up to N times; 1 for whole frames (default: the network's, otherwise 2)"
+    top_k = "attend only to the K most similar memory cells; 0 for all"
+    direction = "from the masks to later frames, to earlier frames, or both (default: forward)"
+    directions = ("forward", "backward", "both")
+    group.add_argument("--size", type=int, metavar="N", help=size)
+    group.add_argument("--zoom", type=float, metavar="N", help=zoom)
     group.add_argument("--flip", action="store_true", help="average with mirrored frames, which takes twice as long")
-    group.add_argument(
-        "--top-k", type=int, metavar="K", help="attend only to the K most similar memory cells; 0 for all"
-    )
-    group.add_argument(
-        "--direction",
-        default="forward",
-        choices=("forward", "backward", "both"),
-        help="from the masks to later frames, to earlier frames, or both (default: forward)",
-    )
+    group.add_argument("--top-k", type=int, metavar="K", help=top_k)
+    group.add_argument("--direction", default="forward", choices=directions, help=direction)
 
 
 def _add_memory(group: Group) -> None:
-    group.add_argument(
-        "--memory",
-        default="every_n",
-        choices=sorted(path.name.removesuffix(".yaml") for path in MEMORIES.iterdir()),
-        help="which frames are memorised; those with a given mask always are, except for previous (default: every_n)",
-    )
+    memories = sorted(path.name.removesuffix(".yaml") for path in MEMORIES.iterdir())
+    memory = "which frames are memorised; those with a given mask always are, except for previous (default: every_n)"
+    last = "also read the previous frame, for every_n and adaptive (default: the network's)"
+    frames = "largest number of frames in memory (default: 32, unless the policy or --memory-budget limits it)"
+    budget = "largest size of the memory (default: an eighth to a quarter of the free memory, unless limited as above)"
+    group.add_argument("--memory", default="every_n", choices=memories, help=memory)
     group.add_argument("--interval", type=int, metavar="N", help="memorise every N-th frame, for every_n (default: 5)")
-    group.add_argument(
-        "--include-last",
-        action=argparse.BooleanOptionalAction,
-        help="also read the previous frame, for every_n and adaptive (default: the network's)",
-    )
-    group.add_argument(
-        "--max-frames",
-        type=int,
-        metavar="N",
-        help="largest number of frames in memory (default: 32, unless the policy or --memory-budget limits it)",
-    )
-    group.add_argument(
-        "--memory-budget",
-        type=float,
-        metavar="MB",
-        help="largest size of the memory (default: an eighth to a quarter of the free memory, unless limited as above)",
-    )
+    group.add_argument("--include-last", action=argparse.BooleanOptionalAction, help=last)
+    group.add_argument("--max-frames", type=int, metavar="N", help=frames)
+    group.add_argument("--memory-budget", type=float, metavar="MB", help=budget)
 
 
 def _add_written(group: Group) -> None:
@@ -141,24 +114,14 @@ def _add_written(group: Group) -> None:
 
 
 def _add_workers(group: Group) -> None:
-    group.add_argument(
-        "--engine",
-        default="here",
-        choices=("here", "processes", "ray"),
-        help="this process, several processes of this machine, or a Ray cluster (default: here)",
-    )
-    group.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="number of workers (default: one for each GPU; otherwise 2, or as many as fit on Ray)",
-    )
-    group.add_argument(
-        "--threads", type=int, metavar="N", help="threads of a worker (default: its share of the CPUs; on Ray 1)"
-    )
-    group.add_argument(
-        "--address", metavar="HOST:PORT", help="address of the Ray cluster (default: one on this machine)"
-    )
+    engine = "this process, several processes of this machine, or a Ray cluster (default: here)"
+    workers = "number of workers (default: one for each GPU; otherwise 2, or as many as fit on Ray)"
+    threads = "threads of a worker (default: its share of the CPUs; on Ray 1)"
+    address = "address of the Ray cluster (default: one on this machine)"
+    group.add_argument("--engine", default="here", choices=("here", "processes", "ray"), help=engine)
+    group.add_argument("--workers", type=int, metavar="N", help=workers)
+    group.add_argument("--threads", type=int, metavar="N", help=threads)
+    group.add_argument("--address", metavar="HOST:PORT", help=address)
 
 
 def _summary(name: str, result: "VideoResult") -> str:
