@@ -7,7 +7,9 @@ from tests.segmentation.made import RepeatMethod, write_frames
 from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
 from vosmem.inference.engine.engine import Engine
+from vosmem.inference.prompts import first_mask
 from vosmem.inference.sequences.streaming import Segmenter
+from vosmem.inputs.prompts import cut_out
 
 SIZE = (48, 80)
 COUNT = 8
@@ -25,6 +27,13 @@ def session(tmp_path, small_stm):
         path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if session.folder not in (path, *path.parents)
     }
     assert after == before
+
+
+@pytest.fixture
+def no_refinement(monkeypatch):
+    """First masks and corrections are those of GrabCut, so that random weights do not matter."""
+    monkeypatch.setattr(first_mask, "_estimate", lambda frame, prompt, *_: (cut_out(frame, prompt), []))
+    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough, *_: [rough])
 
 
 class AuthoritativeMethod(RepeatMethod):

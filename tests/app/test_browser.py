@@ -20,7 +20,6 @@ from vosmem.app.serve import free_port, private_folder, serving
 from vosmem.app.session_store import SessionStore
 from vosmem.app.uploads import Limits
 from vosmem.inference.engine.engine import Engine
-from vosmem.inference.prompts import first_mask
 from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.networks import STM
 
@@ -193,8 +192,7 @@ def click(page, x, y, button="left"):
     playwright.expect(page.locator("#canvas .editor.busy")).to_have_count(0, timeout=WAIT)
 
 
-def test_two_clicks_make_a_mask_a_third_corrects_it_and_keys_play_it(open_page, store, shots, tmp_path, monkeypatch):
-    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [rough, rough])
+def test_two_clicks_make_a_mask_a_third_corrects_it_and_keys_play_it(open_page, store, shots, tmp_path, no_refinement):
     picture, discs = two_discs()
     for t in range(COUNT):
         Image.fromarray(picture).save(tmp_path / f"{t}.png")
@@ -239,8 +237,7 @@ def test_two_clicks_make_a_mask_a_third_corrects_it_and_keys_play_it(open_page, 
     assert page.evaluate("played") == [str(t) for t in (COUNT - 1, *range(COUNT))]
 
 
-def test_zoom_keeps_points_where_they_are_set_and_the_keyboard_sets_points(open_page, store, tmp_path, monkeypatch):
-    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [rough, rough])
+def test_zoom_keeps_points_where_they_are_set_and_the_keyboard_sets_points(open_page, store, tmp_path, no_refinement):
     picture, discs = two_discs()
     Image.fromarray(picture).save(tmp_path / "only.png")
     page = open_page()

@@ -7,15 +7,13 @@ from PIL import Image
 from tests.discs import overlap, two_discs
 from tests.messages import naming
 from vosmem.errors import InputError
-from vosmem.inference.prompts import first_mask
 
 FRAME, DISCS = two_discs()
 
 
 @pytest.fixture
-def discs(session, monkeypatch):
-    """A session with a video of two discs, and a refinement that changes nothing."""
-    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [rough, rough])
+def discs(session, no_refinement):
+    """A session with a video of two discs."""
     paths = [session.folder / f"{t}.png" for t in range(2)]
     for path in paths:
         Image.fromarray(FRAME).save(path)

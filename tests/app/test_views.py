@@ -14,7 +14,6 @@ from vosmem.app.session import Session
 from vosmem.app.uploads import Limits
 from vosmem.data.decoding.notes import Decision
 from vosmem.inference.engine.engine import Engine
-from vosmem.inference.prompts import first_mask
 from vosmem.inference.sequences.streaming import Segmenter
 
 
@@ -62,8 +61,7 @@ def test_charts_have_a_curve_for_each_object_and_escape_names(session):
     assert "<b>.png" not in page and "00001<b>" not in page
 
 
-def test_prompts_and_qualities_are_those_of_the_frame(session, monkeypatch):
-    monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough: [rough, rough])
+def test_prompts_and_qualities_are_those_of_the_frame(session, no_refinement):
     session.mark(1, 2, (5, 5, 40, 40), [(20, 20, 1), (70, 40, 0)])
     canvas = views.canvas(session, 1)
     assert canvas["prompts"] == {"2": {"box": (5, 5, 40, 40), "points": [[20.0, 20.0, 1], [70.0, 40.0, 0]]}}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 SETUP = Path(__file__).resolve().parents[2] / "setup.cfg"
 # Extras that are installed into environments of their own: what does not go with the other pins, and a tool's own one.
-APART = ("ray-sweeps", "napari")
+APART = ("ray-sweeps", "napari", "sam")
 REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[[\w,-]+\])?>=(?P<lowest>[\w.]+)(,<[\w.]+)?")
 
 

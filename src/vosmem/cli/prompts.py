@@ -57,8 +57,10 @@ def add_prompt_options(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--cut",
         default="network",
-        choices=CUTS,
-        help="how box, points or strokes become a mask: GrabCut refined by the network, or GrabCut (default: network)",
+        type=_cut,
+        metavar="network|grabcut|sam:WEIGHTS",
+        help="how box, points or strokes become a mask: GrabCut refined by the network, GrabCut, or SAM 2 or EdgeTAM "
+        "of transformers with the weights in a folder (default: network)",
     )
 
 
@@ -73,6 +75,12 @@ class _Exclude(argparse.Action):
             parser.error("--not-points has no --box or --points before it: give the object first")
         not_points = before[-1].not_points + values.points
         namespace.prompts = [*before[:-1], before[-1]._replace(not_points=not_points)]
+
+
+def _cut(text: str) -> str:
+    if text not in CUTS and not text.startswith("sam:"):
+        raise argparse.ArgumentTypeError(f"{text!r} is unknown: use {', '.join(CUTS)} or sam:WEIGHTS")
+    return text
 
 
 def _box(text: str) -> Prompt:

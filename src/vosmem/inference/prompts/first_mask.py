@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
 from vosmem.inference.engine.engine import Engine
+from vosmem.inference.prompts.promptable import promptable_model
 from vosmem.inference.prompts.refinement import refine
 from vosmem.inputs.grabcut import OBJECT, NothingFound
 from vosmem.inputs.prompts import Prompt, correct, cut_out, join_objects, point_strokes, quality_note
@@ -18,6 +19,7 @@ from vosmem.metrics.region import jaccard
 from vosmem.networks.network import MemoryNetwork
 
 CUTS = ("network", "grabcut")
+SAM = "sam:"  # and weights
 PASSES = 3  # of the network in a window, from each rough mask
 DIFFERENT = 0.3  # agreement (J) below which only the estimate from GrabCut counts
 WHOLE_FRAMES = 2  # passes before them if the rough mask does not show how large the object is
@@ -29,7 +31,7 @@ class FirstMask(NamedTuple):
     Attributes:
         ids: object k is that of prompt k - 1; 0 is background.
         quality: predicted quality of each object, in [0, 1]: the agreement (J) of its mask with that of a perturbed
-            prompt, and with the estimates that it joins.
+            prompt, and with the estimates that it joins; or what SAM predicts.
         notes: decisions, with a warning for each object of low quality.
     """
 
@@ -51,16 +53,21 @@ def make_first_mask(
         frame: RGB.
         prompts: of the objects 1, 2, ...
         network: as `engine` made it ready.
-        cut: `network` refines the result of GrabCut, and the prompt itself, by the network; `grabcut` does not.
+        cut: `network` refines the result of GrabCut, and the prompt itself, by the network; `grabcut` does not;
+            `sam:WEIGHTS` uses a `PromptableModel` instead.
 
     Raises:
         InputError: `cut` is unknown, a prompt cannot hold an object, or an object is hidden by others.
     """
-    if cut not in CUTS:
-        raise InputError(f"cut={cut!r} is unknown: use {' or '.join(CUTS)}")
+    if cut not in CUTS and not cut.startswith(SAM):
+        raise InputError(f"cut={cut!r} is unknown: use {', '.join(CUTS)} or {SAM}WEIGHTS")
     if not prompts:
         raise InputError("no object is given: give a box, points or strokes for each")
-    found = [_find(frame, prompt, network if cut == "network" else None, engine) for prompt in prompts]
+    if cut.startswith(SAM):
+        model = promptable_model(cut.removeprefix(SAM), engine.device)
+        found = [model.mask(frame, prompt) for prompt in prompts]
+    else:
+        found = [_find(frame, prompt, network if cut == "network" else None, engine) for prompt in prompts]
     ids, notes = join_objects([mask for mask, _ in found])
     quality = tuple(own for _, own in found)
     return FirstMask(ids, quality, (*notes, *map(quality_note, range(1, len(quality) + 1), quality)))

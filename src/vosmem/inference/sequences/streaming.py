@@ -213,7 +213,8 @@ class Segmenter:
             boxes: x0, y0, x1, y1 in pixels for each object; x1 and y1 are exclusive.
             points: x, y in pixels of the points of each object.
             labels: for each point 1 if it is on the object, and 0 if it is not; by default all are on the object.
-            cut: `network`, or `grabcut` for the result of GrabCut without the network.
+            cut: `network`, `grabcut` for the result of GrabCut without the network, or `sam:WEIGHTS` for SAM 2 or
+                EdgeTAM of transformers.
 
         Returns:
             `ids` for `propagate`, the predicted `quality` of each object, and `notes`.
