@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   vosmem segment frames/ --points '210,150;190,180' --not-points 130,90 --output out
   vosmem segment DAVIS/ --output out --direction both --weights last.ckpt
   vosmem segment video.mp4 --mask first.png --output out --write overlay,prores,coco
+  vosmem segment camera:0 --frames :300 --box 120,80,300,260 --output out
   vosmem segment videos.csv --output out --engine processes --workers 4"""
 SECONDS_BETWEEN_LINES = 10.0
 MEMORIES = files("vosmem.conf") / "memory"

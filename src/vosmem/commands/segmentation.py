@@ -21,6 +21,7 @@ from vosmem.inputs.open import VideoInput, open_videos
 from vosmem.memory.budget import bounded
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.ops.attention import MemoryReadConfig
+from vosmem.segmentation.camera import is_camera, record_camera
 from vosmem.segmentation.frame_files import SegmentOptions
 from vosmem.segmentation.journal import Journal
 from vosmem.segmentation.record import unfinished_budget_mb
@@ -72,7 +73,7 @@ def segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, 
 
 def _segment(options: Namespace, on_progress: OnProgress) -> Iterator[tuple[str, VideoResult | InputError]]:
     check_workers(options)
-    options = _with_whole_paths(options)
+    options = _with_whole_paths(options if not is_camera(options.input) else _with_recording(options))
     policy = _policy(options)
     weights = find_weights(options.weights, options.model)  # reports missing weights before anything is decoded
     found, problems = _videos(options)
@@ -184,6 +185,12 @@ def _one_by_one(
         except InputError as error:
             outcome = Outcome(error=error)
         yield video, outcome
+
+
+def _with_recording(options: Namespace) -> Namespace:
+    """The options with a recording of the camera as input."""
+    end = None if options.frames is None else options.frames.end
+    return Namespace(**{**vars(options), "input": record_camera(options.input, options.output, end)})
 
 
 def _with_whole_paths(options: Namespace) -> Namespace:
