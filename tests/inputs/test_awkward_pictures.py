@@ -189,7 +189,9 @@ def test_exif_rotation_is_read_from_every_frame(tmp_path):
     assert note.decision is Decision.EXIF_IGNORED and "2 of 4 frames (2.jpg, 3.jpg)" in note
 
 
-@pytest.mark.parametrize("name", ["1_mask", "0-mask", "1.mask", "mask", "1_seg", "poster", "1_thumb"])
+@pytest.mark.parametrize(
+    "name", ["1_mask", "0-mask", "1.mask", "mask", "1_seg", "poster", "1_thumb", "mask_1", "labels2"]
+)
 def test_masks_and_posters_among_frames_are_no_frames(tmp_path, name):
     write_frames(tmp_path, ["0", "1", "2"])
     write_mask(tmp_path / f"{name}.png", [1])

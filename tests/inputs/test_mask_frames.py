@@ -178,3 +178,25 @@ def test_the_error_of_masks_without_objects_names_what_was_left_out(tmp_path):
     (video,) = inspect(frames, path).videos
     assert any("no mask holds an object" in problem for problem in video.problems)
     assert [note.decision for note in video.notes] == [Decision.ENTRIES_LEFT_OUT]
+
+
+@pytest.mark.parametrize("values", [(1, 255), (255, 1)])
+@pytest.mark.parametrize("one_bit", [False, True])
+def test_one_object_with_two_numbers_is_rejected(tmp_path, source, values, one_bit):
+    for number, value in enumerate(values, start=2):
+        path = write_mask(tmp_path / "masks" / f"{number:04d}.png", [value])
+        if one_bit and value == 1:
+            Image.fromarray(SHAPE).convert("1").save(path)
+    with pytest.raises(InputError, match=naming("000", "png", "000", "png", "one number")):
+        opened(source, tmp_path / "masks")
+
+
+def test_a_trimap_is_rejected(tmp_path, source):
+    with pytest.raises(InputError, match=naming("mask.png", "trimap")):
+        opened(source, write_mask(tmp_path / "mask.png", [128, 255]))
+
+
+def test_accents_are_compared_as_they_look(tmp_path):
+    frames = write_frames(tmp_path / "clip", ["a\N{COMBINING ACUTE ACCENT}", "e\N{COMBINING ACUTE ACCENT}"])
+    video = opened(frames, write_mask(tmp_path / "\N{LATIN SMALL LETTER E WITH ACUTE}.png", [1]))
+    assert video.given_mask(0) is None and video.given_mask(1) is not None

@@ -18,10 +18,9 @@ VIDEO_SUFFIXES = (
 TAKEN = f"images ({', '.join(IMAGE_SUFFIXES)}), a video ({', '.join(VIDEO_SUFFIXES[:6])} ...), or a zip file of them"
 # Files without frames that are expected in a folder of frames.
 COMPANIONS = (".txt", ".json", ".xml", ".csv", ".md", ".yaml", ".yml", ".html", ".db", ".ini", ".log", ".srt", ".zip")
-NOT_A_FRAME = re.compile(
-    r"(?P<rest>.*?)[-_. ]?(masks?|seg|segmentation|gt|labels?|annotations?|alpha|matte|thumb|thumbnail|poster|cover)",
-    re.I,
-)
+NO_FRAMES = "masks?|seg|segmentation|gt|labels?|annotations?|alpha|matte|thumb|thumbnail|poster|cover"
+NOT_A_FRAME = re.compile(rf"(?P<rest>.*?)[-_. ]?({NO_FRAMES})", re.I)
+MASK_OF_NUMBER = re.compile(rf"({NO_FRAMES})[-_. ]?(?P<number>[0-9]+)", re.I)
 
 
 def visible_entries(folder: Path) -> list[Path]:
@@ -76,6 +75,9 @@ def frames_in(folder: Path, mask: Path | None = None) -> tuple[list[Path], list[
         stems = {path.stem for path in pictures}
         matches = [(path, NOT_A_FRAME.fullmatch(path.stem)) for path in pictures]
         others = [path for path, match in matches if match and (match["rest"] in stems or not match["rest"])]
+        numbered = {path: MASK_OF_NUMBER.fullmatch(path.stem) for path in pictures}
+        rest = [path.stem for path, match in numbered.items() if not match]
+        others += [path for path, match in numbered.items() if match and any(s.endswith(match["number"]) for s in rest)]
         if 0 < len(others) < len(pictures):
             notes.append(Decision.NO_FRAMES_BY_NAME.note(names=listed([path.name for path in others])))
             pictures = [path for path in pictures if path not in others]

@@ -1,6 +1,7 @@
 """Read all masks of a video once: the frame of each, its objects, and its errors."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from vosmem.inputs.wording import counted
 
 ASPECT_TOLERANCE = 0.02  # relative difference between the aspect ratios of a mask and its frame
 MAX_DIGITS = 18
+TRIMAP = {128, 255}  # unknown, and object
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class MaskScan:
         self.notes: list[Note] = list(masks.notes)
         self.palette: UInt8[np.ndarray, "256 3"] | None = None
         self._void = VoidRule()
+        self._only_value: dict[int, str] = {}  # by the only value of a mask, 1 or 255, the first mask's name
         self._labels_by_note: dict[Note, list[str]] = {}
         try:
             self._stem_at = self._match_frames(start)
@@ -78,8 +81,8 @@ class MaskScan:
                     f"--start is the frame of a single mask, but {len(stems)} are given: name them like frames"
                 )
             return {find_frame(names, start, self._frames.indices): stems[0]}
-        index_of_name = {name: t for t, name in enumerate(names)}
-        index_of = {stem: index_of_name[stem] for stem in stems if stem in index_of_name}
+        index_of_name = {_composed(name): t for t, name in enumerate(names)}
+        index_of = {stem: index_of_name[_composed(stem)] for stem in stems if _composed(stem) in index_of_name}
         # The number in a video's own name is no frame number.
         has_name_of_video = len(stems) == 1 and stems[0] in (Path(self._frames.name).name, Path(self._frames.name).stem)
         if not index_of and not has_name_of_video:
@@ -154,6 +157,18 @@ class MaskScan:
     def _settle_void(self, mask: MaskFile, has_void: bool, label: str) -> None:
         known = self._void.is_object is not None
         self._void.settle(mask, label)
+        values = frozenset(np.unique(mask.ids).tolist()) - {0}
+        if values == TRIMAP:
+            raise InputError(
+                f"mask {label!r} holds 128 and 255, as a trimap does: save the object as 1, or two objects as 1 and 2"
+            )
+        if mask.kind in (*ONE_BYTE, "one-bit") and values in ({1}, {VOID}):
+            self._only_value.setdefault(min(values), label)
+        if len(self._only_value) > 1:
+            raise InputError(
+                f"one object is 1 in mask {self._only_value[1]!r} and 255 in mask {self._only_value[VOID]!r}: save "
+                "both with one number"
+            )
         if mask.kind not in ONE_BYTE or not has_void:
             return
         if not self._void.is_object:
@@ -209,6 +224,11 @@ def _same_aspect(one: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether two sizes have one aspect ratio, up to the tolerance or one pixel of rounding."""
     across, down = one[0] * other[1], one[1] * other[0]
     return abs(across - down) <= max(ASPECT_TOLERANCE * max(across, down), *other)
+
+
+def _composed(name: str) -> str:
+    """A name with composed accents; macOS stores them decomposed."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _number(name: str) -> int | None:

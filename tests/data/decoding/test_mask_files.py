@@ -237,3 +237,23 @@ def test_a_webp_that_is_not_lossless_holds_black_and_white_only(tmp_path, lossle
         return
     with pytest.raises(InputError, match=naming("m.webp", "WEBP", "PNG")):
         read_mask(tmp_path / "m.webp")
+
+
+@pytest.mark.parametrize("method", [Image.Resampling.BILINEAR, Image.Resampling.BICUBIC])
+@pytest.mark.parametrize("colours", [[0, 100, 200], [0, 0xFF0000, 0x0000FF]])
+def test_soft_edges_are_refused_unless_they_are_cleaned(png, colours, method):
+    scene = np.zeros((40, 60), int)
+    scene[10:30, 10:25], scene[10:30, 35:50] = colours[1:]
+    channels = np.stack([scene >> 16, scene >> 8 & 255, scene & 255], axis=2).astype(np.uint8)
+    hard = Image.fromarray(channels if colours[1] > 255 else channels[..., 2])
+    hard.resize((240, 160), Image.Resampling.NEAREST).rotate(7).resize((90, 60), method).save(png)
+    with pytest.raises(InputError, match=naming("00000.png", "soft edges", "--clean-masks")):
+        read_mask(png, max_objects=500)
+    assert len(np.unique(read_mask(png, clean=True).ids)) == 3
+
+
+def test_small_objects_are_no_soft_edges(png):
+    values = blocks([0, 200], side=24).astype(np.uint8)
+    values[2, 2:6], values[6, 2:6], values[10:12, 2:4], values[14, 30:34] = 3, 4, 5, 250
+    mask = read_mask(saved(png, values))
+    assert np.array_equal(mask.ids, values) and "--clean-masks" in mask.notes[0] and mask.notes[0].warns

@@ -24,6 +24,8 @@ BYTE_BITS = 8
 LOSSY = ("JPEG", "MPO", "HEIF")  # formats that do not keep ids
 LOSSLESS_WEBP = b"VP8L"  # chunk of a file
 WHITE, TOLERANCE = 255, 64  # a lossy format moves black and white by less
+OVERSHOOT = 0.2  # of the difference at an edge, by which resizing exceeds its sides
+MIXED = 0.9  # share of thin pixels from which they are soft edges, not small objects
 SOFT = 0.03  # share of pixels between black and white at the edges of an object
 OPAQUE = 128  # opacity from which a pixel belongs to an object that is drawn in the alpha channel
 
@@ -104,8 +106,16 @@ def ids_of_image(
         raise _no_ids(name, error) from error
     if max_objects is not None:
         codes, cleaned, thin = _thinned(codes, clean)
-        _raise_too_many(name, codes, max_objects, thin)
+        _raise_too_many(name, codes, max_objects, len(thin))
+        soft = len(thin) > 0 and kind in ("grey", "colours") and _is_soft(codes)
+        if soft and len(thin) >= FEW:
+            raise InputError(
+                f"mask {name!r} has soft edges: {len(thin)} values that mix those around them and are no ids: save it "
+                "with hard edges, or remove them with --clean-masks"
+            )
         notes += cleaned
+        if soft or len(thin) >= FEW:
+            notes.append(Decision.EDGES_THIN.note(values=_count(thin)))
     if kind != "colours":
         palette = _own_palette(image) if kind == "palette" else None
         return MaskFile(codes.astype(np.uint16), palette, tuple(notes), kind)
@@ -167,19 +177,31 @@ def _own_palette(image: Image.Image) -> UInt8[np.ndarray, "256 3"]:
     return whole_palette(colours[: 256 * 3].reshape(-1, 3))
 
 
-def _thinned(codes: Int32[np.ndarray, "H W"], clean: bool) -> tuple[Int32[np.ndarray, "H W"], list[Note], int]:
-    """The codes, cleaned on request, notes on thin codes, and the number of thin codes left."""
+def _thinned(
+    codes: Int32[np.ndarray, "H W"], clean: bool
+) -> tuple[Int32[np.ndarray, "H W"], list[Note], Int32[np.ndarray, "N"]]:
+    """The codes, cleaned on request, the note on that, and the thin codes that are left."""
     inside = _uniform(codes)
     present, solid = _distinct(codes), _distinct(codes[inside])
     thin = np.setdiff1d(present, solid)
-    notes = []
-    if clean and len(thin) and solid.any():
-        nearest = distance_transform_edt(~np.isin(codes, solid), return_distances=False, return_indices=True)
-        codes, present = codes[tuple(nearest)], solid
-        notes = [Decision.EDGES_CLEANED.note(values=_count(thin))]
-    elif len(thin) >= FEW:
-        notes = [Decision.EDGES_THIN.note(values=_count(thin))]
-    return codes, notes, len(np.intersect1d(present, thin))
+    if not (clean and len(thin) and solid.any()):
+        return codes, [], thin
+    nearest = distance_transform_edt(~np.isin(codes, solid), return_distances=False, return_indices=True)
+    return codes[tuple(nearest)], [Decision.EDGES_CLEANED.note(values=_count(thin))], thin[:0]
+
+
+def _is_soft(codes: Int32[np.ndarray, "H W"]) -> bool:
+    """Whether nearly all pixels of thin codes mix solid codes around them, in each channel."""
+    solid = np.isin(codes, _distinct(codes[_uniform(codes)]))
+    mixed, differs = ~solid, np.zeros(codes.shape, bool)
+    for shift in (0, 8, 16):
+        channel, around = (codes >> shift & 255).astype(np.uint8), np.ones((7, 7), np.uint8)
+        low = cv2.erode(np.where(solid, channel, np.uint8(255)), around).astype(int)
+        high = cv2.dilate(np.where(solid, channel, np.uint8(0)), around).astype(int)
+        slack = OVERSHOOT * (high - low)
+        mixed &= (low - slack <= channel) & (channel <= high + slack)
+        differs |= low < high
+    return float((mixed & differs).sum() / (~solid).sum()) > MIXED
 
 
 def _raise_too_many(name: str, codes: Int32[np.ndarray, "H W"], max_objects: int, thin: int) -> None:
