@@ -21,7 +21,7 @@ NETWORKS = {
 }
 
 
-class Place(NamedTuple):
+class Setting(NamedTuple):
     """A device and a precision."""
 
     device: torch.device
@@ -43,7 +43,7 @@ class Place(NamedTuple):
         torch.testing.assert_close(found.detach().cpu().float(), expected.detach().float(), rtol=bound, atol=bound)
 
 
-def places(*precisions: str) -> list:
+def combinations(*precisions: str) -> list:
     """Parameters: each accelerator of this machine, and what stands in for it where there is none.
 
     The simulated GPU computes in float32 as the CPU does, and the CPU in the other precisions.
@@ -59,28 +59,28 @@ def places(*precisions: str) -> list:
     ]
 
 
-@pytest.fixture(params=places("fp32", "bf16", "fp16"))
-def place(request, monkeypatch) -> Iterator[Place]:
+@pytest.fixture(params=combinations("fp32", "bf16", "fp16"))
+def setting(request, monkeypatch) -> Iterator[Setting]:
     """Each device in each precision."""
-    yield from _placed(request.param, monkeypatch)
+    yield from _set_up(request.param, monkeypatch)
 
 
-@pytest.fixture(params=places("fp32"))
-def whole(request, monkeypatch) -> Iterator[Place]:
+@pytest.fixture(params=combinations("fp32"))
+def whole(request, monkeypatch) -> Iterator[Setting]:
     """Each device in float32, for decisions that rounding could change."""
-    yield from _placed(request.param, monkeypatch)
+    yield from _set_up(request.param, monkeypatch)
 
 
-def _placed(chosen: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def _set_up(chosen: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
     kind, precision = chosen
     # The engine refuses precisions that are slower than float32; their results are correct.
     monkeypatch.setattr("vosmem.inference.engine.engine.precision_dtype", lambda name, device: DTYPES[name])
     if kind == SIMULATED:
         with simulated_gpu():
-            yield Place(DEVICE, precision)
+            yield Setting(DEVICE, precision)
     else:
         with whole_float32():
-            yield Place(torch.device(kind), precision)
+            yield Setting(torch.device(kind), precision)
 
 
 @pytest.fixture(params=NETWORKS)

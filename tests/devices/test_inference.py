@@ -33,12 +33,12 @@ def run(network, engine, policy=EVERY_SECOND, mask_device="cpu", **settings):
     return torch.stack(found), propagator
 
 
-def test_every_precision_agrees(network, place):
-    found, _ = run(network, place.engine)
+def test_every_precision_agrees(network, setting):
+    found, _ = run(network, setting.engine)
     expected, _ = run(network, CPU)
-    assert found.device.type == place.device.type and found.dtype == torch.float32
-    place.close(found, expected)
-    place.close(found.sum(dim=1), torch.ones(5, 48, 72))
+    assert found.device.type == setting.device.type and found.dtype == torch.float32
+    setting.close(found, expected)
+    setting.close(found.sum(dim=1), torch.ones(5, 48, 72))
 
 
 @pytest.mark.parametrize(
@@ -63,26 +63,26 @@ def test_every_mechanism_decides_alike(gated, whole, settings):
     whole.close(found, expected)
 
 
-def test_objects_permute(gated, place):
-    engine, frames = place.engine, images(place.device)
+def test_objects_permute(gated, setting):
+    engine, frames = setting.engine, images(setting.device)
     propagators = [Propagator(engine.ready(gated), EVERY_SECOND) for _ in range(2)]
     labels = torch.from_numpy(LABELS[0])
     with engine.context():
         for t, frame in enumerate(frames[:3]):
             masks = (labels, (3 - labels) % 3) if t == 0 else (None, None)
             found, swapped = (p.step(frame, mask) for p, mask in zip(propagators, masks, strict=True))
-    place.close(swapped[[0, 2, 1]], found.cpu())
+    setting.close(swapped[[0, 2, 1]], found.cpu())
 
 
-def test_aggregated_and_given_masks_are_distributions(place):
+def test_aggregated_and_given_masks_are_distributions(setting):
     """Probabilities of 0 and 1 stay finite in every type."""
-    probs = torch.tensor([0.0, 1.0, 0.5], device=place.device, dtype=place.dtype).expand(1, 2, 3)
+    probs = torch.tensor([0.0, 1.0, 0.5], device=setting.device, dtype=setting.dtype).expand(1, 2, 3)
     merged = soft_aggregate(probs).softmax(dim=1)
     assert bool(merged.isfinite().all())
-    place.close(merged.sum(dim=1), torch.ones(1, 3))
-    labels = torch.tensor([[0, 1, 3]], device=place.device)
+    setting.close(merged.sum(dim=1), torch.ones(1, 3))
+    labels = torch.tensor([[0, 1, 3]], device=setting.device)
     found = overwrite(merged[0][:, None], labels, 3, whole=True, absent=(2,))
-    place.close(found.sum(dim=0), torch.ones(1, 3))
+    setting.close(found.sum(dim=0), torch.ones(1, 3))
 
 
 def test_a_stream_takes_arrays_and_prompts(gated, whole):
@@ -126,15 +126,15 @@ def test_attention_and_confidence_are_numbers_of_the_cpu(gated, whole):
     whole.close(entropy, expected_entropy, factor=10)
 
 
-def test_a_limited_memory_does_not_grow(gated, place):
+def test_a_limited_memory_does_not_grow(gated, setting):
     """The bank's size is constant on every device; on CUDA the allocated memory is, too."""
-    engine = place.engine
+    engine = setting.engine
     propagator = Propagator(engine.ready(gated), EveryN(interval=1, max_frames=3, dtype="bf16"))
     sizes, allocated = [], []
     with engine.context():
-        for t, image in enumerate(images(place.device).repeat(2, 1, 1, 1)):
+        for t, image in enumerate(images(setting.device).repeat(2, 1, 1, 1)):
             propagator.step(image, torch.from_numpy(LABELS[0]) if t == 0 else None)
             sizes.append(propagator.memory_bytes)
-            allocated.append(torch.cuda.memory_allocated() if place.device.type == "cuda" else 0)
+            allocated.append(torch.cuda.memory_allocated() if setting.device.type == "cuda" else 0)
     assert len(propagator.memory_frames) == 3
     assert len(set(sizes[6:])) == 1 and len(set(allocated[6:])) == 1

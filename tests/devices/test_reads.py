@@ -15,49 +15,49 @@ def draw(dtype, stored=None, objects=3, channels=8, cells=60):
     return [key.to(stored or dtype), value.to(stored or dtype), query]
 
 
-def read(place, tensors, similarity, **settings):
+def read(setting, tensors, similarity, **settings):
     """The read, and its expected result from the same numbers."""
     expected = read_memory(*(part.double() for part in tensors), similarity, **settings)
     with torch.inference_mode():
-        found = read_memory(*(part.to(place.device) for part in tensors), similarity, **settings)
-    assert found.device.type == place.device.type and found.dtype == place.dtype
+        found = read_memory(*(part.to(setting.device) for part in tensors), similarity, **settings)
+    assert found.device.type == setting.device.type and found.dtype == setting.dtype
     return found, expected
 
 
 @each_similarity
 @pytest.mark.parametrize("method", ["auto", "matmul", "sdpa"])
-def test_every_method_reads_the_same(place, similarity, method):
-    found, expected = read(place, draw(place.dtype), similarity, memory_read=MemoryReadConfig(method=method))
-    place.close(found, expected)
+def test_every_method_reads_the_same(setting, similarity, method):
+    found, expected = read(setting, draw(setting.dtype), similarity, memory_read=MemoryReadConfig(method=method))
+    setting.close(found, expected)
 
 
 @each_similarity
-def test_top_k(place, similarity):
+def test_top_k(setting, similarity):
     """Rounding may change which cell is the last of the five."""
-    found, expected = read(place, draw(place.dtype), similarity, memory_read=MemoryReadConfig(top_k=5))
-    place.close((found.cpu() - expected).abs().mean(), torch.zeros(()))
+    found, expected = read(setting, draw(setting.dtype), similarity, memory_read=MemoryReadConfig(top_k=5))
+    setting.close((found.cpu() - expected).abs().mean(), torch.zeros(()))
 
 
 @each_similarity
 @pytest.mark.parametrize("top_k", [None, 5])
 @pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16])
-def test_a_memory_of_another_type(place, similarity, top_k, stored):
-    tensors = draw(place.dtype, stored)
-    found, expected = read(place, tensors, similarity, memory_read=MemoryReadConfig(top_k=top_k))
-    place.close((found.cpu() - expected).abs().mean(), torch.zeros(()))
+def test_a_memory_of_another_type(setting, similarity, top_k, stored):
+    tensors = draw(setting.dtype, stored)
+    found, expected = read(setting, tensors, similarity, memory_read=MemoryReadConfig(top_k=top_k))
+    setting.close((found.cpu() - expected).abs().mean(), torch.zeros(()))
 
 
 @each_similarity
-def test_shared_keys_and_weights(place, similarity):
+def test_shared_keys_and_weights(setting, similarity):
     """Objects that share their keys, with frames of half weight and one frame excluded."""
-    key, value, query = draw(place.dtype)
+    key, value, query = draw(setting.dtype)
     log_weights = torch.tensor([0.5] * 40 + [0.0] * 20).log().expand(3, -1)
     exact = [part[:1].double().expand(3, *part.shape[1:]) for part in (key, query, log_weights)]
     expected = read_memory(exact[0], value.double(), exact[1], similarity, log_weights=exact[2])
-    moved = [part[:1].to(place.device).expand(3, *part.shape[1:]) for part in (key, query, log_weights)]
+    moved = [part[:1].to(setting.device).expand(3, *part.shape[1:]) for part in (key, query, log_weights)]
     with torch.inference_mode():
-        found = read_memory(moved[0], value.to(place.device), moved[1], similarity, log_weights=moved[2])
-    place.close(found, expected)
+        found = read_memory(moved[0], value.to(setting.device), moved[1], similarity, log_weights=moved[2])
+    setting.close(found, expected)
 
 
 @pytest.mark.gpu
