@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.app.conftest import COUNT, SIZE, all_ids
@@ -225,3 +226,19 @@ def test_a_bad_upload_leaves_the_video_open(tmp_path, session):
     assert len(session.project.frames) == COUNT
     assert len(list(session.folder.iterdir())) == entries
     assert (session.project.frame(0) == read_image(tmp_path / "upload" / "00000.png")).all()
+
+
+def test_a_full_memory_ends_a_propagation_with_advice(session, monkeypatch):
+    """As one line on the page, and the session can be used again."""
+    network = session.segmenter.network
+
+    def full(*arguments, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    session.load_masks(session.folder.parent / "mask" / "m.png", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(network), "encode_query", full)
+        with pytest.raises(InputError, match="out of memory: try again when others have finished"):
+            list(session.propagate("forward"))
+    assert not session.is_propagating
+    assert list(session.propagate("forward"))[-1].done == COUNT

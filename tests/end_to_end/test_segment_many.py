@@ -1,17 +1,21 @@
 """`vosmem segment` of a list, in this process and in several that are killed."""
 
+import gc
 import os
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+import torch
 
-from tests.end_to_end.tiny import vosmem
+from tests.end_to_end.tiny import in_process, vosmem
 from tests.segmentation.made import write_checkpoint, write_frames
+from vosmem.networks import STM
 
 OPTIONS = ("--weights", "tiny.ckpt", "--device", "cpu", "--write", "report,probabilities")
 IN_PROCESSES = ("--engine", "processes", "--workers", "2", "--threads", "1")
@@ -116,3 +120,21 @@ def test_options_that_do_not_go_with_a_list(folder, tmp_path, monkeypatch, argum
     with pytest.raises(InputError, match=message):
         run([*arguments, *OPTIONS, "--output", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
+
+
+def test_a_video_that_fills_the_memory_stops_no_other(folder, monkeypatch):
+    """Neither do its tensors stay in memory while the next video is segmented."""
+    seen, encode = [], STM.encode_query
+
+    def full(network, frames, *arguments):
+        if not seen:
+            seen.append(weakref.ref(frames))
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        gc.collect()
+        assert seen[0]() is None
+        return encode(network, frames, *arguments)
+
+    monkeypatch.setattr(STM, "encode_query", full)
+    done = in_process("segment", "list.csv", *OPTIONS, "--output", "full", cwd=folder, check=False)
+    assert done.returncode == 1 and "set a smaller --size" in table(folder / "full")["error"]["my long"]
+    assert table(folder / "full")["state"]["my short"] == "done"

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vosmem.app.results import Results
 from vosmem.data.videos import VideoSequence
+from vosmem.inference.engine.out_of_memory import advice_on_memory
 from vosmem.inference.sequences.confidence import ConfidenceTracker
 from vosmem.inference.sequences.directions import DirectedPropagation, Given, given_masks
 from vosmem.inference.sequences.methods import Method, SegmentedFrame
@@ -21,6 +22,7 @@ from vosmem.inputs.user_video import UserVideo
 from vosmem.ops.masks import slots_to_ids
 
 REPORT_SECONDS = 0.25  # between reports of progress
+MEMORY_ADVICE = "try again when others have finished, mark fewer objects, or start the page with a smaller --size"
 
 
 class Progress(NamedTuple):
@@ -99,7 +101,7 @@ class PropagationJob:
     def run(self) -> Iterator[Progress]:
         """Run the job and report progress. Closing the iterator stops the job.
 
-        Raises `InputError` if a frame cannot be read and `OSError` if a mask could not be written.
+        Raises `InputError` if a frame cannot be read or memory runs out, and `OSError` if a mask could not be written.
         """
         try:
             with ThreadPoolExecutor(1, thread_name_prefix="propagation") as pool:
@@ -116,7 +118,8 @@ class PropagationJob:
 
     def _run_in_thread(self) -> None:
         try:
-            self._segment()
+            with advice_on_memory(MEMORY_ADVICE):
+                self._segment()
         except _Stopped:
             pass
         finally:

@@ -1,7 +1,5 @@
 """Instantiation, devices and engines for all commands."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -78,15 +76,3 @@ def make_engine(config: DictConfig) -> Engine:
     return Engine(
         pick_device(config.device), config.precision, config.compile, make(config.memory_read), local_attention
     )
-
-
-@contextmanager
-def advice_on_memory(advice: str) -> Iterator[None]:
-    """Turn an out-of-memory error of the device or the machine into an InputError with advice."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        cpu = "DefaultCPUAllocator" in str(error)  # torch has a type of error only for devices
-        if not cpu and not isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-            raise
-        raise InputError(f"out of memory: {advice}") from error

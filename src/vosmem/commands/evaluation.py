@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vosmem.checkpoints.loading import find_weights, load_network
 from vosmem.checkpoints.reading import file_hash
-from vosmem.commands.common import advice_on_memory, check_lists, make, make_engine, pick_device
+from vosmem.commands.common import check_lists, make, make_engine, pick_device
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.evaluation.finished import FinishedSequences
@@ -20,6 +20,7 @@ from vosmem.evaluation.run import SequenceRun, evaluate_sequence
 from vosmem.evaluation.submission import write_submission
 from vosmem.inference.engine.background import BackgroundWriter
 from vosmem.inference.engine.engine import Engine
+from vosmem.inference.engine.out_of_memory import advice_on_memory
 from vosmem.inference.output.mask_writer import write_labels, write_probabilities
 from vosmem.inference.sequences.methods import Method, SegmentedFrame
 from vosmem.ops.masks import slots_to_ids

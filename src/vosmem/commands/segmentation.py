@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from vosmem.checkpoints.loading import find_weights, load_file
-from vosmem.commands.common import advice_on_memory, compose, make, pick_device
+from vosmem.commands.common import compose, make, pick_device
 from vosmem.commands.first_masks import first_mask_file
 from vosmem.commands.run_settings import run_settings
 from vosmem.commands.workers import check_workers, make_slots
 from vosmem.errors import InputError
 from vosmem.files import locked, unwritable
 from vosmem.inference.engine.engine import Engine
+from vosmem.inference.engine.out_of_memory import advice_on_memory
 from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.inputs.manifest import is_manifest, read_manifest
 from vosmem.inputs.open import VideoInput, open_videos
@@ -108,7 +109,8 @@ class VideoSegmenter:
     ):
         self._options, self._single = options, single
         weights = find_weights(options.weights, options.model) if weights is None else weights
-        self._segmenter = make_segmenter(weights, options.device, options.precision, options.top_k)
+        with advice_on_memory(WORKER_ADVICE):
+            self._segmenter = make_segmenter(weights, options.device, options.precision, options.top_k)
         memories = sharing * (1 + options.flip)
         self._policy = bounded(policy, self._segmenter.engine.device, memories)
         self._is_bounded = self._policy.budget_mb != policy.budget_mb
@@ -125,7 +127,7 @@ class VideoSegmenter:
         """Segment a video.
 
         Raises:
-            InputError: the video cannot be segmented.
+            InputError: the video cannot be segmented, or memory runs out.
             OSError: a result cannot be written.
         """
         folder = self._options.output if self._single else self._options.output / video.name
@@ -134,7 +136,7 @@ class VideoSegmenter:
         policy = replace(self._policy, budget_mb=budget_mb or self._policy.budget_mb)
         noted = {**self._noted, "memory_limits": {"frames": policy.max_frames, "mb": policy.budget_mb}}
         opened = replace(video, direction=self._options.direction).open()  # nothing is made for one that cannot be used
-        with locked(folder), self._segmenter.context():
+        with advice_on_memory(MEMORY_ADVICE), locked(folder), self._segmenter.context():
             result = segment_video(
                 opened,
                 partial(self._make_method, policy),
@@ -183,7 +185,7 @@ def _one_by_one(
         try:
             outcome = Outcome(result=segment_one(video, partial(on_progress, video.name)))
         except InputError as error:
-            outcome = Outcome(error=error)
+            outcome = Outcome(error=error.with_traceback(None))  # whose frames would keep the memory of this video
         yield video, outcome
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 
 from vosmem.commands.segmentation import load_segmenter
+from vosmem.memory.budget import bounded
+from vosmem.memory.policy import EveryN
 from vosmem.service.server import serving
 from vosmem.service.sessions import ClientSessions, ServiceLimits
 
@@ -19,7 +21,8 @@ def serve(options: Namespace, token: str) -> Iterator[str]:
     """
     limits = ServiceLimits(options.max_request, options.max_pixels, options.max_sessions, options.idle_seconds)
     segmenter = load_segmenter(options.weights, options.model, options.device, options.precision)
-    make_stream = partial(segmenter.stream, short_side=options.size)
+    policy = bounded(EveryN(), segmenter.engine.device, sharing=limits.sessions)
+    make_stream = partial(segmenter.stream, policy, short_side=options.size)
     make_stream()  # says so at once if it cannot be made
     with serving(ClientSessions(make_stream, limits), options.host, options.port, token) as url:
         yield url

@@ -15,11 +15,12 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from vosmem.checkpoints.loading import load_network
 from vosmem.checkpoints.models import without_weights
 from vosmem.checkpoints.reading import load_weights
-from vosmem.commands.common import advice_on_memory, make, pick_device, resolved
+from vosmem.commands.common import make, pick_device, resolved
 from vosmem.commands.wandb_run import keep_wandb_run, same_wandb_run
 from vosmem.data.sampling.clip_data import ClipData
 from vosmem.errors import InputError
-from vosmem.inference.engine.precision import has_fast_bfloat16
+from vosmem.inference.engine.out_of_memory import advice_on_memory
+from vosmem.inference.engine.precision import has_fast_bfloat16, has_fast_float16
 from vosmem.networks.network import MemoryNetwork
 from vosmem.startup import timed
 from vosmem.training.calibration import CalibrateNetwork, Calibration, calibrate
@@ -144,6 +145,7 @@ def make_calibration(config: DictConfig) -> Calibration:
 
 def make_trainer(config: DictConfig, plain: dict[str, Any], data: ClipData) -> pl.Trainer:
     """A trainer whose accumulation keeps the batch of a step the same however many devices share it."""
+    check_devices(config.trainer.accelerator, config.trainer.devices)
     callbacks = [make(callback) for callback in config.callbacks.values()]
     if config.calibration.batches and not config.resume:
         callbacks.insert(0, CalibrateNetwork(make_calibration(config)))  # before a callback copies the weights
@@ -180,8 +182,24 @@ def _reachable(logger: Logger, config: DictConfig) -> Logger:
 
 
 def trainer_precision(precision: str, accelerator: str) -> str:
-    """Lightning's name for a precision; `auto` is bfloat16 (mixed) where the device computes in it natively."""
+    """Lightning's name for a precision; `auto` is mixed bfloat16 or float16 if the device is fast in it."""
     if precision != "auto":
         return precision
     device = torch.device("cpu") if accelerator == "cpu" else pick_device("auto")
-    return "bf16-mixed" if has_fast_bfloat16(device) else "32-true"
+    if has_fast_bfloat16(device):
+        return "bf16-mixed"
+    return "16-mixed" if has_fast_float16(device) else "32-true"
+
+
+def check_devices(accelerator: str, devices: Any) -> None:
+    """Raise InputError if a trainer asks for more GPUs than this process sees."""
+    present = torch.cuda.device_count() or int(torch.backends.mps.is_available())
+    if accelerator not in ("gpu", "cuda") or not isinstance(devices, int | str):
+        return
+    if not present:
+        raise InputError("this process sees no GPU, which the trainer asks for: use trainer=cpu, or trainer=ddp_cpu")
+    if isinstance(devices, int) and devices > present:
+        raise InputError(
+            f"trainer.devices={devices} is more than the GPUs that this process sees ({present}): lower it, or let "
+            "every process see all GPUs of its machine (SLURM: --gpus-per-node, not --gpus-per-task)"
+        )

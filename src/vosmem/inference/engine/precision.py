@@ -18,6 +18,11 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     return False
 
 
+def has_fast_float16(device: torch.device) -> bool:
+    """Return whether a device has units for products of float16, as GPUs of NVIDIA have since Volta (V100, T4)."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0)
+
+
 def precision_dtype(precision: str, device: torch.device) -> torch.dtype:
     """Return the dtype of `fp32`, `bf16` or `fp16`.
 

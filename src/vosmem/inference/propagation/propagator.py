@@ -78,6 +78,7 @@ class Propagator:
         self._rows = ObjectRows()
         self._frame_index = -1
         self._last: SegmentedView | None = None
+        self._last_is_memorised = False  # only if the step that followed it failed
         self._earlier: Float[Tensor, "1 K h w"] | None = None  # cells of the frame before the last
 
     @property
@@ -143,15 +144,15 @@ class Propagator:
         absent_rows = self._rows.of(absent)
         if given is None and absent_rows:
             given = torch.zeros(frame.shape[-2:], dtype=torch.long, device=frame.device)
-        self._frame_index += 1
 
         # Memorise the previous frame, with its own objects. Waiting until now saves the work if no frame follows.
-        if last is not None:
+        if last is not None and not self._last_is_memorised:
             self.memory.memorise(last, self.objects[: last.masks.shape[1]], self.tracer)
+            self._last_is_memorised = True
         # Encode.
-        view = self._select_view(frame, given)
+        view, previous, earlier = self._select_view(frame, given)
         image = view.image(frame, self.network.border)
-        query = self._encode(image)
+        query = self._encode(image, previous, earlier)
         reading = query if len(self.bank) else None
         if self.tracer is not None:
             self.tracer.on_read(reading, view)
@@ -165,9 +166,11 @@ class Propagator:
         if given is not None:
             full = self._overwrite(full, given, absent_rows)
             probs = self._overwrite(probs, view.labels(given), absent_rows)
+        # Only now, so that a step that ran out of memory can be repeated.
+        segmented = self._segmented(view, image, probs, logits, query, given is not None)
         self.views.update(full, len(self.objects))
-        self._earlier = None if self._last is None else self._last.cells
-        self._last = self._segmented(view, image, probs, logits, query, given is not None)
+        self._frame_index, self._last_is_memorised = segmented.frame_index, False
+        self._last, self._earlier = segmented, previous
         return full
 
     def remove(self, object_id: int) -> None:
@@ -206,27 +209,34 @@ class Propagator:
         self.views.load_state_dict(state["views"])
         self.memory.load_state_dict(state["memory"])
         self._frame_index, self._earlier = state["frame_index"], state["earlier"]
+        self._last_is_memorised = False
         self._last = None if state["last"] is None else SegmentedView.of_state(state["last"])
 
-    def _select_view(self, frame: Float[Tensor, "3 H W"], given: Integer[Tensor, "H W"] | None) -> View:
-        """Select the view of the frame, and resample the previous masks onto its cells."""
+    def _select_view(
+        self, frame: Float[Tensor, "3 H W"], given: Integer[Tensor, "H W"] | None
+    ) -> tuple[View, Float[Tensor, "1 K h w"] | None, Float[Tensor, "1 Kbefore h w"] | None]:
+        """Select the view of the frame; return the masks of the two previous frames on its cells, too."""
         last, (height, width) = self._last, frame.shape[-2:]
         view = self.views.select((height, width), given, len(self.objects), None if last is None else last.view)
-        if last is not None:
-            self._last = last._replace(cells=view.resample(last.cells, last.view))
-            self._earlier = None if self._earlier is None else view.resample(self._earlier, last.view)
-        return view
+        if last is None:
+            return view, None, None
+        earlier = None if self._earlier is None else view.resample(self._earlier, last.view)
+        return view, view.resample(last.cells, last.view), earlier
 
-    def _encode(self, image: Float[Tensor, "1 3 H2 W2"]) -> Query | None:
+    def _encode(
+        self,
+        image: Float[Tensor, "1 3 H2 W2"],
+        previous: Float[Tensor, "1 K h w"] | None,
+        earlier: Float[Tensor, "1 Kbefore h w"] | None,
+    ) -> Query | None:
         """Encode a frame if the memory or the policy needs its key."""
         if not len(self.bank):
             return self.network.encode_query(image) if self.memory.policy.needs_keys else None
-        assert self._last is not None  # it has been memorised
-        earlier = self._earlier
+        assert previous is not None  # of the frame that was memorised
         if earlier is not None:  # new objects of the last frame have no masks in the one before it
-            missing = self._last.cells.shape[1] - earlier.shape[1]
+            missing = previous.shape[1] - earlier.shape[1]
             earlier = torch.cat([earlier, earlier.new_zeros(1, missing, *earlier.shape[2:])], dim=1)
-        return self.network.encode_query(image, Prior(self._last.cells, None, earlier))
+        return self.network.encode_query(image, Prior(previous, None, earlier))
 
     def _overwrite(
         self, probs: Float[Tensor, "K1 h w"], given: Integer[Tensor, "h w"], absent_rows: Sequence[int]
@@ -251,7 +261,7 @@ class Propagator:
         key = query.key[0] if query is not None and self.memory.policy.needs_keys else None
         query = query if self.network.memorizes_queries else None
         return SegmentedView(
-            self._frame_index, view, image, masks, cells(masks), certainty(probs), mask_given, key, query
+            self._frame_index + 1, view, image, masks, cells(masks), certainty(probs), mask_given, key, query
         )
 
 
