@@ -149,11 +149,13 @@ def test_names_of_gpus_are_those_that_the_process_may_use(listed, count, expecte
 
 @pytest.mark.parametrize(("index", "expected"), [(0, "GPU-aa"), (1, "GPU-bb"), (2, "GPU-aa")])
 def test_a_worker_sees_one_gpu(index, expected, monkeypatch):
-    """Workers beyond the number of GPUs share them."""
+    """Workers beyond the number of GPUs share them. Counting would start CUDA in a worker, which then sees all."""
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("torch.set_num_threads", lambda number: None)
     monkeypatch.setattr(workers, "_exit_with_parent", lambda: None)
     monkeypatch.setattr(workers, "_workers", [])
     monkeypatch.setenv(VISIBLE, "GPU-aa,GPU-bb")
-    workers._start_in_process(lambda: str, index, 1)
+    slot = ProcessWorkerSlot(str, index, 1)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: pytest.fail("the worker counts the GPUs"))
+    workers._start_in_process(*slot._arguments)
     assert os.environ[VISIBLE] == expected

@@ -139,7 +139,8 @@ class ProcessWorkerSlot:
     deaths: tuple[type[BaseException], ...] = (BrokenProcessPool,)
 
     def __init__(self, start: Callable[[], ProcessItem], index: int, threads: int):
-        self._arguments = (start, index, threads)
+        gpus = gpu_names()
+        self._arguments = (start, gpus[index % len(gpus)] if gpus else None, threads)
         self._pool = self._new_pool()
 
     def submit(self, item: Any) -> "Future[Outcome]":
@@ -167,12 +168,11 @@ class ProcessWorkerSlot:
 _workers: list[Worker] = []  # the worker of this process
 
 
-def _start_in_process(start: Callable[[], ProcessItem], index: int, threads: int) -> None:
+def _start_in_process(start: Callable[[], ProcessItem], gpu: str | None, threads: int) -> None:
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
-    gpus = gpu_names()
-    if gpus:  # before CUDA starts in this process: then all its threads see one device
-        os.environ[VISIBLE] = gpus[index % len(gpus)]
+    if gpu is not None:  # before this process counts its GPUs, which may start CUDA: then all threads see one device
+        os.environ[VISIBLE] = gpu
     _workers[:] = [Worker(start)]
 
 
@@ -193,6 +193,15 @@ def usable_cores() -> int:
     """Return the number of cores that this process may use, which SLURM and containers limit."""
     affinity = getattr(os, "sched_getaffinity", None)  # on Linux only
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def cores_of_process(num_local: int) -> int:
+    """Return the number of cores of this process if `num_local` processes like it share the machine.
+
+    SLURM grants cores to each of its tasks (`--cpus-per-task`), and may leave it to them to use no others.
+    """
+    granted = os.environ.get("SLURM_CPUS_PER_TASK", "") if "SLURM_PROCID" in os.environ else ""
+    return min(usable_cores(), int(granted)) if granted.isdecimal() else max(1, usable_cores() // num_local)
 
 
 def _exit_with_parent() -> None:

@@ -49,3 +49,11 @@ def test_peak_memory_is_that_of_the_last_call():
 def test_a_call_is_timed_at_least_once():
     calls = []
     assert len(seconds_of(lambda: calls.append(1), 0)) >= 1 and calls
+
+
+def test_times_include_the_work_of_any_accelerator(monkeypatch):
+    """The work is queued: without a wait only its start would be timed."""
+    waits = []
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
+    monkeypatch.setattr("torch.accelerator.synchronize", lambda: waits.append(1))
+    assert len(seconds_of(lambda: None, 0.0)) and len(waits) >= 2

@@ -5,6 +5,7 @@ import ctypes
 import logging
 import platform
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,8 +32,15 @@ def seconds_of(run: Callable[[], object], min_seconds: float) -> list[float]:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # warns of a CUDA toolkit without a GPU
     from torch.utils.benchmark import Timer
 
-    timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads())
+    timer = Timer("run()", globals={"run": run}, num_threads=torch.get_num_threads(), timer=synchronised_clock)
     return list(timer.blocked_autorange(min_run_time=min_seconds).times)
+
+
+def synchronised_clock() -> float:
+    """Return the time in seconds when the work of the accelerator is done; PyTorch's own clock waits for CUDA only."""
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+    return time.perf_counter()
 
 
 @torch.inference_mode()

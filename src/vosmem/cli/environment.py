@@ -17,6 +17,9 @@ def prepare(keep_freed: bool) -> None:
     Commands that exit when their work is done keep freed memory instead of returning it to the system.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    os.environ.setdefault(
+        "PYTORCH_ENABLE_MPS_FALLBACK", "1"
+    )  # the CPU computes what PyTorch has no kernel of Apple for
     if keep_freed and sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # not glibc
             libc = ctypes.CDLL("libc.so.6")

@@ -97,6 +97,31 @@ def test_samples_depend_on_seed_and_epoch_and_never_on_workers(make, num_workers
     assert same(epoch_of(data, epoch=1), expected)
 
 
+@pytest.mark.parametrize(
+    ("cores", "num_local", "granted", "expected"),
+    [
+        (16, 1, None, 8),
+        (8, 1, None, 7),
+        (8, 2, None, 3),
+        (2, 2, None, 1),
+        (1, 1, None, 1),
+        (64, 8, "4", 3),
+        (4, 8, "4", 3),
+    ],
+)
+def test_the_number_of_loader_processes_follows_the_cores(make, cores, num_local, granted, expected, monkeypatch):
+    """SLURM may grant a task its own cores, which are then not shared."""
+    monkeypatch.setattr("vosmem.workers.usable_cores", lambda: cores)
+    monkeypatch.delenv("SLURM_PROCID", raising=False)
+    if granted is not None:
+        monkeypatch.setenv("SLURM_PROCID", "0")
+        monkeypatch.setenv("SLURM_CPUS_PER_TASK", granted)
+    data = make(num_workers=None)
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    data.trainer = SimpleNamespace(world_size=2, global_rank=0, strategy=strategy, num_devices=num_local)
+    assert data.train_dataloader().num_workers == expected
+
+
 def test_loader_processes_end_with_their_last_user(make):
     """At once, without the garbage collector: that would take their queues before it asks them to end."""
     gc.disable()

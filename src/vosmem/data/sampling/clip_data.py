@@ -21,8 +21,10 @@ from vosmem.data.sources.training_videos import TrainingVideo
 from vosmem.data.videos import VideoSequence
 from vosmem.errors import InputError
 from vosmem.startup import report_step
+from vosmem.workers import cores_of_process
 
 CHECKS = ("none", "headers", "full")
+MOST_WORKERS = 8  # each needs memory, and a step of a GPU uses fewer clips than eight make
 
 
 class ClipData(pl.LightningDataModule):
@@ -38,7 +40,8 @@ class ClipData(pl.LightningDataModule):
         batch_size: clips of one optimiser step, over all devices.
         device_batch_size: clips that one device takes at a time; gradients are accumulated up to `batch_size`.
         samples_per_epoch: clips of an epoch; None is one pass. Rounded down to whole batches.
-        num_workers: loader processes; their number never changes a sample.
+        num_workers: loader processes; their number never changes a sample. None is one for each core of the process but
+            one, from 1 to `MOST_WORKERS`.
         curriculum: the greatest skip of each epoch, for clips of videos.
         one_batch: whether every step sees the clips of the first step, to check that a network learns at all.
 
@@ -65,7 +68,7 @@ class ClipData(pl.LightningDataModule):
         device_batch_size: int,
         samples_per_epoch: int | None,
         seed: int,
-        num_workers: int,
+        num_workers: int | None,
         curriculum: Curriculum | None = None,
         one_batch: bool = False,
     ):
@@ -189,11 +192,17 @@ class ClipData(pl.LightningDataModule):
         """Number of processes, and the index of this one."""
         return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
+    def _workers(self) -> int:
+        if self.num_workers is not None:
+            return self.num_workers
+        num_local = self.trainer.num_devices if self.trainer else 1
+        return max(1, min(MOST_WORKERS, cores_of_process(num_local) - 1))
+
     def _make_loader(self, sampler: ClipSampler, batch_size: int, pin_memory: bool) -> ClipLoader:
         loader = ClipLoader(
             self.clips,
             self.sample_name,
-            self.num_workers,
+            self._workers(),
             batch_size=batch_size,
             sampler=sampler,
             pin_memory=pin_memory,
