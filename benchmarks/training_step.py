@@ -16,14 +16,12 @@ import torch
 from benchmarks.turns import Worker, serve
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
-from torch import nn
 
 from vosmem.benchmark.cases import Case
 from vosmem.benchmark.machine import synchronize
 from vosmem.commands.common import pick_device
 from vosmem.inference.engine.precision import in_precision
-from vosmem.networks.backbone import Backbone
-from vosmem.networks.decoder import ObjectDecoder
+from vosmem.networks.compilation import compile_for_training
 from vosmem.shapes import Clip
 from vosmem.training.unroll import unroll
 
@@ -53,7 +51,7 @@ class Step:
         self.network = instantiate(config.model).to(self.device).train()
         self.loss = instantiate(config.loss).to(self.device)
         if settings.get("compiled"):
-            compile_for_training(self.network)
+            compile_for_training(self.network, self.device)
         fused = self.device.type == "cuda"
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-6, fused=fused)
         size = settings["size"]
@@ -78,15 +76,6 @@ class Step:
     def peak_mb(self) -> float | None:
         """None on a CPU, for the memory of the process."""
         return torch.cuda.max_memory_allocated(self.device) / 2**20 if self.device.type == "cuda" else None
-
-
-def compile_for_training(network: nn.Module) -> None:
-    """Compile backbones and decoder in place; `vosmem.networks.compilation` freezes weights, which training cannot."""
-    for module in network.modules():
-        if isinstance(module, Backbone):
-            module._body = torch.compile(module._body, dynamic=False)  # type: ignore[method-assign]
-        elif isinstance(module, ObjectDecoder):
-            module._decode = torch.compile(module._decode, dynamic=False)  # type: ignore[method-assign]
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from vosmem.inference.propagation.propagator import Propagator
 from vosmem.inference.propagation.window import Zoom
 from vosmem.memory.policy import MemoryPolicy
 from vosmem.metrics.mean_scores import MeanScores
+from vosmem.networks.compilation import compile_for_training
 from vosmem.networks.network import MemoryNetwork
 from vosmem.shapes import Clip
 from vosmem.training.lightning_internals import logs_this_step
@@ -44,6 +45,7 @@ class PretrainModule(pl.LightningModule):
         recompute: see `unroll`; for clips that exceed a GPU's memory otherwise.
         perturb: see `unroll`; None gives local attention the predicted masks.
         zoom: window of validation; None validates on whole frames, as the papers do.
+        compile: whether backbones and decoder are compiled; the first steps wait for it.
 
     Source:
         STM sections 3.6 and 3.7.
@@ -67,13 +69,14 @@ class PretrainModule(pl.LightningModule):
         recompute: bool = False,
         perturb: PriorPerturbation | None = None,
         zoom: Zoom | None = None,
+        compile: bool = False,
     ):
         super().__init__()
         self.network, self.loss, self.policy, self.zoom = network, loss, policy, zoom
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self.backbone_lr_factor, self.matching_weight = backbone_lr_factor, matching_weight
         self.recompute, self.perturb = recompute, perturb
-        self.mask_lr_factor = mask_lr_factor
+        self.mask_lr_factor, self.compiles = mask_lr_factor, compile
         trunk = network.trunks()[0]
         trunk.freeze(3 if not backbone_lr_factor else frozen_stages)
         if network.gate is not None:
@@ -83,6 +86,11 @@ class PretrainModule(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue on the schedule of this configuration, even if the run began with another."""
         follow_schedule(checkpoint, self._make_scheduler)
+
+    def on_fit_start(self) -> None:
+        """Compile where the weights are, after callbacks have copied the network."""
+        if self.compiles:
+            compile_for_training(self.network, self.device)
 
     def on_train_start(self) -> None:
         """Warn if the schedule ends before the training."""
