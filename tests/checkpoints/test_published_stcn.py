@@ -115,9 +115,13 @@ def test_converted_weights_carry_the_published_settings_and_the_notice(tmp_path,
     assert weights.licence is not None and "MIT" in weights.licence and read_about(path).licence == weights.licence
     propagator = Propagator(Engine(torch.device("cpu")).ready(network), EveryN())
     settings = propagator.network.conventions
-    assert propagator.network.memory_read.top_k == 20 and not propagator.reads_previous and propagator.short_side == 480
+    assert (
+        propagator.network.memory_read.top_k == 20
+        and not propagator.memory.reads_previous
+        and propagator.short_side == 480
+    )
     assert settings.border == "mean" and settings.aggregate_given and settings.zoom == 1
-    assert Propagator(network, EveryN(include_last=True), short_side=0).reads_previous
+    assert Propagator(network, EveryN(include_last=True), short_side=0).memory.reads_previous
 
 
 def test_biases_before_norms_are_folded_into_the_running_means():

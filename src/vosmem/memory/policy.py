@@ -222,8 +222,6 @@ class Adaptive(MemoryPolicy):
 
 
 def _rows(masks: Float[Tensor, "K h w"], rows: list[int]) -> Float[Tensor, "Kcommon h w"]:
-    return (
-        masks
-        if rows == list(range(len(masks)))
-        else masks[on_device(torch.tensor(rows, dtype=torch.long), masks.device)]
-    )
+    if rows == list(range(len(masks))):
+        return masks
+    return masks[on_device(torch.tensor(rows, dtype=torch.long), masks.device)]

@@ -39,8 +39,8 @@ def test_the_previous_frame_is_read_by_convention(small_stm, small_stcn):
         assert run(network, EveryN(interval=5), frames)[1][3] == expected
         assert run(network, EveryN(interval=5, include_last=True), frames)[1][3] == [0, 2]
         assert run(network, EveryN(interval=5, include_last=False), frames)[1][3] == [0]
-    assert not Propagator(small_stm, First()).reads_previous
-    assert not Propagator(small_stm, Adaptive(threshold=0.5)).reads_previous
+    assert not Propagator(small_stm, First()).memory.reads_previous
+    assert not Propagator(small_stm, Adaptive(threshold=0.5)).memory.reads_previous
 
 
 @pytest.mark.parametrize(("chosen", "read"), [(None, 20), (0, 0), (3, 3)])

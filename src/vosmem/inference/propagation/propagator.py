@@ -92,11 +92,6 @@ class Propagator:
         return self.memory.bank
 
     @property
-    def reads_previous(self) -> bool:
-        """Whether the previous frame is read even if it is not kept."""
-        return self.memory.reads_previous
-
-    @property
     def num_kept(self) -> int:
         """Number of frames kept so far, evicted ones included."""
         return self.memory.num_kept
