@@ -61,12 +61,12 @@ def cut_out(labelled: LabelledImage, label: int, longer_side: float) -> CutOut:
         longer_side: pixels of the object's longer side. Shrinking averages areas, so that later affine maps near this
             size do not alias.
     """
-    mask = (labelled.labels == label).astype(np.float32)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    mask = np.pad(mask[window], MARGIN)
+    inside = labelled.labels == label
+    left, top, width, height = cv2.boundingRect(inside.astype(np.uint8))
+    window = np.s_[top : top + height, left : left + width]
+    mask = np.pad(inside[window].astype(np.float32), MARGIN)
     image = cv2.copyMakeBorder(labelled.image[window], MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
-    scale = float(longer_side / max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1))
+    scale = float(longer_side / max(width, height))
     size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     # The outermost pixels of a drawn mask already hold some background, which would show as an edge.

@@ -92,10 +92,8 @@ class ObjectFraming:
 
 def _box(labels: np.ndarray) -> np.ndarray | None:
     """Bounding box of the objects: left, top, right, bottom; None without an object."""
-    rows, columns = np.flatnonzero(labels.any(axis=1)), np.flatnonzero(labels.any(axis=0))
-    if not len(rows):
-        return None
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], float)
+    left, top, width, height = cv2.boundingRect((labels > 0).astype(np.uint8))
+    return np.array([left, top, left + width, top + height], float) if width else None
 
 
 def _middle(box: np.ndarray) -> np.ndarray:
