@@ -22,38 +22,16 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 def add_prompt_options(group: "argparse._ArgumentGroup") -> None:
     """Add `--box`, `--points`, `--not-points` and `--scribble`, which fill the list `prompts`, and `--cut`."""
+    box = "a box around an object instead of a mask; repeat it for each object"
+    points = "points on an object instead of a mask; repeat it for each object"
+    not_points = "points that are not on the object of the --box or --points before"
+    strokes = "strokes instead of a mask: 1 on the object, 2 on the background; repeat it for each object"
+    group.add_argument("--box", type=_box, action="append", dest="prompts", metavar="X0,Y0,X1,Y1", help=box)
+    group.add_argument("--points", type=_points, action="append", dest="prompts", metavar="X,Y;...", help=points)
     group.add_argument(
-        "--box",
-        type=_box,
-        action="append",
-        dest="prompts",
-        metavar="X0,Y0,X1,Y1",
-        help="a box around an object instead of a mask; repeat it for each object",
+        "--not-points", type=_points, action=_Exclude, dest="prompts", metavar="X,Y;...", help=not_points
     )
-    group.add_argument(
-        "--points",
-        type=_points,
-        action="append",
-        dest="prompts",
-        metavar="X,Y;...",
-        help="points on an object instead of a mask; repeat it for each object",
-    )
-    group.add_argument(
-        "--not-points",
-        type=_points,
-        action=_Exclude,
-        dest="prompts",
-        metavar="X,Y;...",
-        help="points that are not on the object of the --box or --points before",
-    )
-    group.add_argument(
-        "--scribble",
-        type=Path,
-        action="append",
-        dest="prompts",
-        metavar="PICTURE",
-        help="strokes instead of a mask: 1 on the object, 2 on the background; repeat it for each object",
-    )
+    group.add_argument("--scribble", type=Path, action="append", dest="prompts", metavar="PICTURE", help=strokes)
     group.add_argument(
         "--cut",
         default="network",
