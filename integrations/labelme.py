@@ -53,11 +53,12 @@ def propagate(frames: Path, output: Path, options: Sequence[str] = ()) -> int:
         for path, content in given.items():
             write_text(Path(folder, path.stem + ".json"), json.dumps(_numbered(path, content, identities)))
         segment.run([str(frames), "--mask", folder, "--output", str(output), *options])
-    written = [path for path in pictures if path not in given]
-    for path in written:
-        ids = read_labels(output / "masks" / f"{path.stem}.png")
-        write_text(path.with_suffix(".json"), json.dumps(_content(path, ids, identities), indent=2) + "\n")
-    return len(written)
+    masks = {path: output / "masks" / f"{path.stem}.png" for path in pictures if path not in given}
+    masks = {path: mask for path, mask in masks.items() if mask.is_file()}  # --frames leaves out frames
+    for path, mask in masks.items():
+        content = _content(path, read_labels(mask), identities)
+        write_text(path.with_suffix(".json"), json.dumps(content, indent=2) + "\n")
+    return len(masks)
 
 
 def _drawn(path: Path) -> dict[str, Any] | None:

@@ -73,6 +73,11 @@ def test_a_changed_file_is_given_and_the_others_are_replaced(folder):
     assert record["about"]["input"]["masks_used"] == ["00001.json", "00003.json"]
 
 
+def test_frames_that_are_left_out_get_no_file(folder):
+    assert propagate(folder, "out", "--frames", "1:3") == 1
+    assert sorted(path.stem for path in (folder / "frames").glob("*.json")) == ["00001", "00002"]
+
+
 def test_frames_without_shapes_are_an_error(folder):
     (folder / "frames" / "00001.json").unlink()
     with pytest.raises(InputError, match=r"no frame of .* has shapes: draw"):
