@@ -70,7 +70,7 @@ test-newest: ## run the fast tests with the newest version of every requirement,
 	@$(MAKE) test VENV=.venv-newest CONSTRAINTS=build/unconstrained.txt
 
 gpu-check: $(INSTALLED) ## check and measure on this GPU, in minutes; writes OUT/gpu.md (DEVICE=cpu SCALE=tiny tries it without)
-	@$(BIN)/python -m benchmarks.gpu_check $(OUT) --device $(DEVICE) --scale $(SCALE) $(ARGS)
+	@PYTORCH_ENABLE_MPS_FALLBACK=1 $(BIN)/python -m benchmarks.gpu_check $(OUT) --device $(DEVICE) --scale $(SCALE) $(ARGS)
 
 test-browser: $(INSTALLED) ## run the tests of the web page in a browser (Chromium)
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -rs tests/app/test_browser.py $(ARGS)

@@ -2,12 +2,14 @@
 
     make gpu-check [DEVICE=cuda] [SCALE=full] [OUT=outputs/gpu-check] [ARGS='--again speed']
 
-The parts run one after the other and need no network. Each writes OUT/PART.json; a part that is done is not run again,
-so that an interrupted check continues. A part that fails records its error, and the next part runs. `tiny`
-measures nothing useful: it shows on any machine that every part runs.
+The parts run one after the other and need no network. Each writes OUT/PART.json; a part that is done is not run again
+with the same commit, so that an interrupted check continues. A part that fails records its error, and the next part
+runs. OUT/gpu.md is a section for docs/explanation/performance.md. `tiny` measures nothing useful: it shows on any
+machine that every part runs.
 """
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -59,8 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = options.out / f"{name}.json"
         if name not in options.again and is_done(path, about):
             continue
-        print(f"gpu-check: {name}", flush=True)
+        print(f"gpu-check: {name} ...", flush=True)
         result = run_part(measure, device, SCALES[options.scale])
+        print(f"gpu-check: {name} {'failed' if result['error'] else 'done'} in {result['seconds']} s", flush=True)
         path.write_text(json.dumps({"about": about, **result}, indent=2) + "\n", encoding="utf-8")
     results = {name: json.loads((options.out / f"{name}.json").read_text("utf-8")) for name in PARTS}
     page = options.out / "gpu.md"
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = [name for name, result in results.items() if result["error"]]
     for name in failed:
         print(f"gpu-check: {name} failed: {results[name]['error'].strip().splitlines()[-1]}", file=sys.stderr)
-    print(page)
+    print(f"{page} is ready: paste it into docs/explanation/performance.md, below GPUs")
     return 1 if failed else 0
 
 
@@ -88,6 +91,9 @@ def run_part(measure: Any, device: torch.device, scale: Scale) -> dict[str, Any]
             rows.append(row)  # an error keeps the rows before it
     except Exception:  # of any part: the others still run
         error = traceback.format_exc()
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # for the processes of other parts
     return {"rows": rows, "error": error, "seconds": round(time.perf_counter() - start, 1)}
 
 

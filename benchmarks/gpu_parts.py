@@ -1,6 +1,5 @@
 """The parts of `benchmarks.gpu_check`: each yields rows of figures."""
 
-import os
 import statistics
 import subprocess
 import sys
@@ -33,11 +32,14 @@ from vosmem.checkpoints.models import without_weights
 from vosmem.commands.common import compose, make
 from vosmem.errors import InputError
 from vosmem.inference.engine.engine import Engine
+from vosmem.inference.engine.out_of_memory import is_out_of_memory
 from vosmem.inference.propagation.propagator import Propagator
 from vosmem.memory.policy import EveryN
 from vosmem.ops.attention import MemoryReadConfig, read_memory
+from vosmem.workers import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
+TESTS_SECONDS, PROCESSES_SECONDS = 240, 120  # after which a part has failed
 Rows = Iterator[dict[str, Any]]
 
 
@@ -64,7 +66,8 @@ TINY = Scale(("tests/training/test_waits.py",), 1, ("remn_small",), (1,), (48, 8
 
 def environment(device: torch.device) -> dict[str, Any]:
     """What the figures depend on beyond `describe`."""
-    found: dict[str, Any] = {"cores": os.cpu_count()}
+    described = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    found: dict[str, Any] = {"commit": described.stdout.strip() or "unknown", "cores": usable_cores()}
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         found["compute_capability"] = f"{properties.major}.{properties.minor}"
@@ -84,12 +87,19 @@ def engines(device: torch.device) -> Iterator[tuple[str, Engine]]:
 
 def run_tests(device: torch.device, scale: Scale) -> Rows:
     """Run the tests marked `gpu`; they are skipped without a GPU."""
-    command = [sys.executable, "-m", "pytest", "-v", "-m", "gpu", "--tb=short", "--durations=0", *scale.tests]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    counts = [line for line in done.stdout.splitlines() if " passed" in line or " skipped" in line or " failed" in line]
-    yield {"exit status": done.returncode, "outcome": "".join(counts[-1:])}
+    command = [sys.executable, "-m", "pytest", "-v", "-m", "gpu", "--tb=line", *scale.tests]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TESTS_SECONDS)
+    lines = done.stdout.splitlines()
+    counts = [line.strip("= ") for line in lines if " passed" in line or " skipped" in line or " failed" in line]
+    yield {"tests": "all", "outcome": counts[-1] if counts else "none was selected"}
+    for line in lines:
+        if line.startswith(("FAILED ", "ERROR ")):
+            test, _, reason = line.partition(" - ")
+            yield {"tests": test.split(maxsplit=1)[1], "outcome": reason or "failed"}
     if done.returncode not in (0, 5):  # 5: no test was selected
-        raise RuntimeError(f"tests failed: {done.stdout[-2000:]}")
+        raise RuntimeError(
+            f"{len(lines)} lines of pytest, status {done.returncode}: {' '.join(done.stderr.split())[-500:]}"
+        )
 
 
 def golden_runs(device: torch.device, scale: Scale) -> Rows:
@@ -118,13 +128,13 @@ def speed(device: torch.device, scale: Scale) -> Rows:
                 plain = _plain(model, device, weights, case)
                 for precision, engine in engines(device):
                     own = EngineFrame(engine.ready(network), engine, case).frame
-                    yield {
-                        "model": model,
-                        "K": num_objects,
-                        "T": case.num_frames,
-                        "precision": precision,
-                        **_turns(plain, own, device, scale.seconds),
-                    }
+                    setting = {"model": model, "K": num_objects, "T": case.num_frames, "precision": precision}
+                    try:
+                        yield {**setting, **_turns(plain, own, device, scale.seconds)}
+                    except RuntimeError as error:
+                        if not is_out_of_memory(error):
+                            raise
+                        yield {**setting, "ms": None}  # the plain network needs more memory than there is
 
 
 def _network(model: str) -> Any:
@@ -234,10 +244,11 @@ def memory(device: torch.device, scale: Scale) -> Rows:
 def training(device: torch.device, scale: Scale) -> Rows:
     """Time training steps; a compiled network is compiled before."""
     model = scale.models[0]
+    compiled_variant = "bf16" if "bf16" in dict(engines(device)) else "fp32"  # one, since it compiles for minutes
     for variant in ("fp32", "fp32, recompute", "bf16", "bf16, recompute"):
         if variant.startswith("bf16") and "bf16" not in dict(engines(device)):
             continue
-        for compiled in (False, True) if scale.compiled and "recompute" not in variant else (False,):
+        for compiled in (False, True) if scale.compiled and variant == compiled_variant else (False,):
             settings = {"variant": variant, "size": scale.clip, "overrides": [f"model={model}"], "device": device.type}
             step = Step({**settings, "compiled": compiled})
             step.frame()
@@ -253,7 +264,7 @@ def training(device: torch.device, scale: Scale) -> Rows:
 
 def loader(device: torch.device, scale: Scale) -> Rows:
     """Measure the loader; a training on a GPU needs more clips a second than a step takes."""
-    counts = [0] if scale == TINY else sorted({0, 2, 4, min(16, max(1, (os.cpu_count() or 2) - 1))})
+    counts = [0] if scale == TINY else sorted({0, 2, 4, max(1, min(16, usable_cores() - 1))})
     with initialize_config_module("vosmem.conf", version_base="1.3"):
         for count in counts:
             data = make_loader([f"augmentation.size={max(64, scale.clip)}"], "paper", count)
@@ -267,7 +278,11 @@ def two_processes(device: torch.device, scale: Scale) -> Rows:
         with TemporaryDirectory() as folder:
             command = [sys.executable, "-m", "benchmarks.shared_step", folder, device.type, str(count), str(scale.clip)]
             workers = [subprocess.Popen([*command, str(rank)], cwd=ROOT) for rank in range(count)]
-            statuses = [worker.wait() for worker in workers]
+            try:
+                statuses = [worker.wait(PROCESSES_SECONDS) for worker in workers]
+            finally:
+                for worker in workers:
+                    worker.kill()
             if any(statuses):
                 raise RuntimeError(f"one of {count} processes failed; its output is above")
             found[count] = torch.load(Path(folder) / "result.pt", weights_only=True)

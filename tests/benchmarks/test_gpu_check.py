@@ -1,6 +1,7 @@
 """The GPU check: it continues, keeps the parts that are done, and reports a part that fails."""
 
 import json
+import subprocess
 
 import pytest
 import torch
@@ -83,3 +84,16 @@ def test_a_wrong_network_fails_the_golden_runs(monkeypatch):
     monkeypatch.setitem(gpu_parts.RUNS, name, run._replace(load=changed))
     with pytest.raises(RuntimeError, match="from the golden run"):
         list(gpu_parts.golden_runs(CPU, gpu_parts.TINY))
+
+
+def test_failed_tests_are_listed(monkeypatch):
+    """With their reasons, in the page that a user pastes."""
+    output = "FAILED tests/a.py::test_x[cuda bf16] - RuntimeError: no kernel\n== 1 failed, 2 passed in 3.0s ==\n"
+    done = subprocess.CompletedProcess([], 1, output, "")
+    monkeypatch.setattr("benchmarks.gpu_parts.subprocess.run", lambda *arguments, **options: done)
+    result = gpu_check.run_part(gpu_parts.run_tests, CPU, gpu_parts.TINY)
+    assert "status 1" in result["error"]
+    assert result["rows"] == [
+        {"tests": "all", "outcome": "1 failed, 2 passed in 3.0s"},
+        {"tests": "tests/a.py::test_x[cuda bf16]", "outcome": "RuntimeError: no kernel"},
+    ]
