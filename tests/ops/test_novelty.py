@@ -55,3 +55,12 @@ def test_training_in_bfloat16_does_not_round_it():
         there = rank(frames, 1)
     assert torch.equal(there[0], order) and torch.equal(there[1], novelty)
     assert novelty[0, 1:].min() > 1e-4 and novelty[0, 1:].max() < 4e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_descriptors_of_large_frames_keep_float32_under_autocast(dtype):
+    """The sum over 68 x 120 cells leaves the range of float16."""
+    key, objects = 20 + torch.rand(1, 4, 68, 120), torch.zeros(1, 68, 120)
+    with torch.autocast("cpu", dtype):
+        found = describe(key.to(dtype), objects)
+    torch.testing.assert_close(found, describe(key.to(dtype).float(), objects))

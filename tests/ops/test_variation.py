@@ -66,3 +66,12 @@ def test_a_reappeared_object_has_changed_and_a_lost_one_does_not_count():
 def test_certainty_is_the_mean_of_the_most_likely_object(columns, expected):
     probs = torch.tensor(columns).T[:, None]
     assert certainty(probs).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_large_frames_keep_float32_under_autocast(dtype):
+    """The sum over 68 x 120 cells leaves the range of float16."""
+    masks, keys = torch.ones(1, 68, 120), [(20 + torch.rand(4, 68, 120)).to(dtype) for _ in range(2)]
+    with torch.autocast("cpu", dtype):
+        found = variations((masks, keys[0]), (masks, keys[1]), 1.0)
+    torch.testing.assert_close(found, variations((masks, keys[0].float()), (masks, keys[1].float()), 1.0))

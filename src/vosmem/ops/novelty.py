@@ -11,10 +11,12 @@ def describe(key: Float[Tensor, "B Ck h w"], objects: Float[Tensor, "B h w"]) ->
 
     `objects` is the probability of any object in each cell, in [0, 1].
     """
-    weights = torch.stack([objects, 1 - objects], dim=1).to(key.dtype)
-    sums = torch.einsum("bshw,bchw->bsc", weights, key)
+    dtype = torch.promote_types(key.dtype, torch.float32)
+    weights = torch.stack([objects, 1 - objects], dim=1).to(dtype)
+    with torch.autocast(key.device.type, enabled=False):  # sums over a frame leave the range of float16
+        sums = torch.einsum("bshw,bchw->bsc", weights, key.to(dtype))
     means = (sums / weights.sum(dim=(2, 3)).clamp(min=1)[..., None]).flatten(1)
-    return F.normalize(means.to(torch.promote_types(means.dtype, torch.float32)), dim=1)
+    return F.normalize(means, dim=1)
 
 
 def rank(descriptors: Float[Tensor, "B T D"], num_fixed: int) -> tuple[Int[Tensor, "B T"], Float[Tensor, "B T"]]:

@@ -48,7 +48,8 @@ def certainty(probs: Float[Tensor, "K1 H W"]) -> Float[Tensor, ""]:
 
 
 def _mean_key(masks: Float[Tensor, "K h w"], key: Float[Tensor, "Ck h w"]) -> Float[Tensor, "K Ck"]:
-    sums = torch.einsum("khw,chw->kc", masks, key.to(masks.dtype))
+    with torch.autocast(key.device.type, enabled=False):  # sums over a frame leave the range of float16
+        sums = torch.einsum("khw,chw->kc", masks, key.to(masks.dtype))
     return sums / (masks.sum(dim=(1, 2))[:, None] + EPSILON)
 
 
