@@ -2,11 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.discs import overlap, two_discs
 from tests.messages import naming
+from vosmem.app.session_store import SessionStore
+from vosmem.app.uploads import Limits
 from vosmem.errors import InputError
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.prompts import first_mask
+from vosmem.inference.sequences.streaming import Segmenter
 
 FRAME, DISCS = two_discs()
 
@@ -80,6 +86,17 @@ def test_what_is_no_prompt_is_refused(discs, box, points, message):
     with pytest.raises(InputError, match=naming(message)):
         discs.mark(0, 1, box, points)
     assert not discs.project.ids(0).any()
+
+
+def test_a_store_can_leave_the_network_out(tmp_path, small_stm, monkeypatch):
+    monkeypatch.setattr(first_mask, "refine", None)  # a call would fail
+    segmenter = Segmenter(small_stm, Engine(torch.device("cpu")))
+    store = SessionStore(tmp_path / "visits", segmenter, Limits(), None, {}, "grabcut")
+    Image.fromarray(FRAME).save(tmp_path / "0.png")
+    session = store.session(store.enter(None))
+    session.open([tmp_path / "0.png"])
+    session.mark(0, 1, (18, 18, 62, 62), [])
+    assert overlap(session.project.ids(0) == 1, DISCS[0]) > 0.9
 
 
 def test_names_of_objects(discs):

@@ -40,3 +40,9 @@ def test_missing_gradio_is_reported_with_its_install_command(checkpoint, monkeyp
     monkeypatch.setattr("vosmem.commands.app.find_spec", lambda name: None)
     with pytest.raises(InputError, match=naming("Gradio", "pip install 'vosmem[app]'")):
         run(["--weights", checkpoint])
+
+
+def test_sam_is_loaded_before_the_page_is_served(checkpoint, monkeypatch):
+    monkeypatch.setattr("vosmem.inference.prompts.promptable.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=naming("pip install 'vosmem[sam]'")):
+        run(["--weights", checkpoint, "--device", "cpu", "--cut", "sam:folder"])

@@ -115,7 +115,7 @@ class Project:
         if result is not None:
             self.results.set_mask(t, self.drawn.given.get(t))
 
-    def mark(self, t: int, object_id: int, prompt: Prompt, segmenter: Segmenter) -> None:
+    def mark(self, t: int, object_id: int, prompt: Prompt, segmenter: Segmenter, cut: str) -> None:
         """Make the mask of an object in frame t as `Session.mark` does."""
         ids, frame, prompted = self.ids(t), self.frame(t), self.drawn.prompted.get(t, NONE)
         before = prompted[object_id].base if object_id in prompted else ids == object_id
@@ -124,7 +124,7 @@ class Project:
             mask = correct_mask(frame, before, prompt, segmenter.network, segmenter.engine)
         else:
             before = None
-            first = make_first_mask(frame, [prompt], segmenter.network, segmenter.engine)
+            first = make_first_mask(frame, [prompt], segmenter.network, segmenter.engine, cut)
             mask, quality = first.ids > 0, first.quality[0]
         others = np.where(ids == object_id, np.uint16(BACKGROUND), ids)
         made = {**prompted, object_id: PromptedObject(prompt, before, quality)}

@@ -36,10 +36,19 @@ class Session:
         segmenter: the network.
         limits: of the session.
         short_side: largest short side of frames for the network; None keeps their size.
+        cut: how a prompt becomes a mask, as in `make_first_mask`.
     """
 
-    def __init__(self, folder: Path, segmenter: Segmenter, limits: Limits, short_side: int | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        segmenter: Segmenter,
+        limits: Limits,
+        short_side: int | None = None,
+        cut: str = "network",
+    ):
         self.folder, self.segmenter, self.limits, self.short_side = folder, segmenter, limits, short_side
+        self._cut = cut
         self._project: Project | None = None
         self._job: PropagationJob | None = None
         self._lock = Lock()  # of the project, its masks, and the five attributes below
@@ -94,7 +103,7 @@ class Session:
         """
         with self._changing() as project:
             prompt = as_prompt(box, points, project.frame(t).shape[:2])
-            project.mark(t, self._checked_id(object_id, 1), prompt, self.segmenter)
+            project.mark(t, self._checked_id(object_id, 1), prompt, self.segmenter, self._cut)
 
     def rename(self, object_id: int, name: str) -> None:
         """Name an object on the page; the empty name removes its name."""

@@ -26,13 +26,20 @@ class SessionStore:
         limits: of each session.
         short_side: largest short side of frames for the network; None keeps their size.
         about: what results are made with, as JSON values, for reports.
+        cut: how a prompt becomes a mask, as in `make_first_mask`.
     """
 
     def __init__(
-        self, folder: Path, segmenter: Segmenter, limits: Limits, short_side: int | None, about: Mapping[str, Any]
+        self,
+        folder: Path,
+        segmenter: Segmenter,
+        limits: Limits,
+        short_side: int | None,
+        about: Mapping[str, Any],
+        cut: str = "network",
     ):
         self.folder, self.segmenter, self.limits, self.short_side = folder, segmenter, limits, short_side
-        self.about = about
+        self.about, self.cut = about, cut
         self._sessions: dict[str, Session] = {}
         self._last_used: dict[str, float] = {}
         self._lock = Lock()
@@ -46,7 +53,7 @@ class SessionStore:
             if key is None or key not in self._sessions:
                 self._make_room()
                 key = secrets.token_hex(16)
-                self._sessions[key] = Session(self.folder / key, self.segmenter, self.limits, self.short_side)
+                self._sessions[key] = Session(self.folder / key, self.segmenter, self.limits, self.short_side, self.cut)
             self._last_used[key] = time.monotonic()
             return key
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from vosmem.cli.arguments import Parser
+from vosmem.cli.prompts import add_cut_option
 from vosmem.cli.serving import add_serving_options, end_on_sigterm, wait_for_end
 
 EXAMPLES = """examples:
@@ -35,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     folder, upload = "folder of the visitors' files until the server ends", "size limit of an upload (default: 500)"
     frames = "length limit of a video (default: 2000)"
     server = add_serving_options(parser)
+    add_cut_option(parser.add_argument_group("first masks"))
     server.add_argument("--port", type=int, metavar="N", help="(default: the first free port from 7860)")
     server.add_argument("--folder", type=Path, metavar="DIR", help=folder)
     server.add_argument("--max-upload", type=int, default=500, metavar="MB", help=upload)

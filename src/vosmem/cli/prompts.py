@@ -32,6 +32,11 @@ def add_prompt_options(group: "argparse._ArgumentGroup") -> None:
         "--not-points", type=_points, action=_Exclude, dest="prompts", metavar="X,Y;...", help=not_points
     )
     group.add_argument("--scribble", type=Path, action="append", dest="prompts", metavar="PICTURE", help=strokes)
+    add_cut_option(group)
+
+
+def add_cut_option(group: "argparse._ArgumentGroup") -> None:
+    """Add `--cut`."""
     group.add_argument(
         "--cut",
         default="network",

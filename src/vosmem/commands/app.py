@@ -12,6 +12,8 @@ from vosmem.checkpoints.loading import find_weights
 from vosmem.checkpoints.reading import file_hash
 from vosmem.commands.segmentation import make_segmenter
 from vosmem.errors import InputError
+from vosmem.inference.prompts.first_mask import SAM
+from vosmem.inference.prompts.promptable import promptable_model
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -30,6 +32,8 @@ def app(options: Namespace) -> Iterator[str]:
     port = free_port(options.host, options.port)
     weights = find_weights(options.weights, options.model)
     segmenter = make_segmenter(weights, options.device, options.precision)
+    if options.cut.startswith(SAM):
+        promptable_model(options.cut.removeprefix(SAM), segmenter.engine.device)  # so that errors come at once
     segmenter.propagator(short_side=options.size)  # says so at once if it cannot be made
     limits = Limits(options.max_upload, options.max_frames)
     about = {
@@ -42,7 +46,7 @@ def app(options: Namespace) -> Iterator[str]:
         },
     }
     with private_folder(options.folder) as folder:
-        store = SessionStore(folder, segmenter, limits, options.size, about)
+        store = SessionStore(folder, segmenter, limits, options.size, about, options.cut)
         with serving(store, options.host, port) as url:
             yield url
 
