@@ -35,9 +35,7 @@ def read_coco(path: Path, content: Mapping[str, Any], frames: FrameSource | None
             image = images[str(entry["image_id"])]
             region, dropped = _region(entry["segmentation"])
             shape = Shape(stem_of(image["file_name"]), None, region, _track(entry, found.key), depth=-coco_area(entry))
-            found.shapes.append(
-                shape._replace(size=_image_size(path, image), label=labels.get(entry.get("category_id")))
-            )
+            found.shapes.append(shape._replace(size=_image_size(image), label=labels.get(entry.get("category_id"))))
             crowds, short = crowds + bool(entry.get("iscrowd")), short + dropped
     if crowds:
         found.notes.append(Decision.CROWDS_TAKEN.note(entries=counted(crowds, "annotation"), file=path.name))
@@ -91,11 +89,11 @@ def _region(segmentation: Any) -> tuple[Region, int]:
     return coco_region(drawable), len(segmentation) - len(drawable)
 
 
-def _image_size(path: Path, image: Mapping[str, Any]) -> tuple[int, int]:
+def _image_size(image: Mapping[str, Any]) -> tuple[int, int]:
     try:
         return checked_size(image.get("height"), image.get("width"))
     except ValueError as error:
-        raise InputError(f"annotations {str(path)!r}: {error} ({image['file_name']!r}): export them again") from error
+        raise ValueError(f"{error} ({image['file_name']!r})") from error
 
 
 def _labels(content: Mapping[str, Any]) -> dict[Any, str]:
