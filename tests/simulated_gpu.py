@@ -6,6 +6,7 @@ the meta tensors of `tests/waits.py` and profiles. Activations cannot be recompu
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures.thread import _WorkItem
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -82,12 +83,17 @@ class SimulatedGPU(TorchFunctionMode):
 @contextmanager
 def simulated_gpu() -> Iterator[SimulatedGPU]:
     """Simulate one CUDA device with native bfloat16."""
-    mode, autocast = SimulatedGPU(), torch.autocast
+    mode, autocast, run = SimulatedGPU(), torch.autocast, _WorkItem.run
 
     def lowering(device_type: str, *arguments: Any, **options: Any) -> torch.autocast:
         return autocast("cpu" if device_type == "cuda" else device_type, *arguments, **options)
 
+    def running(item: _WorkItem) -> None:
+        with mode:  # which holds for one thread
+            run(item)
+
     replaced: dict[str, Callable[..., Any]] = {
+        "concurrent.futures.thread._WorkItem.run": running,
         "torch.autocast": lowering,
         "torch.Tensor.pin_memory": lambda tensor: tensor,
         "torch.cuda.is_bf16_supported": lambda including_emulation=True: True,
