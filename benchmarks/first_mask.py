@@ -2,6 +2,8 @@
 
     python -m benchmarks.first_mask DAVIS_OR_IMAGES [--count N] [--held-out N] [--weights FILE]
 
+The network is the bundled one for first masks, or that of `--weights`.
+
 DAVIS has JPEGImages/480p and Annotations/480p, whose first frames are used. IMAGES has images/ and masks/, of which
 `--held-out N` takes every N-th, as training does for validation, and `--count N` at most N, evenly spaced. All objects
 of a mask are one object, or with `--largest` the largest is.
@@ -20,12 +22,13 @@ import cv2
 import numpy as np
 import torch
 
-import vosmem
+from vosmem.checkpoints.loading import load_network
 from vosmem.data.decoding.images import read_image
 from vosmem.data.decoding.mask_files import read_mask
 from vosmem.errors import InputError
-from vosmem.inference.prompts import first_mask
-from vosmem.inference.prompts.first_mask import FirstMask
+from vosmem.inference.engine.engine import Engine
+from vosmem.inference.prompts.first_mask import CUTS, FirstMask, make_first_mask
+from vosmem.inputs.prompts import make_prompts
 from vosmem.metrics.region import jaccard
 
 CLICKS = (1, 3, 5)
@@ -44,15 +47,16 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=1)
     parser.add_argument("--largest", action="store_true")
     parser.add_argument("--weights")
-    parser.add_argument("--cut", nargs="+", default=first_mask.CUTS)
+    parser.add_argument("--cut", nargs="+", default=CUTS)
     options = parser.parse_args()
-    segmenter = vosmem.load(options.weights)
+    engine = Engine(torch.device("cpu"))
+    network = None if options.weights is None else engine.ready(load_network(options.weights))
     results: dict[tuple[str, str], list[Result]] = {}
     for name, frame, true in samples(options.root, options.held_out, options.count, options.largest):
         for cut in options.cut:
 
             def make(boxes=None, points=None, labels=None, cut=cut, frame=frame) -> FirstMask:
-                return segmenter.first_mask(frame, boxes, points, labels, cut=cut)
+                return make_first_mask(frame, make_prompts(boxes, points, labels), engine, cut, network)
 
             for prompt, result in all_prompts(make, true):
                 results.setdefault((prompt, cut), []).append(result)

@@ -121,10 +121,10 @@ class Project:
         before = prompted[object_id].base if object_id in prompted else ids == object_id
         quality = None
         if prompt.box is None and before is not None and before.any():
-            mask = correct_mask(frame, before, prompt, segmenter.network, segmenter.engine)
+            mask = correct_mask(frame, before, prompt, segmenter.engine, cut)
         else:
             before = None
-            first = make_first_mask(frame, [prompt], segmenter.network, segmenter.engine, cut)
+            first = make_first_mask(frame, [prompt], segmenter.engine, cut)
             mask, quality = first.ids > 0, first.quality[0]
         others = np.where(ids == object_id, np.uint16(BACKGROUND), ids)
         made = {**prompted, object_id: PromptedObject(prompt, before, quality)}

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from vosmem.checkpoints.loading import find_weights, load_file
 from vosmem.commands.common import pick_device
 from vosmem.data.decoding.images import read_labels
 from vosmem.data.decoding.mask_files import read_mask
@@ -61,8 +60,7 @@ def _make(options: Namespace, frame: UInt8[np.ndarray, "H W 3"]) -> tuple[UInt8[
         prompts.append(prompt)
         notes += decisions
     engine = Engine(pick_device(options.device), options.precision)
-    network = engine.ready(load_file(find_weights(options.weights, options.model))[0])
-    first = make_first_mask(frame, prompts, network, engine, options.cut)
+    first = make_first_mask(frame, prompts, engine, options.cut)
     return first.ids, (*notes, *first.notes)
 
 

@@ -11,6 +11,7 @@ from vosmem.errors import InputError
 from vosmem.inference.engine.engine import Engine
 from vosmem.inference.prompts import first_mask, refinement
 from vosmem.inference.prompts.first_mask import make_first_mask
+from vosmem.inference.prompts.network import prompt_network
 from vosmem.inference.prompts.refinement import refine
 from vosmem.inference.sequences.streaming import Segmenter
 from vosmem.inputs.grabcut import NothingFound
@@ -58,6 +59,11 @@ def test_refinement_ends_at_an_empty_mask(small_network, scene, monkeypatch):
     assert len(refine(CPU.ready(small_network), frame, rough, passes=3)) == 1
 
 
+def box_of(disc):
+    """The box of a disc as a rough mask."""
+    return torch.from_numpy(disc.any(axis=1)[:, None] & disc.any(axis=0)).float()
+
+
 def unchanged(network, frame, rough, passes, whole_frames):
     return [rough]
 
@@ -66,7 +72,9 @@ def test_a_network_that_returns_its_memory_keeps_the_object(small_network, scene
     """With a refinement that changes nothing, the result is that of GrabCut, which lies in the box."""
     monkeypatch.setattr(first_mask, "refine", unchanged)
     network = CPU.ready(small_network)
-    found = make_first_mask(scene[0], [Prompt(box=(80, 20, 120, 60)), Prompt(box=(20, 20, 60, 60))], network, CPU)
+    found = make_first_mask(
+        scene[0], [Prompt(box=(80, 20, 120, 60)), Prompt(box=(20, 20, 60, 60))], CPU, network=network
+    )
     for number, disc in zip((2, 1), scene[1], strict=True):
         assert overlap(found.ids == number, disc) > 0.95
     assert all(quality > 0.85 for quality in found.quality)
@@ -76,12 +84,12 @@ def test_a_network_that_returns_its_memory_keeps_the_object(small_network, scene
 def test_passes_that_disagree_lower_the_quality_and_points_and_box_are_kept(small_network, scene, monkeypatch):
     monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough, *passes: [0 * rough + 1])
     prompt = Prompt(box=(20, 20, 60, 60), not_points=((40.0, 25.0),))
-    found = make_first_mask(scene[0], [prompt], CPU.ready(small_network), CPU)
+    found = make_first_mask(scene[0], [prompt], CPU, network=CPU.ready(small_network))
     assert not found.ids[25, 40] and found.ids[30, 30]
     assert found.ids[18:62, 18:62].mean() > 0.95 and found.ids.sum() < 44 * 44
     assert found.quality[0] < 0.9
     monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough, *passes: [0 * rough])
-    found = make_first_mask(scene[0], [Prompt(box=(20, 20, 60, 60))], CPU.ready(small_network), CPU)
+    found = make_first_mask(scene[0], [Prompt(box=(20, 20, 60, 60))], CPU, network=CPU.ready(small_network))
     assert overlap(found.ids > 0, scene[1][0]) > 0.95  # an empty pass does not count
 
 
@@ -90,7 +98,7 @@ def test_estimates_that_differ_much_give_grabcuts(small_network, scene, monkeypa
     monkeypatch.setattr(first_mask, "refine", unchanged)
     monkeypatch.setattr(Prompt, "rough", lambda prompt, size: scene[1][1])
     prompt = Prompt(points=((40.0, 40.0),), not_points=((100.0, 40.0),))
-    found = make_first_mask(scene[0], [prompt], CPU.ready(small_network), CPU)
+    found = make_first_mask(scene[0], [prompt], CPU, network=CPU.ready(small_network))
     assert overlap(found.ids > 0, scene[1][0]) > 0.9 and found.quality[0] < 0.7
 
 
@@ -101,21 +109,28 @@ def test_a_box_in_which_grabcut_finds_nothing_is_left_to_the_network(small_netwo
     monkeypatch.setattr(first_mask, "cut_out", nothing)
     monkeypatch.setattr(first_mask, "refine", unchanged)
     prompts, network = [Prompt(box=(20, 20, 60, 60))], CPU.ready(small_network)
-    assert make_first_mask(scene[0], prompts, network, CPU).ids[20:60, 20:60].all()
+    assert make_first_mask(scene[0], prompts, CPU, network=network).ids[20:60, 20:60].all()
     with pytest.raises(NothingFound):
-        make_first_mask(scene[0], prompts, network, CPU, cut="grabcut")
+        make_first_mask(scene[0], prompts, CPU, "grabcut")
 
 
-def test_a_perturbed_prompt_that_finds_nothing_is_reported(small_network, scene, monkeypatch):
+def test_a_perturbed_prompt_that_finds_nothing_is_reported(scene, monkeypatch):
     monkeypatch.setattr(Prompt, "perturbed", lambda prompt, size: Prompt(box=(0, 0, 1, 1)))
     prompts = [Prompt(box=(20, 20, 60, 60))]
-    found = make_first_mask(scene[0], prompts, CPU.ready(small_network), CPU, cut="grabcut")
+    found = make_first_mask(scene[0], prompts, CPU, "grabcut")
     assert found.quality == (0.0,) and overlap(found.ids > 0, scene[1][0]) > 0.95
     assert [note.decision for note in found.notes if note.warns] == [Decision.FIRST_MASK_UNCERTAIN]
 
 
-def test_segmenter_takes_boxes_and_points_as_arrays(small_network, scene):
-    segmenter = Segmenter(small_network, CPU)
+def test_the_bundled_network_turns_boxes_and_points_into_masks(scene):
+    """Whatever network follows the objects; GrabCut's mask does not pass through it unchanged."""
+    network, discs = prompt_network(CPU.device, "fp32"), scene[1]
+    estimate = refine(network, torch.from_numpy(scene[0]).permute(2, 0, 1) / 255, box_of(discs[0]))[-1]
+    assert overlap(estimate.numpy() > 0.5, discs[0]) > 0.9 > overlap(box_of(discs[0]).numpy() > 0, discs[0])
+
+
+def test_segmenter_takes_boxes_and_points_as_arrays(small_stm, scene):
+    segmenter = Segmenter(small_stm, CPU)
     frame, discs = scene
     boxed = segmenter.first_mask(frame, boxes=np.array([(20, 20, 60, 60)]), cut="grabcut")
     assert overlap(boxed.ids > 0, discs[0]) > 0.95

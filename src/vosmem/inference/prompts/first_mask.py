@@ -1,7 +1,8 @@
 """The first mask of a video, from prompts instead of a drawn mask."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
 from vosmem.inference.engine.engine import Engine
+from vosmem.inference.prompts.network import prompt_network
 from vosmem.inference.prompts.promptable import promptable_model
 from vosmem.inference.prompts.refinement import refine
 from vosmem.inputs.grabcut import OBJECT, NothingFound
@@ -43,21 +45,22 @@ class FirstMask(NamedTuple):
 def make_first_mask(
     frame: UInt8[np.ndarray, "H W 3"],
     prompts: Sequence[Prompt],
-    network: MemoryNetwork,
     engine: Engine,
     cut: str = "network",
+    network: MemoryNetwork | None = None,
 ) -> FirstMask:
     """Make the first mask of one object per prompt.
 
     Args:
         frame: RGB.
         prompts: of the objects 1, 2, ...
-        network: as `engine` made it ready.
-        cut: `network` refines the result of GrabCut, and the prompt itself, by the network; `grabcut` does not;
+        engine: that the network runs on.
+        cut: `network` refines the result of GrabCut, and the prompt itself, by a network; `grabcut` does not;
             `sam:WEIGHTS` uses a `PromptableModel` instead.
+        network: trained on rough masks, as an engine made it ready; None for the bundled one.
 
     Raises:
-        InputError: `cut` is unknown, a prompt cannot hold an object, or an object is hidden by others.
+        InputError: `cut` is unknown, there is no prompt, a prompt cannot hold an object, or others hide an object.
     """
     if cut not in CUTS and not cut.startswith(SAM):
         raise InputError(f"cut={cut!r} is unknown: use {', '.join(CUTS)} or {SAM}WEIGHTS")
@@ -67,43 +70,49 @@ def make_first_mask(
         model = promptable_model(cut.removeprefix(SAM), engine.device)
         found = [model.mask(frame, prompt) for prompt in prompts]
     else:
-        found = [_find(frame, prompt, network if cut == "network" else None, engine) for prompt in prompts]
+        if network is None and cut == "network":
+            network = prompt_network(engine.device, engine.precision)
+        found = [_find(frame, prompt, None if cut == "grabcut" else network, engine) for prompt in prompts]
     ids, notes = join_objects([mask for mask, _ in found])
     quality = tuple(own for _, own in found)
     return FirstMask(ids, quality, (*notes, *map(quality_note, range(1, len(quality) + 1), quality)))
 
 
 def correct_mask(
-    frame: UInt8[np.ndarray, "H W 3"],
-    mask: Bool[np.ndarray, "H W"],
-    prompt: Prompt,
-    network: MemoryNetwork,
-    engine: Engine,
+    frame: UInt8[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], prompt: Prompt, engine: Engine, cut: str
 ) -> Bool[np.ndarray, "H W"]:
-    """Correct the mask of an object at the points of a prompt by GrabCut, and refine it by the network.
+    """Correct the mask of an object at the points of a prompt by GrabCut, and unless that is `cut` refine it by the network.
 
     The arguments are those of `make_first_mask`. The result is empty if a point off the object removes all of it.
     """
     rough = correct(frame, mask, prompt)
-    return _kept(_refined(frame, rough, network, engine) > 0.5, rough, prompt) if rough.any() else rough
+    if cut == "grabcut" or not rough.any():
+        return rough
+    network = prompt_network(engine.device, engine.precision)
+    return _kept(_refined(frame, rough, network, engine) > 0.5, rough, prompt)
 
 
 def _find(
     frame: UInt8[np.ndarray, "H W 3"], prompt: Prompt, network: MemoryNetwork | None, engine: Engine
 ) -> tuple[Bool[np.ndarray, "H W"], float]:
     """Return the mask of an object, and its predicted quality."""
+    perturbed = prompt.perturbed(frame.shape[:2])
     with ThreadPoolExecutor(1) as thread:  # GrabCut uses one core
-        perturbed = thread.submit(_estimate, frame, prompt.perturbed(frame.shape[:2]), network, engine)
-        mask, others = _estimate(frame, prompt, network, engine)
+        later = thread.submit(cut_out, frame, perturbed)
+        mask, others = _estimate(frame, prompt, partial(cut_out, frame, prompt), network, engine)
     try:
-        others.append(perturbed.result()[0])
+        others.append(_estimate(frame, perturbed, later.result, network, engine)[0])
     except InputError:  # nothing is found, which agrees with no mask
         others.append(np.zeros_like(mask))
     return mask, float(np.mean([jaccard(mask, other) for other in others]))
 
 
 def _estimate(
-    frame: UInt8[np.ndarray, "H W 3"], prompt: Prompt, network: MemoryNetwork | None, engine: Engine
+    frame: UInt8[np.ndarray, "H W 3"],
+    prompt: Prompt,
+    grabcut: Callable[[], Bool[np.ndarray, "H W"]],
+    network: MemoryNetwork | None,
+    engine: Engine,
 ) -> tuple[Bool[np.ndarray, "H W"], list[Bool[np.ndarray, "H W"]]]:
     """Return the mask of an object, and the estimates that it joins.
 
@@ -111,7 +120,7 @@ def _estimate(
     """
     starts = [(prompt.rough(frame.shape[:2]), 0 if prompt.shows_size else WHOLE_FRAMES)]
     try:
-        starts.insert(0, (cut_out(frame, prompt), 0))
+        starts.insert(0, (grabcut(), 0))
     except NothingFound:
         if network is None:
             raise

@@ -213,17 +213,17 @@ class Segmenter:
             boxes: x0, y0, x1, y1 in pixels for each object; x1 and y1 are exclusive.
             points: x, y in pixels of the points of each object.
             labels: for each point 1 if it is on the object, and 0 if it is not; by default all are on the object.
-            cut: `network`, `grabcut` for the result of GrabCut without the network, or `sam:WEIGHTS` for SAM 2 or
-                EdgeTAM of transformers.
+            cut: `network` for the bundled network that was trained for it, `grabcut` for GrabCut without a network, or
+                `sam:WEIGHTS` for SAM 2 or EdgeTAM of transformers.
 
         Returns:
             `ids` for `propagate`, the predicted `quality` of each object, and `notes`.
 
         Raises:
-            InputError: the arguments are of different lengths, or a prompt cannot hold an object.
+            InputError: the arguments are of different lengths, `cut` is unknown, or a prompt cannot hold an object.
         """
         image = (as_frame(frame) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().contiguous().numpy()
-        return make_first_mask(image, make_prompts(boxes, points, labels), self.network, self.engine, cut)
+        return make_first_mask(image, make_prompts(boxes, points, labels), self.engine, cut)
 
 
 def as_frame(frame: Any) -> Float[Tensor, "3 H W"]:
