@@ -81,7 +81,7 @@ def make_first_mask(
 def correct_mask(
     frame: UInt8[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], prompt: Prompt, engine: Engine, cut: str
 ) -> Bool[np.ndarray, "H W"]:
-    """Correct the mask of an object at the points of a prompt by GrabCut, and unless that is `cut` refine it by the network.
+    """Correct the mask of an object at the points of a prompt by GrabCut, and refine it unless that is `cut`.
 
     The arguments are those of `make_first_mask`. The result is empty if a point off the object removes all of it.
     """
