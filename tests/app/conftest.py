@@ -32,7 +32,7 @@ def session(tmp_path, small_stm):
 @pytest.fixture
 def no_refinement(monkeypatch):
     """First masks and corrections are those of GrabCut, so that random weights do not matter."""
-    monkeypatch.setattr(first_mask, "_estimate", lambda frame, prompt, *_: (cut_out(frame, prompt), []))
+    monkeypatch.setattr(first_mask, "_mask", lambda frame, prompt, *_: cut_out(frame, prompt))
     monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough, *_: [rough])
 
 

@@ -56,15 +56,17 @@ def test_a_correction_changes_only_the_region_of_its_points(scene):
     assert np.array_equal(correct(frame, half, Prompt(points=((30.0, 40.0),))), half)  # the mask is right there
 
 
-def test_rough_masks_are_boxes_strokes_or_discs():
+def test_rough_masks_are_boxes_or_discs():
     size, point = (60, 80), (40.0, 30.0)
     boxed = Prompt(box=(10, 5, 95, 40), not_points=(point,)).rough(size)
     assert boxed[5:40, 10:].sum() == boxed.sum() == 35 * 70 - (~boxed[25:36, 35:46]).sum() and not boxed[30, 40]
     disc = Prompt(points=(point,)).rough(size)
     assert disc[30, 34:47].all() and disc.sum() == pytest.approx(np.pi * 6**2, rel=0.2)
-    strokes = np.zeros(size, np.uint16)
-    strokes[3], strokes[5] = 1, 2
-    assert np.array_equal(Prompt(strokes=strokes).rough(size), strokes == 1)
+    holed = Prompt(points=(point,), not_points=((45.0, 30.0),)).rough(size)
+    assert holed[30, 40] and not holed[30, 44:47].any() and holed[30, 36:41].all()
+    for prompt, message in ((Prompt(not_points=(point,)), "neither a box nor"), (Prompt(box=(0, 0, 3, 50)), "box")):
+        with pytest.raises(InputError, match=message):
+            prompt.rough(size)
 
 
 def test_the_smaller_object_is_in_front():

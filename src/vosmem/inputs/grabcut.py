@@ -27,10 +27,6 @@ PATH_LENGTH = 0.005  # cost of a pixel, next to the change of colour
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels; x1 and y1 are exclusive
 
 
-class NothingFound(InputError):
-    """No object differs from what is around it."""
-
-
 def mask_from_box(
     frame: UInt8[np.ndarray, "H W 3"], box: Box, strokes: UInt16[np.ndarray, "H W"] | None = None
 ) -> UInt8[np.ndarray, "H W"]:
@@ -42,12 +38,7 @@ def mask_from_box(
     rest.
     """
     height, width = frame.shape[:2]
-    x0, y0 = max(0, box[0]), max(0, box[1])
-    x1, y1 = min(width, box[2]), min(height, box[3])
-    if x1 - x0 < MIN_SIDE or y1 - y0 < MIN_SIDE:
-        raise InputError(
-            f"box {box} covers less than {MIN_SIDE} pixels a side of a frame of {width}x{height}: give x0,y0,x1,y1"
-        )
+    x0, y0, x1, y1 = clipped_box(box, (height, width))
     if (x1 - x0) * (y1 - y0) == width * height:
         raise InputError(f"box {box} is the whole frame: leave some background outside it")
     trimap = np.full((height, width), cv2.GC_BGD, np.uint8)
@@ -56,8 +47,23 @@ def mask_from_box(
         trimap[strokes == OBJECT], trimap[strokes == BACKGROUND] = cv2.GC_FGD, cv2.GC_BGD
     mask = _grab_cut(frame, trimap)
     if not mask.any():
-        raise NothingFound(f"nothing in box {box} differs from what is around it: draw a tighter box, or give a mask")
+        raise InputError(f"nothing in box {box} differs from what is around it: draw a tighter box, or give a mask")
     return mask
+
+
+def clipped_box(box: Box, size: tuple[int, int]) -> Box:
+    """Clip a box to a frame of that height and width.
+
+    Raises:
+        InputError: less than 4 pixels a side are left.
+    """
+    height, width = size
+    x0, y0, x1, y1 = max(0, box[0]), max(0, box[1]), min(width, box[2]), min(height, box[3])
+    if x1 - x0 < MIN_SIDE or y1 - y0 < MIN_SIDE:
+        raise InputError(
+            f"box {box} covers less than {MIN_SIDE} pixels a side of a frame of {width}x{height}: give x0,y0,x1,y1"
+        )
+    return x0, y0, x1, y1
 
 
 def mask_from_strokes(

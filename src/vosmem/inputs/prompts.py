@@ -13,6 +13,7 @@ from vosmem.inputs.grabcut import (
     BACKGROUND,
     OBJECT,
     Box,
+    clipped_box,
     correct_mask,
     mask_from_box,
     mask_from_points,
@@ -24,6 +25,7 @@ DISC = 0.012  # radius of a point, as a share of the frame's short side
 ENLARGED = 0.1  # of a perturbed box
 REACH = 4.0  # of a point that corrects a mask
 LARGE_DISC = 0.1  # radius of a point that stands for its object, as a share of the short side
+HOLE = 0.04  # radius of the hole that a point off the object makes in a rough mask
 LOW_QUALITY = 0.7  # predicted quality below which a user is asked to check the mask
 Point = tuple[float, float]  # x, y in pixels
 
@@ -62,20 +64,25 @@ class Prompt(NamedTuple):
         return self.box is not None or self.strokes is not None
 
     def rough(self, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
-        """Return a rough mask of the object: its box, its strokes, or large discs around its points.
+        """Return a rough mask of the object without strokes: its box, or large discs around its points.
 
         Raises:
-            InputError: a point lies outside the frame.
+            InputError: there is neither a box nor a point on the object, or one lies outside the frame.
         """
-        if self.strokes is not None:
-            return self.strokes == OBJECT
-        mask = point_strokes(self, size) == OBJECT
+        self.check()
+        strokes = point_strokes(self, size)
         if self.box is not None:
-            x0, y0, x1, y1 = _grown(self.box, 0.0, size)
+            x0, y0, x1, y1 = clipped_box(self.box, size)
+            mask = strokes == OBJECT
             mask[y0:y1, x0:x1] = True
         else:
-            mask |= point_strokes(self, size, LARGE_DISC) == OBJECT
-        return mask & (point_strokes(self, size) != BACKGROUND)
+            mask = point_strokes(self._replace(not_points=()), size, LARGE_DISC) == OBJECT
+        return (mask & (point_strokes(self._replace(points=()), size, HOLE) != BACKGROUND)) | (strokes == OBJECT)
+
+    def check(self) -> None:
+        """Raise `InputError` if nothing is on the object."""
+        if self.strokes is None and self.box is None and not self.points:
+            raise InputError("an object has neither a box nor a point on it: give one of them")
 
     def reach(self, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
         """Return where the object may be: inside a box that is 10 % larger, or anywhere in a frame of that size."""
@@ -155,8 +162,7 @@ def cut_out(frame: UInt8[np.ndarray, "H W 3"], prompt: Prompt) -> Bool[np.ndarra
     """
     if prompt.strokes is not None:
         return mask_from_strokes(frame, prompt.strokes) > 0
-    if prompt.box is None and not prompt.points:
-        raise InputError("an object has neither a box nor a point on it: give one of them")
+    prompt.check()
     strokes = point_strokes(prompt, frame.shape[:2])
     if prompt.box is not None:
         return mask_from_box(frame, prompt.box, strokes) > 0

@@ -14,7 +14,6 @@ from vosmem.inference.prompts.first_mask import make_first_mask
 from vosmem.inference.prompts.network import prompt_network
 from vosmem.inference.prompts.refinement import refine
 from vosmem.inference.sequences.streaming import Segmenter
-from vosmem.inputs.grabcut import NothingFound
 from vosmem.inputs.prompts import Prompt
 
 CPU = Engine(torch.device("cpu"))
@@ -68,50 +67,27 @@ def unchanged(network, frame, rough, passes, whole_frames):
     return [rough]
 
 
-def test_a_network_that_returns_its_memory_keeps_the_object(small_network, scene, monkeypatch):
-    """With a refinement that changes nothing, the result is that of GrabCut, which lies in the box."""
+def test_each_object_is_refined_from_its_prompt(small_stm, scene, monkeypatch):
+    """With a refinement that changes nothing, a box is its own mask, and strokes give that of GrabCut."""
     monkeypatch.setattr(first_mask, "refine", unchanged)
-    network = CPU.ready(small_network)
-    found = make_first_mask(
-        scene[0], [Prompt(box=(80, 20, 120, 60)), Prompt(box=(20, 20, 60, 60))], CPU, network=network
-    )
-    for number, disc in zip((2, 1), scene[1], strict=True):
-        assert overlap(found.ids == number, disc) > 0.95
-    assert all(quality > 0.85 for quality in found.quality)
+    strokes = np.zeros(scene[0].shape[:2], np.uint16)
+    strokes[40, 90:110], strokes[5] = 1, 2
+    prompts = [Prompt(box=(20, 20, 60, 60)), Prompt(strokes=strokes)]
+    found = make_first_mask(scene[0], prompts, CPU, network=CPU.ready(small_stm))
+    assert (found.ids == 1).sum() == 40 * 40 and overlap(found.ids == 2, scene[1][1]) > 0.95
+    assert found.quality[0] == pytest.approx(40 * 40 / 44**2) and found.quality[1] > 0.95
     assert [note.decision for note in found.notes] == [Decision.FIRST_MASK] * 2
 
 
-def test_passes_that_disagree_lower_the_quality_and_points_and_box_are_kept(small_network, scene, monkeypatch):
+def test_points_and_the_reach_of_a_box_are_kept(small_stm, scene, monkeypatch):
     monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough, *passes: [0 * rough + 1])
-    prompt = Prompt(box=(20, 20, 60, 60), not_points=((40.0, 25.0),))
-    found = make_first_mask(scene[0], [prompt], CPU, network=CPU.ready(small_network))
+    prompt, network = Prompt(box=(20, 20, 60, 60), not_points=((40.0, 25.0),)), CPU.ready(small_stm)
+    found = make_first_mask(scene[0], [prompt], CPU, network=network)
     assert not found.ids[25, 40] and found.ids[30, 30]
     assert found.ids[18:62, 18:62].mean() > 0.95 and found.ids.sum() < 44 * 44
-    assert found.quality[0] < 0.9
     monkeypatch.setattr(first_mask, "refine", lambda network, frame, rough, *passes: [0 * rough])
-    found = make_first_mask(scene[0], [Prompt(box=(20, 20, 60, 60))], CPU, network=CPU.ready(small_network))
-    assert overlap(found.ids > 0, scene[1][0]) > 0.95  # an empty pass does not count
-
-
-def test_estimates_that_differ_much_give_grabcuts(small_network, scene, monkeypatch):
-    """Large discs around points, which a network that was not trained for them returns, do not count then."""
-    monkeypatch.setattr(first_mask, "refine", unchanged)
-    monkeypatch.setattr(Prompt, "rough", lambda prompt, size: scene[1][1])
-    prompt = Prompt(points=((40.0, 40.0),), not_points=((100.0, 40.0),))
-    found = make_first_mask(scene[0], [prompt], CPU, network=CPU.ready(small_network))
-    assert overlap(found.ids > 0, scene[1][0]) > 0.9 and found.quality[0] < 0.7
-
-
-def test_a_box_in_which_grabcut_finds_nothing_is_left_to_the_network(small_network, scene, monkeypatch):
-    def nothing(frame, prompt):
-        raise NothingFound("nothing")
-
-    monkeypatch.setattr(first_mask, "cut_out", nothing)
-    monkeypatch.setattr(first_mask, "refine", unchanged)
-    prompts, network = [Prompt(box=(20, 20, 60, 60))], CPU.ready(small_network)
-    assert make_first_mask(scene[0], prompts, CPU, network=network).ids[20:60, 20:60].all()
-    with pytest.raises(NothingFound):
-        make_first_mask(scene[0], prompts, CPU, "grabcut")
+    found = make_first_mask(scene[0], [Prompt(box=(20, 20, 60, 60))], CPU, network=network)
+    assert found.ids.sum() == 40 * 40  # an empty result does not count
 
 
 def test_a_perturbed_prompt_that_finds_nothing_is_reported(scene, monkeypatch):

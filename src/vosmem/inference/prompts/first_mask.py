@@ -1,13 +1,11 @@
 """The first mask of a video, from prompts instead of a drawn mask."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, UInt8
 
 from vosmem.data.decoding.notes import Note
 from vosmem.errors import InputError
@@ -15,7 +13,7 @@ from vosmem.inference.engine.engine import Engine
 from vosmem.inference.prompts.network import prompt_network
 from vosmem.inference.prompts.promptable import promptable_model
 from vosmem.inference.prompts.refinement import refine
-from vosmem.inputs.grabcut import OBJECT, NothingFound
+from vosmem.inputs.grabcut import OBJECT
 from vosmem.inputs.prompts import Prompt, correct, cut_out, join_objects, point_strokes, quality_note
 from vosmem.metrics.region import jaccard
 from vosmem.networks.network import MemoryNetwork
@@ -23,7 +21,6 @@ from vosmem.networks.network import MemoryNetwork
 CUTS = ("network", "grabcut")
 SAM = "sam:"  # and weights
 PASSES = 3  # of the network in a window, from each rough mask
-DIFFERENT = 0.3  # agreement (J) below which only the estimate from GrabCut counts
 WHOLE_FRAMES = 2  # passes before them if the rough mask does not show how large the object is
 
 
@@ -55,8 +52,8 @@ def make_first_mask(
         frame: RGB.
         prompts: of the objects 1, 2, ...
         engine: that the network runs on.
-        cut: `network` refines the result of GrabCut, and the prompt itself, by a network; `grabcut` does not;
-            `sam:WEIGHTS` uses a `PromptableModel` instead.
+        cut: `network` refines the prompt's rough mask by a network, that of strokes after GrabCut; `grabcut` is GrabCut
+            without a network; `sam:WEIGHTS` uses a `PromptableModel`.
         network: trained on rough masks, as an engine made it ready; None for the bundled one.
 
     Raises:
@@ -89,67 +86,44 @@ def correct_mask(
     if cut == "grabcut" or not rough.any():
         return rough
     network = prompt_network(engine.device, engine.precision)
-    return _kept(_refined(frame, rough, network, engine) > 0.5, rough, prompt)
+    return _refined(frame, rough, prompt, network, engine)
 
 
 def _find(
     frame: UInt8[np.ndarray, "H W 3"], prompt: Prompt, network: MemoryNetwork | None, engine: Engine
 ) -> tuple[Bool[np.ndarray, "H W"], float]:
     """Return the mask of an object, and its predicted quality."""
-    perturbed = prompt.perturbed(frame.shape[:2])
-    with ThreadPoolExecutor(1) as thread:  # GrabCut uses one core
-        later = thread.submit(cut_out, frame, perturbed)
-        mask, others = _estimate(frame, prompt, partial(cut_out, frame, prompt), network, engine)
+    mask = _mask(frame, prompt, network, engine)
     try:
-        others.append(_estimate(frame, perturbed, later.result, network, engine)[0])
+        other = _mask(frame, prompt.perturbed(frame.shape[:2]), network, engine)
     except InputError:  # nothing is found, which agrees with no mask
-        others.append(np.zeros_like(mask))
-    return mask, float(np.mean([jaccard(mask, other) for other in others]))
+        return mask, 0.0
+    return mask, float(jaccard(mask, other))
 
 
-def _estimate(
-    frame: UInt8[np.ndarray, "H W 3"],
-    prompt: Prompt,
-    grabcut: Callable[[], Bool[np.ndarray, "H W"]],
-    network: MemoryNetwork | None,
-    engine: Engine,
-) -> tuple[Bool[np.ndarray, "H W"], list[Bool[np.ndarray, "H W"]]]:
-    """Return the mask of an object, and the estimates that it joins.
-
-    The network starts from two rough masks, that of GrabCut and the prompt's own, which fail in different frames.
-    """
-    starts = [(prompt.rough(frame.shape[:2]), 0 if prompt.shows_size else WHOLE_FRAMES)]
-    try:
-        starts.insert(0, (grabcut(), 0))
-    except NothingFound:
-        if network is None:
-            raise
+def _mask(
+    frame: UInt8[np.ndarray, "H W 3"], prompt: Prompt, network: MemoryNetwork | None, engine: Engine
+) -> Bool[np.ndarray, "H W"]:
     if network is None:
-        return starts[0][0], []
-    found = [_refined(frame, rough, network, engine, whole_frames) for rough, whole_frames in starts]
-    estimates = [probs > 0.5 for probs in found]
-    agree = all(jaccard(estimate, estimates[0]) > DIFFERENT for estimate in estimates)
-    joined = np.mean(found, axis=0) > 0.5 if agree else estimates[0]
-    return _kept(joined, starts[0][0], prompt), estimates
+        return cut_out(frame, prompt)
+    # The network was trained on boxes and discs, and not on thin strokes.
+    rough = prompt.rough(frame.shape[:2]) if prompt.strokes is None else cut_out(frame, prompt)
+    return _refined(frame, rough, prompt, network, engine, 0 if prompt.shows_size else WHOLE_FRAMES)
 
 
 def _refined(
     frame: UInt8[np.ndarray, "H W 3"],
     rough: Bool[np.ndarray, "H W"],
+    prompt: Prompt,
     network: MemoryNetwork,
     engine: Engine,
     whole_frames: int = 0,
-) -> Float[np.ndarray, "H W"]:
-    """Return the probability of the object after the passes of the network."""
+) -> Bool[np.ndarray, "H W"]:
+    """Return the mask after the passes of the network, with the points and strokes as given; never an empty one."""
     image = torch.from_numpy(frame).to(engine.device).permute(2, 0, 1).float() / 255
     start = torch.from_numpy(rough).to(engine.device).float()
     with engine.context():
-        passes = refine(network, image, start, whole_frames + PASSES, whole_frames)
-    return passes[-1].float().cpu().numpy()
-
-
-def _kept(mask: Bool[np.ndarray, "H W"], rough: Bool[np.ndarray, "H W"], prompt: Prompt) -> Bool[np.ndarray, "H W"]:
-    """Apply what the prompt says for certain; the rough mask counts if nothing is left."""
+        probs = refine(network, image, start, whole_frames + PASSES, whole_frames)[-1].float().cpu().numpy()
     strokes = point_strokes(prompt, rough.shape) if prompt.strokes is None else prompt.strokes
-    kept = np.where(strokes > 0, strokes == OBJECT, mask) & prompt.reach(rough.shape)
-    return kept if kept.any() else rough
+    mask = np.where(strokes > 0, strokes == OBJECT, probs > 0.5) & prompt.reach(rough.shape)
+    return mask if mask.any() else rough
