@@ -34,11 +34,16 @@ def test_a_machine_half_as_fast_takes_twice_as_long(monkeypatch):
     assert [own.seconds for own in estimates(video())] == pytest.approx([2 * own.seconds for own in before])
 
 
-@pytest.mark.parametrize("more", [{"num_frames": 41}, {"num_objects": 3}, {"size": (640, 384)}])
+@pytest.mark.parametrize("more", [{"num_frames": 41}, {"num_objects": 3}, {"size": (1280, 960)}])
 def test_frames_objects_and_pixels_cost_time_and_memory(more):
     for small, large in zip(estimates(video()), estimates(video(**more)), strict=True):
         assert large.seconds > 1.5 * small.seconds
         assert large.memory_bytes > 1.5 * small.memory_bytes
+
+
+def test_small_frames_cost_what_enlarged_ones_do():
+    """The bundled network gets frames of 240 pixels enlarged to 480."""
+    assert estimates(video(size=(432, 240))) == estimates(video(size=(864, 480)))
 
 
 @pytest.mark.parametrize(

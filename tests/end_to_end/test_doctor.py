@@ -8,7 +8,6 @@ from PIL import Image
 from tests.discs import two_discs
 from tests.end_to_end.tiny import in_process, vosmem
 from tests.inputs.made import write_clip, write_frames, write_mask
-from tests.segmentation.made import write_checkpoint
 from vosmem.checkpoints.bundled import DEFAULT, default_weights
 
 TAKEN = "stm_r18" if default_weights() is None else DEFAULT
@@ -75,13 +74,12 @@ def test_a_report_that_cannot_be_written_is_one_line(tmp_path):
 
 def test_a_first_mask_is_made_and_its_quality_is_reported(tmp_path):
     (tmp_path / "clip").mkdir()
-    write_checkpoint(tmp_path / "tiny.ckpt")
     for t in range(2):
         Image.fromarray(two_discs()[0]).save(tmp_path / "clip" / f"{t}.png")
-    first = ("--box", "18,18,62,62", "--start", "1", "--weights", "tiny.ckpt")
+    first = ("--box", "18,18,62,62", "--start", "1")
     done = in_process("doctor", "clip", *first, cwd=tmp_path)
     assert "the first mask of object 1 has a predicted quality of" in done.stdout
     assert "frame 1" in done.stdout and "go through" in done.stdout
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip", "tiny.ckpt"]
-    done = in_process("doctor", "clip", "--box", "1,1,2,2", "--weights", "tiny.ckpt", cwd=tmp_path, check=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip"]
+    done = in_process("doctor", "clip", "--box", "1,1,2,2", cwd=tmp_path, check=False)
     assert done.returncode == 1 and "box (1, 1, 2, 2) covers less than 4 pixels" in done.stdout

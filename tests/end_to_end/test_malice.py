@@ -21,7 +21,6 @@ PLACES = {
     "evaluate": ("evaluate", *EVALUATE),
     "calibrate": ("calibrate", *EVALUATE),
     "segment": ("segment", "frames", *GIVEN, "--weights", "evil.ckpt"),
-    "doctor": ("doctor", "frames", "--mask", "mask.png", "--weights", "evil.ckpt"),
     "convert": ("convert", "evil.ckpt", "out.safetensors"),
     "export": ("export", "evil.ckpt", "out"),
 }

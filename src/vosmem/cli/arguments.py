@@ -15,9 +15,14 @@ Group = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
 def add_network_options(group: Group) -> None:
-    """Add the options for the weights, and how the network runs."""
+    """Add the options for the weights, and those of `add_engine_options`."""
     group.add_argument("--weights", metavar="FILE", help="checkpoint, weights file, or published STM or STCN")
     group.add_argument("--model", metavar="NAME", help="weights that come with the package")
+    add_engine_options(group)
+
+
+def add_engine_options(group: Group) -> None:
+    """Add the options for how a network runs."""
     group.add_argument("--device", default="auto", choices=DEVICES, help="(default: auto)")
     group.add_argument("--precision", default="fp32", choices=PRECISIONS, help="(default: fp32)")
 

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vosmem.cli.arguments import Parser, add_mask_option, add_reading_options
+from vosmem.cli.arguments import Parser, add_engine_options, add_mask_option, add_reading_options
 from vosmem.cli.prompts import add_prompt_options, joined
-from vosmem.cli.serving import add_network_options
 from vosmem.errors import InputError
 from vosmem.files import write_text
 from vosmem.inputs.doctor import Diagnosis, VideoDiagnosis, inspect
@@ -30,8 +29,8 @@ def run(arguments: list[str]) -> None:
     parser = Parser(
         prog="vosmem doctor",
         description="Describe a video and its masks, report problems, and list what a run would write.",
-        epilog="exit status: 0 if a run would succeed, 1 if it would fail. A network is loaded only for boxes, "
-        "points and strokes.\n\nexample: vosmem doctor video.mp4 --mask first.png",
+        epilog="exit status: 0 if a run would succeed, 1 if it would fail. The network of first masks is "
+        "loaded only for boxes, points and strokes.\n\nexample: vosmem doctor video.mp4 --mask first.png",
     )
     parser.add_argument(
         "input", type=Path, metavar="INPUT", help="a video, frames, a folder of either, a data set, a list (CSV)"
@@ -39,7 +38,7 @@ def run(arguments: list[str]) -> None:
     add_mask_option(parser)
     add_reading_options(parser)
     add_prompt_options(parser.add_argument_group("objects without a mask"))
-    add_network_options(parser)
+    add_engine_options(parser)
     parser.add_argument("--thorough", action="store_true", help="decode every frame instead of reading headers")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings as JSON")
     options = parser.parse_args(joined(arguments))
@@ -109,7 +108,7 @@ def _print_video(console: Console, video: VideoDiagnosis, alone: bool) -> None:
         files = f"{mode}, {counted(video.num_frames, 'file')}"
         console.print(f"  writes   {escape(folder)}/masks/{escape(video.first)}.png ... ({files})")
         needs = [f"{_time(own.seconds)}, {own.memory_bytes / 2**20:.0f} MB ({own.model})" for own in _estimates(video)]
-        console.print(f"  takes    about {' or '.join(needs)} here, at full size with every 5th frame kept")
+        console.print(f"  takes    about {' or '.join(needs)} here, with every 5th frame kept")
     for note in video.notes:
         label = "[bold yellow]warning[/bold yellow]  " if note.warns else "[yellow]note[/yellow]     "
         console.print(f"  {label}{escape(note)}")

@@ -27,7 +27,7 @@ def _licences() -> list[str]:
     """A line for each bundled weights file, from the header of its card; no module that imports torch is needed."""
     cards = [path for path in resources.files("vosmem.weights").iterdir() if path.name.endswith(".md")]
     found = [(path, re.search(r"^licence: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)) for path in cards]
-    return [f"weights {path.name.removesuffix('.md')}: {line[1]}" for path, line in found if line is not None]
+    return sorted(f"weights {path.name.removesuffix('.md')}: {line[1]}" for path, line in found if line is not None)
 
 
 def _installed(name: str) -> str:

@@ -11,6 +11,7 @@ from vosmem.benchmark.machine import convolution_rate
 from vosmem.checkpoints.bundled import default_weights
 from vosmem.checkpoints.weights_file import read_about
 from vosmem.commands.common import compose, pick_device
+from vosmem.inference.propagation.view_selector import size_factor
 from vosmem.inputs.doctor import VideoDiagnosis
 from vosmem.ops.padding import STRIDE
 
@@ -24,7 +25,7 @@ OVERHEAD = 1.4
 
 
 class Estimate(NamedTuple):
-    """Needs of a model at its default settings, at full size and in float32."""
+    """Needs of a model at its default settings, at the size that its conventions choose, in float32."""
 
     model: str
     memory_bytes: int  # of keys and values at the end of the video
@@ -43,7 +44,9 @@ def estimates(video: VideoDiagnosis, interval: int = 5) -> list[Estimate]:
 
 def _estimate(video: VideoDiagnosis, name: str, model: DictConfig, interval: int) -> Estimate:
     num_objects, num_frames = len(video.given_at), memory_frames(video.num_frames, interval)
-    cells = ceil(video.size[0] / STRIDE) * ceil(video.size[1] / STRIDE)
+    conventions = model.get("conventions") or {}
+    factor = size_factor(min(video.size), conventions.get("short_side") or 0, conventions.get("enlarge_to") or 0)
+    cells = ceil(factor * video.size[0] / STRIDE) * ceil(factor * video.size[1] / STRIDE)
     channels = memory_channels(model, num_objects)
     per_frame, per_object = CONVOLUTIONS[name]
     convolutions = cells * (per_frame + num_objects * per_object)

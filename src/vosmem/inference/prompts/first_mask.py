@@ -30,7 +30,7 @@ class FirstMask(NamedTuple):
     Attributes:
         ids: object k is that of prompt k - 1; 0 is background.
         quality: predicted quality of each object, in [0, 1]: the agreement (J) of its mask with that of a perturbed
-            prompt, and with the estimates that it joins; or what SAM predicts.
+            prompt, or what SAM predicts.
         notes: decisions, with a warning for each object of low quality.
     """
 

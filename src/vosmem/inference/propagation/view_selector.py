@@ -13,6 +13,16 @@ from vosmem.inference.propagation.window import ObjectBoxes, Window, Zoom, as_bo
 MOST_ENLARGED = 4  # times, of a frame smaller than `enlarge_to`
 
 
+def size_factor(side: int, short_side: int, enlarge_to: int) -> float:
+    """Return the factor on the size of a frame with that short side, from the arguments of `Propagator`.
+
+    Example:
+        >>> [size_factor(side, 480, 480) for side in (960, 480, 240, 60)]
+        [0.5, 1.0, 2.0, 4.0]
+    """
+    return max(min(side, short_side or side), min(enlarge_to, MOST_ENLARGED * side)) / side
+
+
 class ViewSelector:
     """Selects the view of each frame: the whole frame, or a window that follows the objects.
 
@@ -38,9 +48,7 @@ class ViewSelector:
         self, frame: tuple[int, int], mask: Integer[Tensor, "H W"] | None, num_objects: int, last: View | None
     ) -> View:
         """Select the view of the next frame (height and width); all objects of a given mask lie in its window."""
-        side = min(frame)
-        seen = min(side, self.short_side or side)
-        factor = self.scale * max(seen, min(self.enlarge_to, MOST_ENLARGED * side)) / side
+        factor = self.scale * size_factor(min(frame), self.short_side, self.enlarge_to)
         size = (max(1, round(frame[0] * factor)), max(1, round(frame[1] * factor)))
         if self.zoom is None:
             return View.of(Window(0, 0, *frame), frame, size)
